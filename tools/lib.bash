@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# What ./dev and the scripts beside this file share: where things are, how to say something, how to
+# take a lock. Sourced, never run.
+
+# The source tree, whatever directory the caller stands in.
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly top
+
+# Everything that takes long to make and can be made again lives here, outside the source tree.
+cache=${CMABULK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cmabulk}
+readonly cache
+
+# The kernel the VM runs: the distribution's source package of this version, plus our series for it.
+# shellcheck disable=SC2034
+readonly kernel_version=${CMABULK_KERNEL_VERSION:-6.12}
+# shellcheck disable=SC2034
+readonly kernel_flavours=(plain debug)
+
+say() {
+	printf '%s\n' "$*" >&2
+}
+
+die() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+# lock FILE: hold an exclusive lock until this process ends, saying so when that takes waiting for.
+# Children inherit it: a make that outlives its killed parent still keeps others out.
+lock() {
+	mkdir -p "$(dirname "$1")"
+	exec 9>"$1"
+	if ! flock --nonblock 9; then
+		say "waiting for another ${0##*/} to finish"
+		flock 9
+	fi
+}
+
+# compiler: the C compiler through ccache, whose store is ours so that `./dev clean --cache` gets it all.
+export CCACHE_DIR=$cache/ccache
+# The kernel's own dependency files tell ccache what was included: saves a preprocessor run per object.
+export CCACHE_DEPEND=1
+
+# follow LABEL LOGFILE: copy a build's output from stdin to LOGFILE and show how far it is: one line
+# that is rewritten on a terminal, a line every 20 s otherwise.
+follow() {
+	local label=$1 log=$2 line compiled=0 begun=$SECONDS shown=$SECONDS
+	while IFS= read -r line; do
+		printf '%s\n' "$line" >&3
+		[[ $line == '  CC '* || $line == '  CC [M]'* ]] || continue
+		compiled=$((compiled + 1))
+		if [[ -t 2 ]]; then
+			printf '\r%s: %d objects compiled, %d s \033[K' "$label" $compiled \
+				$((SECONDS - begun)) >&2
+		elif ((SECONDS - shown >= 20)); then
+			shown=$SECONDS
+			say "$label: $compiled objects compiled, $((SECONDS - begun)) s"
+		fi
+	done 3>"$log"
+	if [[ -t 2 ]]; then
+		printf '\r\033[K' >&2
+	fi
+	say "$label: $compiled objects compiled in $((SECONDS - begun)) s"
+}
