@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A dma-buf and the layout of its chunks. */
+#ifndef LIBCMABULK_BUFFER_H
+#define LIBCMABULK_BUFFER_H
+
+#include <linux/cmabulk.h>
+
+#include "cmabulk.h"
+#include "util.h"
+
+struct cmabulk_buffer {
+	atomic_uint references;
+	int fd;
+	uint64_t size;
+	uint64_t chunks;     /* 0 when not known, as the next three */
+	uint64_t chunk_size;
+	unsigned int order;
+	uint64_t alignment;
+	uint64_t inode;
+	uint64_t id;
+	char name[CMABULK_BUFFER_NAME_LEN];
+};
+
+/* One reference, no descriptor, all else zero. */
+int buffer_new(struct cmabulk_buffer **ret);
+
+#endif

@@ -1,0 +1,869 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/**
+ * @file cmabulk.h
+ * @brief libcmabulk: thousands of high-order chunks from a CMA pool, as dma-bufs.
+ *
+ * Open a connection, build a request, allocate, use the buffers:
+ *
+ *     struct cmabulk_connection *connection = NULL;
+ *     struct cmabulk_request *request = NULL;
+ *     struct cmabulk_allocation *allocation = NULL;
+ *     int r;
+ *
+ *     r = cmabulk_connection_open(&connection);
+ *     if (r >= 0)
+ *             r = cmabulk_request_new(&request);
+ *     if (r >= 0)
+ *             r = cmabulk_request_set_order(request, 4);
+ *     if (r >= 0)
+ *             r = cmabulk_request_set_count(request, 4800);
+ *     if (r >= 0)
+ *             r = cmabulk_request_set_buffers(request, 25);
+ *     if (r >= 0)
+ *             r = cmabulk_connection_allocate(connection, request, &allocation);
+ *     if (r < 0)
+ *             errx(1, "%s; %s", cmabulk_error_get_message(r), cmabulk_error_get_hint(r));
+ *     if (r > 0)
+ *             errx(1, "only %" PRIu64 " chunks could be had",
+ *                  cmabulk_allocation_get_claimed(allocation));
+ *
+ * **Words.** A *chunk* is 2^order contiguous pages. A *pool* is a CMA area as cmabulk offers
+ * it. A *buffer* is a dma-buf made of chunks. An *allocation* is what came of one *request*:
+ * buffers, and a report of every *step* taken to get them.
+ *
+ * **Errors.** Functions that can fail return 0 or a positive number on success and a negative
+ * errno otherwise; then their outputs, all named `ret` or `ret_...`, are untouched. `-ENOMEM`
+ * (no memory for the library's own books) can come from every function that makes an object and
+ * is not listed again. The library never prints, never logs and never calls exit().
+ *
+ * **Ownership.** Every object is reference-counted. A function that makes one gives the caller
+ * one reference, which `..._unref()` drops; `..._unref()` takes NULL and always returns NULL,
+ * `..._ref()` returns its argument. Strings and objects that a getter returns belong to the object
+ * asked and live as long as it does. No object keeps another alive but an allocation its buffers.
+ *
+ * **Threads.** Reference counts are atomic. One thread at a time may use a connection or change a
+ * request; different connections are independent. cmabulk_request_cancel() may be called from
+ * any thread and from a signal handler. Pools, entries, allocations and buffers do not change
+ * once made: any thread may use them. There is no global state.
+ *
+ * **Fork.** A connection belongs to the process that opened it: in a child every call on it but
+ * ref and unref returns `-ECHILD`. Buffers stay usable in a child. All file descriptors of the library are
+ * close-on-exec.
+ *
+ * **Units.** Sizes are bytes, times are microseconds unless a name ends in `_ns`, orders are powers
+ * of two in pages.
+ *
+ * Everything here is since version 0.1 unless it says otherwise.
+ */
+#ifndef CMABULK_H
+#define CMABULK_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define CMABULK_MUST_CHECK __attribute__((warn_unused_result))
+#else
+#define CMABULK_MUST_CHECK
+#endif
+
+struct cmabulk_connection;
+struct cmabulk_pool;
+struct cmabulk_entry;
+struct cmabulk_request;
+struct cmabulk_allocation;
+struct cmabulk_buffer;
+
+/**
+ * @defgroup library Library
+ * @{
+ */
+
+/**
+ * @brief Version of the library at run time.
+ * @return "MAJOR.MINOR.PATCH"; static.
+ */
+const char *cmabulk_library_get_version(void);
+
+/**
+ * @brief What an error of this library means.
+ * @param error An errno, negative or positive, as the functions here return it.
+ * @return A short sentence without full stop; static, never NULL.
+ */
+const char *cmabulk_error_get_message(int error);
+
+/**
+ * @brief What to do about an error of this library.
+ * @param error An errno, negative or positive.
+ * @return A short sentence without full stop, or "" when there is nothing to advise; static.
+ */
+const char *cmabulk_error_get_hint(int error);
+
+/**
+ * @}
+ *
+ * @defgroup connection Connection
+ * @{
+ */
+
+/**
+ * @brief Connect the way this process is meant to.
+ * @param ret Returns a new connection.
+ *
+ * The environment variable `CMABULK_BUS` decides. `direct` is the same as
+ * cmabulk_connection_open_direct(). Unset, `system`, `user` or a D-Bus address mean the daemon, which
+ * this version does not have yet. A missing daemon is never replaced by direct mode behind
+ * the caller's back: that would get around its accounts.
+ *
+ * @return 0, or
+ *  - `-EHOSTUNREACH`: the daemon is not there;
+ *  - with `CMABULK_BUS=direct`: as cmabulk_connection_open_direct().
+ */
+int cmabulk_connection_open(struct cmabulk_connection **ret) CMABULK_MUST_CHECK;
+
+/**
+ * @brief Use the pools' device nodes (`/dev/cmabulk/NAME`) without a daemon.
+ * @param ret Returns a new connection.
+ *
+ * For early boot, bring-up and the like. The nodes belong to the daemon's user, so that this
+ * normally needs root.
+ *
+ * @return 0, or
+ *  - `-ENOENT`: there is no pool: the module is not loaded, or has none;
+ *  - `-EACCES`: not permitted to look at `/dev/cmabulk`.
+ */
+int cmabulk_connection_open_direct(struct cmabulk_connection **ret) CMABULK_MUST_CHECK;
+
+/** @brief Take a reference. */
+struct cmabulk_connection *cmabulk_connection_ref(struct cmabulk_connection *connection);
+
+/** @brief Drop a reference; the last one closes the connection. @return NULL. */
+struct cmabulk_connection *cmabulk_connection_unref(struct cmabulk_connection *connection);
+
+/**
+ * @brief How this connection reaches its pools.
+ * @return "direct"; "bus" in later versions. Static.
+ */
+const char *cmabulk_connection_get_mode(const struct cmabulk_connection *connection);
+
+/**
+ * @brief Look at one pool.
+ * @param name Name of the pool.
+ * @param ret Returns a new pool object: the state at this moment, it does not follow.
+ * @return 0, or
+ *  - `-EINVAL`: no pool can have that name;
+ *  - `-ENXIO`: there is no pool of that name;
+ *  - `-ENOENT`: there is no pool at all: the module is not loaded, or has none;
+ *  - `-EACCES`: not permitted to open the pool's device;
+ *  - `-ENODEV`: the pool is being removed;
+ *  - `-EPROTO`: the device is not a pool, or of a module this library does not understand;
+ *  - `-EMFILE`, `-ENFILE`: no file descriptor left;
+ *  - `-ECHILD`: the connection was opened before a fork.
+ */
+int cmabulk_connection_get_pool(struct cmabulk_connection *connection, const char *name,
+				struct cmabulk_pool **ret) CMABULK_MUST_CHECK;
+
+/**
+ * @brief Look at all pools.
+ * @param ret Returns an array of pools sorted by name, with a NULL after the last; give it
+ *            to cmabulk_pool_array_free().
+ * @return The number of pools, or an error as cmabulk_connection_get_pool(), `-EINVAL` and `-ENXIO`
+ *         excepted.
+ */
+int cmabulk_connection_list_pools(struct cmabulk_connection *connection,
+				  struct cmabulk_pool ***ret) CMABULK_MUST_CHECK;
+
+/**
+ * @brief List what lives in a pool: buffers and reservations, whoever owns them.
+ * @param pool_name Name of the pool.
+ * @param ret Returns an array of entries in order of their ids, with a NULL after the last; give
+ *            it to cmabulk_entry_array_free(). All entries are of the same moment.
+ * @return The number of entries, or an error as cmabulk_connection_get_pool().
+ */
+int cmabulk_connection_list_buffers(struct cmabulk_connection *connection, const char *pool_name,
+				    struct cmabulk_entry ***ret) CMABULK_MUST_CHECK;
+
+/**
+ * @brief What the engine sees in a pool. Fields are only ever added at the end.
+ *
+ * The pages add up to the pool, and so do the pageblocks: a pageblock counts once, as suspect
+ * before taken before movable before free. A hint, out of date when it arrives.
+ */
+struct cmabulk_pool_survey {
+	uint64_t pages_free;	 /**< pages on the free lists */
+	uint64_t pages_movable;	 /**< pages in use that should move */
+	uint64_t pages_suspect;	 /**< pages in use that look pinned or busy */
+	uint64_t pages_taken;	 /**< pages handed out by CMA, to anybody */
+	uint64_t blocks;	 /**< pageblocks in the pool */
+	uint64_t blocks_free;	 /**< pageblocks that are free as a whole */
+	uint64_t blocks_movable; /**< pageblocks that could be had by moving pages */
+	uint64_t blocks_suspect; /**< pageblocks with a suspect page */
+	uint64_t blocks_taken;	 /**< pageblocks of which CMA handed out a part */
+};
+
+/**
+ * @brief Survey a pool.
+ * @param pool_name Name of the pool.
+ * @param ret Returns the survey.
+ * @param size `sizeof(*ret)`; fields that this library does not know are set to 0.
+ * @return 0, or an error as cmabulk_connection_get_pool().
+ */
+int cmabulk_connection_survey_pool(struct cmabulk_connection *connection, const char *pool_name,
+				   struct cmabulk_pool_survey *ret,
+				   size_t size) CMABULK_MUST_CHECK;
+
+/**
+ * @brief Allocate, and wait for it.
+ * @param request What is wanted; not changed, and may be used again.
+ * @param ret Returns a new allocation, whenever the return value is not negative.
+ *
+ * Tries `fast`, then `normal`, then `hard`, up to the request's effort, each on top of what the one before
+ * got, until everything is there or the request's timeout is over; then makes the buffers. When
+ * fewer chunks than the request's minimum could be had, all are given back: the allocation then
+ * has no buffers, but still says what happened. The timeout is soft: the kernel looks at it
+ * between two ranges of memory.
+ *
+ * @return 0 (#CMABULK_ALLOCATION_COMPLETE) when everything asked for is there. **A positive
+ * number when it came short**: the allocation's status, see enum cmabulk_allocation_status. A
+ * negative errno when the request was refused or its buffers could not be made; nothing is kept
+ * then:
+ *  - `-EINVAL`: no count; more buffers than chunks; a minimum above the count; an order or
+ *    alignment the pool does not have;
+ *  - `-E2BIG`: more than the whole pool;
+ *  - `-EOVERFLOW`: a size that cannot be;
+ *  - `-EBUSY`: another allocate is running with this request;
+ *  - `-ENXIO`, `-ENOENT`, `-EACCES`, `-ENODEV`, `-EPROTO`, `-ECHILD`: as
+ *    cmabulk_connection_get_pool();
+ *  - `-EMFILE`, `-ENFILE`: not enough file descriptors for the buffers.
+ */
+int cmabulk_connection_allocate(struct cmabulk_connection *connection,
+				struct cmabulk_request *request,
+				struct cmabulk_allocation **ret) CMABULK_MUST_CHECK;
+
+/**
+ * @}
+ *
+ * @defgroup pool Pool
+ *
+ * What a pool was when it was looked at.
+ * @{
+ */
+
+/** @brief Who does the work for a pool. */
+enum cmabulk_pool_engine {
+	CMABULK_POOL_ENGINE_KERNEL = 1, /**< cma_alloc_bulk_req() of a patched kernel */
+	CMABULK_POOL_ENGINE_STOCK = 2,	/**< the module, on an unpatched kernel */
+};
+
+/** @brief Bits of cmabulk_pool_get_features(). */
+enum cmabulk_pool_feature {
+	/** Pages arrive zeroed from the kernel's allocator. */
+	CMABULK_POOL_FEATURE_KERNEL_ZEROED = 1,
+	/** The engine cannot see who else uses the area: it must be private. */
+	CMABULK_POOL_FEATURE_BITMAP_UNAWARE = 2,
+};
+
+/** @brief Take a reference. */
+struct cmabulk_pool *cmabulk_pool_ref(struct cmabulk_pool *pool);
+
+/** @brief Drop a reference. @return NULL. */
+struct cmabulk_pool *cmabulk_pool_unref(struct cmabulk_pool *pool);
+
+/** @brief Drop every reference in a NULL-terminated array, and the array; takes NULL. */
+void cmabulk_pool_array_free(struct cmabulk_pool **pools);
+
+/** @brief Name of the pool. */
+const char *cmabulk_pool_get_name(const struct cmabulk_pool *pool);
+
+/** @brief Name of the CMA area behind it. */
+const char *cmabulk_pool_get_area(const struct cmabulk_pool *pool);
+
+/** @brief Its engine: enum cmabulk_pool_engine, or a number of later versions. */
+unsigned int cmabulk_pool_get_engine(const struct cmabulk_pool *pool);
+
+/** @brief Name of its engine: "kernel", "stock" or "unknown"; static. */
+const char *cmabulk_pool_get_engine_name(const struct cmabulk_pool *pool);
+
+/** @brief Its features: bits of enum cmabulk_pool_feature, and maybe of later versions. */
+uint64_t cmabulk_pool_get_features(const struct cmabulk_pool *pool);
+
+/** @brief Bytes in a page. */
+uint64_t cmabulk_pool_get_page_size(const struct cmabulk_pool *pool);
+
+/** @brief Order of a pageblock, the unit in which the kernel isolates memory. */
+unsigned int cmabulk_pool_get_pageblock_order(const struct cmabulk_pool *pool);
+
+/** @brief Smallest order that can be asked for. */
+unsigned int cmabulk_pool_get_min_order(const struct cmabulk_pool *pool);
+
+/** @brief Largest order, and alignment, that can be asked for. */
+unsigned int cmabulk_pool_get_max_order(const struct cmabulk_pool *pool);
+
+/** @brief Pages in the pool. */
+uint64_t cmabulk_pool_get_pages(const struct cmabulk_pool *pool);
+
+/** @brief Pages that no CMA user holds; others may use them for movable memory meanwhile. */
+uint64_t cmabulk_pool_get_free_pages(const struct cmabulk_pool *pool);
+
+/** @brief Pages kept for the next caller. */
+uint64_t cmabulk_pool_get_cached_pages(const struct cmabulk_pool *pool);
+
+/** @brief Pages claimed and not yet exported. */
+uint64_t cmabulk_pool_get_reserved_pages(const struct cmabulk_pool *pool);
+
+/** @brief Pages in live buffers. */
+uint64_t cmabulk_pool_get_exported_pages(const struct cmabulk_pool *pool);
+
+/** @brief Pages on their way back to the area. */
+uint64_t cmabulk_pool_get_draining_pages(const struct cmabulk_pool *pool);
+
+/** @brief Live buffers. */
+uint64_t cmabulk_pool_get_n_buffers(const struct cmabulk_pool *pool);
+
+/** @brief Live reservations. */
+uint64_t cmabulk_pool_get_n_reservations(const struct cmabulk_pool *pool);
+
+/**
+ * @}
+ *
+ * @defgroup entry Entry
+ *
+ * One line of a pool's books: a buffer or a reservation somebody holds. For administration.
+ * @{
+ */
+
+/** @brief What an entry is of. */
+enum cmabulk_entry_kind {
+	CMABULK_ENTRY_RESERVATION = 1, /**< chunks claimed, not yet a dma-buf */
+	CMABULK_ENTRY_BUFFER = 2,      /**< a dma-buf */
+};
+
+/** @brief The state of its pages. */
+enum cmabulk_entry_state {
+	CMABULK_ENTRY_CACHED = 1,   /**< kept for the next caller */
+	CMABULK_ENTRY_RESERVED = 2, /**< claimed, not yet exported */
+	CMABULK_ENTRY_EXPORTED = 3, /**< in a live dma-buf */
+	CMABULK_ENTRY_DRAINING = 4, /**< on the way back to the area */
+};
+
+/** @brief Take a reference. */
+struct cmabulk_entry *cmabulk_entry_ref(struct cmabulk_entry *entry);
+
+/** @brief Drop a reference. @return NULL. */
+struct cmabulk_entry *cmabulk_entry_unref(struct cmabulk_entry *entry);
+
+/** @brief Drop every reference in a NULL-terminated array, and the array; takes NULL. */
+void cmabulk_entry_array_free(struct cmabulk_entry **entries);
+
+/** @brief Number of the object, never used twice while the module is loaded. */
+uint64_t cmabulk_entry_get_id(const struct cmabulk_entry *entry);
+
+/** @brief Inode number of the dma-buf, 0 for a reservation. */
+uint64_t cmabulk_entry_get_inode(const struct cmabulk_entry *entry);
+
+/** @brief What it is: enum cmabulk_entry_kind, or a number of later versions. */
+unsigned int cmabulk_entry_get_kind(const struct cmabulk_entry *entry);
+
+/** @brief Name of its kind: "buffer", "reservation" or "unknown"; static. */
+const char *cmabulk_entry_get_kind_name(const struct cmabulk_entry *entry);
+
+/** @brief State of its pages: enum cmabulk_entry_state, or a number of later versions. */
+unsigned int cmabulk_entry_get_state(const struct cmabulk_entry *entry);
+
+/** @brief Name of its state: "cached", "reserved", "exported", "draining" or "unknown"; static. */
+const char *cmabulk_entry_get_state_name(const struct cmabulk_entry *entry);
+
+/** @brief Order of its chunks. */
+unsigned int cmabulk_entry_get_order(const struct cmabulk_entry *entry);
+
+/** @brief Number of its chunks. */
+uint64_t cmabulk_entry_get_chunks(const struct cmabulk_entry *entry);
+
+/** @brief Size in bytes. */
+uint64_t cmabulk_entry_get_size(const struct cmabulk_entry *entry);
+
+/** @brief Microseconds since it was made, suspended time included. */
+uint64_t cmabulk_entry_get_age_usec(const struct cmabulk_entry *entry);
+
+/** @brief Id of the reservation a buffer came from, 0 for a reservation. */
+uint64_t cmabulk_entry_get_reservation(const struct cmabulk_entry *entry);
+
+/** @brief Name given to the buffer when it was made, "" if none. */
+const char *cmabulk_entry_get_name(const struct cmabulk_entry *entry);
+
+/** @brief User the memory was asked for by. */
+uid_t cmabulk_entry_get_owner_uid(const struct cmabulk_entry *entry);
+
+/** @brief Process the memory was asked for by, 0 if none; it may be gone. */
+pid_t cmabulk_entry_get_owner_pid(const struct cmabulk_entry *entry);
+
+/** @brief Number that came with the request, see cmabulk_request_set_cookie(). */
+uint64_t cmabulk_entry_get_cookie(const struct cmabulk_entry *entry);
+
+/** @brief Account it is charged to, "" if none. */
+const char *cmabulk_entry_get_account(const struct cmabulk_entry *entry);
+
+/** @brief What it is for, "" if not said. */
+const char *cmabulk_entry_get_label(const struct cmabulk_entry *entry);
+
+/**
+ * @}
+ *
+ * @defgroup request Request
+ *
+ * What is wanted. A setter checks what can be checked without a pool; the rest is checked when
+ * allocating. Every setter returns `-EBUSY` while an allocate is running with the request.
+ * @{
+ */
+
+/** @brief How expensive the kernel may be. Each includes the ones before it. */
+enum cmabulk_request_effort {
+	/** Only what is free or moves at the first try. */
+	CMABULK_REQUEST_EFFORT_FAST = 0,
+	/** Also wait for pages, retry, and try pageblocks that look pinned. */
+	CMABULK_REQUEST_EFFORT_NORMAL = 1,
+	/** Also take the chunks around pages that do not move. */
+	CMABULK_REQUEST_EFFORT_HARD = 2,
+};
+
+/** @brief Timeout of a new request, in microseconds. */
+#define CMABULK_REQUEST_TIMEOUT_DEFAULT UINT64_C(20000000)
+/** @brief No timeout. */
+#define CMABULK_REQUEST_TIMEOUT_INFINITE UINT64_MAX
+
+/**
+ * @brief Make a request: order 0, no count, one buffer, effort hard, 20 s, all or nothing.
+ * @param ret Returns a new request.
+ * @return 0 or `-ENOMEM`.
+ */
+int cmabulk_request_new(struct cmabulk_request **ret) CMABULK_MUST_CHECK;
+
+/** @brief Take a reference. */
+struct cmabulk_request *cmabulk_request_ref(struct cmabulk_request *request);
+
+/** @brief Drop a reference. @return NULL. */
+struct cmabulk_request *cmabulk_request_unref(struct cmabulk_request *request);
+
+/**
+ * @brief Name the pool to take from.
+ * @param name Name of the pool; copied. NULL (the default) leaves the choice to whoever serves
+ *             the request; in direct mode it is the pool with most free pages.
+ * @return 0, or `-EINVAL`: no pool can have that name.
+ */
+int cmabulk_request_set_pool(struct cmabulk_request *request, const char *name);
+
+/**
+ * @brief Say how large a chunk is.
+ * @param order A chunk is 2^order pages.
+ * @return 0, or `-EINVAL`: above 30.
+ */
+int cmabulk_request_set_order(struct cmabulk_request *request, unsigned int order);
+
+/**
+ * @brief Say how many chunks are wanted.
+ * @param chunks At least 1.
+ * @return 0, or `-EINVAL`: zero.
+ */
+int cmabulk_request_set_count(struct cmabulk_request *request, uint64_t chunks);
+
+/**
+ * @brief Say over how many buffers to spread the chunks.
+ * @param buffers At least 1. 4800 chunks in 25 buffers are 192 each; what does not divide evenly goes
+ *                to the first ones, one chunk each.
+ * @return 0, or `-EINVAL`: zero.
+ */
+int cmabulk_request_set_buffers(struct cmabulk_request *request, unsigned int buffers);
+
+/**
+ * @brief Say how chunks must be aligned.
+ * @param order Each chunk starts at a multiple of 2^order pages; below the chunks' own order (as
+ *              0, the default) it means that.
+ * @return 0, or `-EINVAL`: above 30.
+ */
+int cmabulk_request_set_align(struct cmabulk_request *request, unsigned int order);
+
+/**
+ * @brief Say how far to go.
+ * @param effort The last effort to try; the cheaper ones are always tried first.
+ * @return 0, or `-EINVAL`: not one of enum cmabulk_request_effort.
+ */
+int cmabulk_request_set_effort(struct cmabulk_request *request,
+			       enum cmabulk_request_effort effort);
+
+/**
+ * @brief Say how long all efforts together may take.
+ * @param usec Microseconds, or #CMABULK_REQUEST_TIMEOUT_INFINITE.
+ * @return 0, or `-EINVAL`: zero.
+ */
+int cmabulk_request_set_timeout(struct cmabulk_request *request, uint64_t usec);
+
+/**
+ * @brief Say how few chunks are still of use.
+ * @param chunks At least 1. With fewer, everything is given back. Default: the count, all or
+ *               nothing.
+ * @return 0, or `-EINVAL`: zero.
+ */
+int cmabulk_request_set_minimum(struct cmabulk_request *request, uint64_t chunks);
+
+/**
+ * @brief Say what it is for; shown to administrators, and the start of the buffers' names.
+ * @param label Up to 63 bytes of UTF-8 without control characters; copied. NULL is "".
+ * @return 0, or `-EINVAL`.
+ */
+int cmabulk_request_set_label(struct cmabulk_request *request, const char *label);
+
+/**
+ * @brief Direct mode: say for whom it is. Default: this process and its real user.
+ * @param uid User.
+ * @param pid Process, 0 for none.
+ * @return 0, or `-EINVAL`: (uid_t)-1 or a negative pid.
+ */
+int cmabulk_request_set_owner(struct cmabulk_request *request, uid_t uid, pid_t pid);
+
+/**
+ * @brief Direct mode: a number that the books will show beside the buffers. Default: 0.
+ * @return 0.
+ */
+int cmabulk_request_set_cookie(struct cmabulk_request *request, uint64_t cookie);
+
+/**
+ * @brief Direct mode: the account that the books will show. Default: none.
+ * @param account Up to 63 bytes of UTF-8 without control characters; copied. NULL is "".
+ * @return 0, or `-EINVAL`.
+ */
+int cmabulk_request_set_account(struct cmabulk_request *request, const char *account);
+
+/** @brief Name of the pool asked for, or NULL. */
+const char *cmabulk_request_get_pool(const struct cmabulk_request *request);
+
+/** @brief Order of a chunk. */
+unsigned int cmabulk_request_get_order(const struct cmabulk_request *request);
+
+/** @brief Chunks wanted, 0 when not yet said. */
+uint64_t cmabulk_request_get_count(const struct cmabulk_request *request);
+
+/** @brief Buffers to spread over. */
+unsigned int cmabulk_request_get_buffers(const struct cmabulk_request *request);
+
+/** @brief Order the chunks are aligned to: at least their own. */
+unsigned int cmabulk_request_get_align(const struct cmabulk_request *request);
+
+/** @brief Last effort to try. */
+enum cmabulk_request_effort
+cmabulk_request_get_effort(const struct cmabulk_request *request);
+
+/** @brief Timeout in microseconds, or #CMABULK_REQUEST_TIMEOUT_INFINITE. */
+uint64_t cmabulk_request_get_timeout(const struct cmabulk_request *request);
+
+/** @brief Chunks that are still of use: the count unless set. */
+uint64_t cmabulk_request_get_minimum(const struct cmabulk_request *request);
+
+/** @brief What it is for, "" if not said. */
+const char *cmabulk_request_get_label(const struct cmabulk_request *request);
+
+/**
+ * @brief Cancel the allocate that runs with this request, from another thread or a signal handler.
+ *
+ * The allocate stops at the next range of memory, gives everything back and returns
+ * #CMABULK_ALLOCATION_CANCELLED. A request stays cancelled, so that it does not matter who comes
+ * first: an allocate with a cancelled request returns at once, until
+ * cmabulk_request_rearm(). Async-signal-safe; preserves errno.
+ */
+void cmabulk_request_cancel(struct cmabulk_request *request);
+
+/** @brief Make a cancelled request usable again. @return 0, or `-EBUSY`. */
+int cmabulk_request_rearm(struct cmabulk_request *request);
+
+/**
+ * @}
+ *
+ * @defgroup allocation Allocation
+ * @{
+ */
+
+/** @brief How an allocate ended. */
+enum cmabulk_allocation_status {
+	/** Every chunk asked for is there. */
+	CMABULK_ALLOCATION_COMPLETE = 0,
+	/** No effort permitted finds more. */
+	CMABULK_ALLOCATION_PARTIAL = 1,
+	/** The timeout was over before everything was there. */
+	CMABULK_ALLOCATION_TIMED_OUT = 2,
+	/** cmabulk_request_cancel(); there are no buffers. */
+	CMABULK_ALLOCATION_CANCELLED = 3,
+};
+
+/**
+ * @brief What one step did: one try with one effort. Fields are only ever added at the end.
+ *
+ * A *block* is a pageblock. The fields after `elapsed_usec` are the kernel's report.
+ */
+struct cmabulk_step {
+	uint32_t effort;	    /**< enum cmabulk_request_effort */
+	int32_t error;		    /**< 0, or the negative errno it ended with */
+	uint64_t requested;	    /**< chunks asked for */
+	uint64_t granted;	    /**< chunks it got */
+	uint64_t elapsed_usec;	    /**< time it took */
+	uint64_t blocks_surveyed;   /**< blocks looked at */
+	uint64_t blocks_free;	    /**< of those: free as a whole */
+	uint64_t blocks_movable;    /**< of those: to be had by moving pages */
+	uint64_t blocks_suspect;    /**< of those: with a page that looks pinned or busy */
+	uint64_t blocks_taken;	    /**< of those: partly or wholly handed out already */
+	uint64_t pages_to_migrate;  /**< pages in use in the ranges tried (an estimate) */
+	uint64_t ranges_planned;    /**< ranges the plan listed */
+	uint64_t ranges_tried;	    /**< ranges claimed */
+	uint64_t ranges_failed;	    /**< ranges that did not come as a whole */
+	uint64_t chunks_free;	    /**< chunks that came from free memory */
+	uint64_t chunks_moved;	    /**< chunks that came after moving pages */
+	uint64_t chunks_salvaged;   /**< chunks that came from around pages that do not move */
+	uint64_t skipped_suspect;   /**< chunks this effort left alone: suspect */
+	uint64_t skipped_busy;	    /**< chunks that were tried and would not come */
+	uint64_t skipped_taken;	    /**< chunks in other CMA users' hands */
+	uint64_t skipped_no_memory; /**< chunks left alone: nowhere to move pages to */
+	uint64_t skipped_isolated;  /**< chunks in pageblocks somebody else had isolated */
+	uint64_t survey_ns;	    /**< nanoseconds spent on the survey */
+	uint64_t plan_ns;	    /**< nanoseconds spent on the plan */
+	uint64_t drain_ns;	    /**< nanoseconds spent draining per-CPU lists */
+	uint64_t claim_ns;	    /**< nanoseconds spent isolating, migrating, grabbing */
+	uint64_t salvage_ns;	    /**< part of claim_ns spent inside pageblocks */
+	uint64_t total_ns;	    /**< nanoseconds from start to end */
+};
+
+/** @brief Take a reference. */
+struct cmabulk_allocation *cmabulk_allocation_ref(struct cmabulk_allocation *allocation);
+
+/** @brief Drop a reference; the last one drops the buffers'. @return NULL. */
+struct cmabulk_allocation *cmabulk_allocation_unref(struct cmabulk_allocation *allocation);
+
+/** @brief How it ended. */
+enum cmabulk_allocation_status
+cmabulk_allocation_get_status(const struct cmabulk_allocation *allocation);
+
+/** @brief Name of its status: "complete", "partial", "timed-out" or "cancelled"; static. */
+const char *cmabulk_allocation_get_status_name(const struct cmabulk_allocation *allocation);
+
+/**
+ * @brief Why it came short.
+ * @return 0 when complete, `-EBUSY` (nothing more to be had), `-ENOMEM` (nowhere to move pages to, or no
+ *         memory for the kernel's books), `-ENODEV` (the pool went away), `-ETIME` (timed out) or
+ *         `-ECANCELED`.
+ */
+int cmabulk_allocation_get_error(const struct cmabulk_allocation *allocation);
+
+/** @brief Name of the pool it is from. */
+const char *cmabulk_allocation_get_pool(const struct cmabulk_allocation *allocation);
+
+/** @brief Order of its chunks. */
+unsigned int cmabulk_allocation_get_order(const struct cmabulk_allocation *allocation);
+
+/** @brief Chunks asked for. */
+uint64_t cmabulk_allocation_get_requested(const struct cmabulk_allocation *allocation);
+
+/** @brief Chunks in its buffers: 0 when fewer than the minimum could be had. */
+uint64_t cmabulk_allocation_get_granted(const struct cmabulk_allocation *allocation);
+
+/** @brief Chunks that could be had, also when they were too few and given back. */
+uint64_t cmabulk_allocation_get_claimed(const struct cmabulk_allocation *allocation);
+
+/** @brief Bytes in its buffers. */
+uint64_t cmabulk_allocation_get_size(const struct cmabulk_allocation *allocation);
+
+/** @brief Microseconds from the call until its buffers were made. */
+uint64_t cmabulk_allocation_get_elapsed_usec(const struct cmabulk_allocation *allocation);
+
+/** @brief Number of buffers. */
+unsigned int cmabulk_allocation_get_n_buffers(const struct cmabulk_allocation *allocation);
+
+/** @brief Buffer number @p index, borrowed: ref it to keep it longer. NULL if there is none. */
+struct cmabulk_buffer *
+cmabulk_allocation_get_buffer(const struct cmabulk_allocation *allocation, unsigned int index);
+
+/** @brief Number of steps taken. */
+unsigned int cmabulk_allocation_get_n_steps(const struct cmabulk_allocation *allocation);
+
+/**
+ * @brief What step number @p index did.
+ * @param ret Returns it.
+ * @param size `sizeof(*ret)`; fields that this library does not know are set to 0.
+ * @return 0, or `-ERANGE`: there is no such step.
+ */
+int cmabulk_allocation_get_step(const struct cmabulk_allocation *allocation, unsigned int index,
+				struct cmabulk_step *ret, size_t size) CMABULK_MUST_CHECK;
+
+/**
+ * @}
+ *
+ * @defgroup buffer Buffer
+ *
+ * A dma-buf and the layout of its chunks. In the buffer the chunks follow each other without
+ * gaps; in memory each chunk is contiguous and aligned, and two of them may be far apart.
+ * All of it is zero at first.
+ * @{
+ */
+
+/** @brief Bits that say what the CPU is going to do. */
+enum cmabulk_buffer_access {
+	CMABULK_BUFFER_READ = 1,
+	CMABULK_BUFFER_WRITE = 2,
+	CMABULK_BUFFER_READ_WRITE = 3,
+};
+
+/**
+ * @brief Make a buffer object of a dma-buf received from elsewhere.
+ * @param fd File descriptor of a dma-buf; duplicated, the caller keeps its own.
+ * @param chunk_size Bytes in a chunk, as whoever sent it says; 0 if not known, the chunk
+ *                   getters then return 0.
+ * @param ret Returns a new buffer.
+ * @return 0, or
+ *  - `-EBADF`: not a file descriptor;
+ *  - `-ENOTTY`: not a dma-buf;
+ *  - `-EINVAL`: the chunk size is not a power of two, or the buffer's size not a multiple of it;
+ *  - `-EMFILE`: no file descriptor left.
+ */
+int cmabulk_buffer_import(int fd, uint64_t chunk_size,
+			  struct cmabulk_buffer **ret) CMABULK_MUST_CHECK;
+
+/** @brief Take a reference. */
+struct cmabulk_buffer *cmabulk_buffer_ref(struct cmabulk_buffer *buffer);
+
+/**
+ * @brief Drop a reference; the last one closes the file descriptor. The memory goes back to
+ * the pool when nobody has it open, mapped or imported any more. @return NULL.
+ */
+struct cmabulk_buffer *cmabulk_buffer_unref(struct cmabulk_buffer *buffer);
+
+/** @brief Its file descriptor: borrowed, close-on-exec, valid as long as the buffer is. */
+int cmabulk_buffer_get_fd(const struct cmabulk_buffer *buffer);
+
+/**
+ * @brief Duplicate its file descriptor.
+ * @return A new file descriptor, close-on-exec, the caller's; or `-EMFILE`.
+ */
+int cmabulk_buffer_dup_fd(const struct cmabulk_buffer *buffer) CMABULK_MUST_CHECK;
+
+/** @brief Size in bytes. */
+uint64_t cmabulk_buffer_get_size(const struct cmabulk_buffer *buffer);
+
+/** @brief Number of chunks. */
+uint64_t cmabulk_buffer_get_chunks(const struct cmabulk_buffer *buffer);
+
+/** @brief Bytes in a chunk. */
+uint64_t cmabulk_buffer_get_chunk_size(const struct cmabulk_buffer *buffer);
+
+/** @brief Order of a chunk, in pages. */
+unsigned int cmabulk_buffer_get_order(const struct cmabulk_buffer *buffer);
+
+/** @brief Bytes the physical start of every chunk is a multiple of: at least a chunk's size. */
+uint64_t cmabulk_buffer_get_alignment(const struct cmabulk_buffer *buffer);
+
+/**
+ * @brief Where in the buffer a chunk starts.
+ * @param index Number of the chunk.
+ * @param ret Returns the offset in bytes.
+ * @return 0, or `-ERANGE`: there is no such chunk.
+ */
+int cmabulk_buffer_get_chunk_offset(const struct cmabulk_buffer *buffer, uint64_t index,
+				    uint64_t *ret) CMABULK_MUST_CHECK;
+
+/** @brief Inode number of the dma-buf: the same for everybody who has it open. */
+uint64_t cmabulk_buffer_get_inode(const struct cmabulk_buffer *buffer);
+
+/** @brief Id in the pool's books (see cmabulk_entry_get_id()), 0 for an imported buffer. */
+uint64_t cmabulk_buffer_get_id(const struct cmabulk_buffer *buffer);
+
+/** @brief Name it was given when made, "" for an imported buffer. */
+const char *cmabulk_buffer_get_name(const struct cmabulk_buffer *buffer);
+
+/**
+ * @brief Map all of it.
+ * @param access What the mapping is for: enum cmabulk_buffer_access.
+ * @param ret Returns its address; give it to cmabulk_buffer_unmap(). The mapping keeps the memory, with
+ *            or without the buffer object.
+ * @return 0, or
+ *  - `-EINVAL`: not one of enum cmabulk_buffer_access;
+ *  - `-EACCES`: the file descriptor was opened for less;
+ *  - `-EOVERFLOW`: larger than the address space;
+ *  - `-ENOMEM`: no room in the address space.
+ */
+int cmabulk_buffer_map(const struct cmabulk_buffer *buffer, enum cmabulk_buffer_access access,
+		       void **ret) CMABULK_MUST_CHECK;
+
+/**
+ * @brief Undo cmabulk_buffer_map().
+ * @param address As it returned; NULL does nothing.
+ * @return 0, or `-EINVAL`: not the address of a mapping.
+ */
+int cmabulk_buffer_unmap(const struct cmabulk_buffer *buffer, void *address);
+
+/**
+ * @brief Before the CPU touches a mapping: wait for devices, and make it see what they wrote.
+ * @param access What the CPU is going to do: enum cmabulk_buffer_access.
+ * @return 0, or `-EINVAL`: not one of enum cmabulk_buffer_access; or what the kernel returns for
+ *         `DMA_BUF_IOCTL_SYNC`. `-EINTR` and `-EAGAIN` are tried again inside.
+ */
+int cmabulk_buffer_begin_cpu_access(const struct cmabulk_buffer *buffer,
+				    enum cmabulk_buffer_access access) CMABULK_MUST_CHECK;
+
+/**
+ * @brief After the CPU touched a mapping: make devices see what it wrote.
+ * @param access As given to cmabulk_buffer_begin_cpu_access().
+ * @return As cmabulk_buffer_begin_cpu_access().
+ */
+int cmabulk_buffer_end_cpu_access(const struct cmabulk_buffer *buffer,
+				  enum cmabulk_buffer_access access);
+
+/**
+ * @}
+ *
+ * For `__attribute__((cleanup(...)))`.
+ */
+static inline void cmabulk_connection_unrefp(struct cmabulk_connection **connection)
+{
+	cmabulk_connection_unref(*connection);
+}
+
+static inline void cmabulk_request_unrefp(struct cmabulk_request **request)
+{
+	cmabulk_request_unref(*request);
+}
+
+static inline void cmabulk_pool_unrefp(struct cmabulk_pool **pool)
+{
+	cmabulk_pool_unref(*pool);
+}
+
+static inline void cmabulk_pool_array_freep(struct cmabulk_pool ***pools)
+{
+	cmabulk_pool_array_free(*pools);
+}
+
+static inline void cmabulk_entry_unrefp(struct cmabulk_entry **entry)
+{
+	cmabulk_entry_unref(*entry);
+}
+
+static inline void cmabulk_entry_array_freep(struct cmabulk_entry ***entries)
+{
+	cmabulk_entry_array_free(*entries);
+}
+
+static inline void cmabulk_allocation_unrefp(struct cmabulk_allocation **allocation)
+{
+	cmabulk_allocation_unref(*allocation);
+}
+
+static inline void cmabulk_buffer_unrefp(struct cmabulk_buffer **buffer)
+{
+	cmabulk_buffer_unref(*buffer);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* CMABULK_H */

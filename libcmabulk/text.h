@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which strings may be names of pools, labels and accounts. Pure. */
+#ifndef LIBCMABULK_TEXT_H
+#define LIBCMABULK_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A file name below /dev/cmabulk that cannot lead anywhere else. */
+bool text_is_pool_name(const char *text);
+
+/* UTF-8 without control characters, shorter than @size bytes. */
+bool text_is_label(const char *text, size_t size);
+
+/*
+ * Writes "LABEL-INDEX", or only LABEL if @count is 1, or "" for an empty
+ * label; cuts the label, between characters, so that it fits in @size bytes.
+ */
+void text_buffer_name(char *ret, size_t size, const char *label, unsigned int index,
+		      unsigned int count);
+
+#endif
