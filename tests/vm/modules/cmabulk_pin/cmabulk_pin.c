@@ -13,7 +13,9 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
+#include <linux/sizes.h>
 #include <linux/uaccess.h>
+#include <linux/vmstat.h>
 
 #include "cmabulk_pin.h"
 
@@ -24,11 +26,15 @@ struct pin {
 	struct folio *folio;
 };
 
-/* One open file: @pins is the list of its frames. */
+/* One open file: @pins is the list of its frames, @hog that of its large allocations. */
 struct pinner {
-	struct mutex lock; /* protects @pins */
+	struct mutex lock; /* protects @pins and @hog */
 	struct list_head pins;
+	struct list_head hog;
 };
+
+/* Order of one allocation of the hog: large enough to be quick, small enough to be had. */
+#define PIN_HOG_ORDER	9
 
 static struct pin *pin_find(struct pinner *pinner, unsigned long frame)
 {
@@ -127,6 +133,74 @@ static int pin_list_frames(struct pinner *pinner, void __user *argp)
 	return copy_to_user(argp, &arg, sizeof(arg)) ? -EFAULT : 0;
 }
 
+static void pin_count_frame(struct pin_census *census, unsigned long frame)
+{
+	struct page *page = pfn_to_page(frame);
+
+	if (is_free_buddy_page(page))
+		census->free++;
+	else if (!page_count(page))
+		census->cached++;
+	else if (PageLRU(compound_head(page)) || READ_ONCE(compound_head(page)->mapping))
+		census->user++;
+	else
+		census->owned++;
+}
+
+static int pin_take_census(void __user *argp)
+{
+	struct pin_census census;
+	u64 i;
+
+	if (copy_from_user(&census, argp, sizeof(census)))
+		return -EFAULT;
+	census.free = 0;
+	census.cached = 0;
+	census.user = 0;
+	census.owned = 0;
+	for (i = 0; i < census.count; i++) {
+		if (!pfn_valid(census.first + i) || !pfn_to_online_page(census.first + i))
+			return -ENXIO;
+		pin_count_frame(&census, census.first + i);
+		if (!(i % SZ_1K))
+			cond_resched();
+	}
+	return copy_to_user(argp, &census, sizeof(census)) ? -EFAULT : 0;
+}
+
+static u64 pin_free_outside_areas(void)
+{
+	return global_zone_page_state(NR_FREE_PAGES) - global_zone_page_state(NR_FREE_CMA_PAGES);
+}
+
+static int pin_hog(struct pinner *pinner, void __user *argp)
+{
+	const gfp_t gfp = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN | __GFP_COMP;
+	struct page *page;
+	u64 leave;
+
+	if (copy_from_user(&leave, argp, sizeof(leave)))
+		return -EFAULT;
+	while (pin_free_outside_areas() > leave + (1 << PIN_HOG_ORDER)) {
+		page = alloc_pages(gfp, PIN_HOG_ORDER);
+		if (!page)
+			return -ENOMEM;
+		list_add(&page->lru, &pinner->hog);
+		cond_resched();
+	}
+	return 0;
+}
+
+static void pin_unhog(struct pinner *pinner)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &pinner->hog, lru) {
+		list_del(&page->lru);
+		__free_pages(page, PIN_HOG_ORDER);
+	}
+}
+
 static int pin_one(struct pinner *pinner, unsigned int cmd, void __user *argp)
 {
 	struct pin *pin;
@@ -158,6 +232,13 @@ static int pin_ioctl_locked(struct pinner *pinner, unsigned int cmd, void __user
 		return 0;
 	case PIN_LIST:
 		return pin_list_frames(pinner, argp);
+	case PIN_CENSUS:
+		return pin_take_census(argp);
+	case PIN_HOG:
+		return pin_hog(pinner, argp);
+	case PIN_UNHOG:
+		pin_unhog(pinner);
+		return 0;
 	default:
 		return -ENOTTY;
 	}
@@ -182,6 +263,7 @@ static int pin_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 	mutex_init(&pinner->lock);
 	INIT_LIST_HEAD(&pinner->pins);
+	INIT_LIST_HEAD(&pinner->hog);
 	file->private_data = pinner;
 	return 0;
 }
@@ -191,6 +273,7 @@ static int pin_release(struct inode *inode, struct file *file)
 	struct pinner *pinner = file->private_data;
 
 	pin_drop_all(pinner);
+	pin_unhog(pinner);
 	mutex_destroy(&pinner->lock);
 	kfree(pinner);
 	return 0;

@@ -20,6 +20,24 @@ struct pin_list {
 	__u32 count;
 };
 
+/**
+ * struct pin_census - what page frames are
+ * @first:	first frame
+ * @count:	frames
+ * @free:	out: on the free lists
+ * @cached:	out: free, but on a per-CPU list or in flight: no reference, not on the free lists
+ * @user:	out: memory of programs and files: on an LRU list, mapped, or part of a mapping
+ * @owned:	out: all else that holds a reference, so whatever a kernel user was given
+ */
+struct pin_census {
+	__u64 first;
+	__u64 count;
+	__u64 free;
+	__u64 cached;
+	__u64 user;
+	__u64 owned;
+};
+
 #define PIN_MAGIC	0xCD
 
 /* Take a page frame out of its CMA pageblock, moving its content away: it is nobody's then. */
@@ -30,5 +48,12 @@ struct pin_list {
 #define PIN_DROP	_IOW(PIN_MAGIC, 2, __u64)
 #define PIN_DROP_ALL	_IO(PIN_MAGIC, 3)
 #define PIN_LIST	_IOWR(PIN_MAGIC, 4, struct pin_list)
+#define PIN_CENSUS	_IOWR(PIN_MAGIC, 5, struct pin_census)
+/*
+ * Allocate memory that cannot lie in a CMA area until only this many pages are free outside the
+ * areas, so that a program that touches memory gets it from an area. PIN_UNHOG gives it back.
+ */
+#define PIN_HOG		_IOW(PIN_MAGIC, 6, __u64)
+#define PIN_UNHOG	_IO(PIN_MAGIC, 7)
 
 #endif /* CMABULK_PIN_H */

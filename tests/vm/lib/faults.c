@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Fault injection: see faults.h. Drives debugfs and /proc/thread-self/fail-nth. */
+#include "faults.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "machine.h"
+
+#define FAIL_SLAB	"/sys/kernel/debug/failslab/"
+#define FAIL_PAGES	"/sys/kernel/debug/fail_page_alloc/"
+#define FAIL_NTH	"/proc/thread-self/fail-nth"
+
+bool faults_available(void)
+{
+	return !access(FAIL_SLAB "probability", W_OK) && !access(FAIL_NTH, W_OK);
+}
+
+static void faults_quiet(const char *directory)
+{
+	static const char *const settings[][2] = {
+		{ "ignore-gfp-wait", "N" },
+		{ "verbose", "0" },
+		{ "probability", "0" },
+		{ "times", "-1" },
+		{ "interval", "1" },
+		{ "space", "0" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(settings); i++) {
+		g_autofree char *path = g_strconcat(directory, settings[i][0], NULL);
+
+		machine_write(path, settings[i][1]);
+	}
+}
+
+void faults_prepare(void)
+{
+	faults_quiet(FAIL_SLAB);
+	faults_quiet(FAIL_PAGES);
+	machine_write(FAIL_PAGES "ignore-gfp-highmem", "N");
+	machine_write(FAIL_PAGES "min-order", "0");
+}
+
+/*
+ * The file belongs to the task that opened it, so each thread keeps its own open; then neither
+ * arming nor disarming allocates anything that could be hit.
+ */
+static int faults_file(void)
+{
+	static __thread int fd = -1;
+	static __thread pid_t owner;
+
+	if (owner != gettid()) {
+		owner = gettid();
+		fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
+		g_assert_no_errno(fd);
+	}
+	return fd;
+}
+
+void faults_arm(guint nth)
+{
+	g_autofree char *text = g_strdup_printf("%u", nth);
+	int fd = faults_file();
+
+	g_assert_no_errno(pwrite(fd, text, strlen(text), 0));
+}
+
+bool faults_disarm(void)
+{
+	char text[16] = "";
+	int fd = faults_file();
+
+	g_assert_no_errno(pread(fd, text, sizeof(text) - 1, 0));
+	g_assert_no_errno(pwrite(fd, "0", 1, 0));
+	return !strtoul(text, NULL, 10);
+}
+
+static void faults_number(const char *path, const char *format, guint64 number)
+{
+	g_autofree char *text = g_strdup_printf(format, number);
+
+	machine_write(path, text);
+}
+
+void faults_pages(guint percent)
+{
+	machine_write("/proc/thread-self/make-it-fail", percent ? "1" : "0");
+	machine_write(FAIL_PAGES "task-filter", percent ? "Y" : "N");
+	faults_number(FAIL_PAGES "probability", "%" G_GUINT64_FORMAT, percent);
+}
+
+static void faults_range(const char *directory, guint64 start, guint64 end, guint percent)
+{
+	g_autofree char *depth = g_strconcat(directory, "stacktrace-depth", NULL);
+	g_autofree char *from = g_strconcat(directory, "require-start", NULL);
+	g_autofree char *to = g_strconcat(directory, "require-end", NULL);
+	g_autofree char *probability = g_strconcat(directory, "probability", NULL);
+
+	/* Off while it is being changed. */
+	machine_write(probability, "0");
+	faults_number(depth, "%" G_GUINT64_FORMAT, 32);
+	faults_number(from, "0x%" G_GINT64_MODIFIER "x", percent ? start : 0);
+	faults_number(to, "0x%" G_GINT64_MODIFIER "x", percent ? end : G_MAXUINT64);
+	faults_number(probability, "%" G_GUINT64_FORMAT, percent);
+}
+
+void faults_stack(guint64 start, guint64 end, guint percent)
+{
+	faults_range(FAIL_SLAB, start, end, percent);
+	faults_range(FAIL_PAGES, start, end, percent);
+}

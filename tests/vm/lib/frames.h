@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Page frames: which ones an area has, what they are, and making single ones immovable. */
+#ifndef VM_FRAMES_H
+#define VM_FRAMES_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "modules/cmabulk_pin/cmabulk_pin.h"
+
+#define FRAMES_PER_BLOCK	512	/* pageblock_order 9; area_open() checks it */
+
+/* A CMA area as debugfs shows it. */
+struct area {
+	char *name;
+	guint64 base;	/* first page frame */
+	guint64 pages;
+};
+
+void area_open(struct area *area, const char *name);
+void area_close(struct area *area);
+
+static inline bool area_has(const struct area *area, guint64 frame)
+{
+	return frame >= area->base && frame - area->base < area->pages;
+}
+
+/* Pages that the area's bitmap says are handed out. */
+guint64 area_used(const struct area *area);
+
+/* /dev/cmabulk_pin: a file descriptor to pass to the functions below; loads the module. */
+int frames_open(void);
+/* 0 or a negative errno. */
+int frame_take(int frames, guint64 frame);
+int frame_hold(int frames, guint64 frame);
+int frame_drop(int frames, guint64 frame);
+void frames_drop_all(int frames);
+/* What the frames of an area are, after the kernel's per-CPU lists were drained. */
+struct pin_census area_census(int frames, const struct area *area);
+/*
+ * Aborts unless exactly @owned pages of the area are in some kernel user's hands. Waits for what
+ * is in flight between lists, for at most some seconds.
+ */
+void area_assert_owned(int frames, const struct area *area, guint64 owned);
+
+/* The page frame behind an address of this process, 0 if none is mapped there. */
+guint64 frame_of(const void *address);
+/* The same for @count pages from @address on. */
+void frames_of(const void *address, size_t count, guint64 *ret_frames);
+
+#endif /* VM_FRAMES_H */

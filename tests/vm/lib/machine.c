@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The guest: see machine.h. Knows nothing of cmabulk but the name of the module. */
+#include "machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+static guint32 machine_seed;
+
+static void machine_mount(const char *type, const char *path, const char *probe)
+{
+	g_autofree char *file = g_build_filename(path, probe, NULL);
+
+	if (g_file_test(file, G_FILE_TEST_EXISTS))
+		return;
+	if (mount(type, path, type, 0, NULL) < 0)
+		g_error("mount %s at %s: %s", type, path, g_strerror(errno));
+}
+
+static void machine_choose_seed(void)
+{
+	const char *text = g_getenv("CMABULK_SEED");
+
+	machine_seed = text ? strtoul(text, NULL, 0) : (guint32)g_get_real_time();
+	g_print("# seed: CMABULK_SEED=%u\n", machine_seed);
+}
+
+void machine_init(int *argc, char ***argv)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	g_test_init(argc, argv, NULL);
+	machine_choose_seed();
+	machine_mount("debugfs", "/sys/kernel/debug", "cma");
+	machine_mount("tracefs", "/sys/kernel/tracing", "trace");
+}
+
+bool machine_is_debug(void)
+{
+	struct utsname name;
+
+	g_assert_no_errno(uname(&name));
+	return g_str_has_suffix(name.release, "-debug");
+}
+
+int machine_scale(int plain, int debug)
+{
+	return machine_is_debug() ? debug : plain;
+}
+
+GRand *machine_random(guint32 stream)
+{
+	const guint32 seed[] = { machine_seed, stream };
+
+	return g_rand_new_with_seed_array(seed, G_N_ELEMENTS(seed));
+}
+
+char *machine_read(const char *path)
+{
+	g_autoptr(GError) error = NULL;
+	char *text;
+
+	if (!g_file_get_contents(path, &text, NULL, &error))
+		g_error("%s", error->message);
+	return g_strchomp(text);
+}
+
+guint64 machine_read_number(const char *path)
+{
+	g_autofree char *text = machine_read(path);
+
+	return g_ascii_strtoull(text, NULL, 0);
+}
+
+guint64 machine_read_key(const char *path, const char *key)
+{
+	g_autofree char *text = machine_read(path);
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	size_t length = strlen(key);
+
+	for (char **line = lines; *line; line++)
+		if (!strncmp(*line, key, length) && strchr(": \t", (*line)[length]))
+			return g_ascii_strtoull(*line + length + 1, NULL, 0);
+	g_error("%s: no %s", path, key);
+}
+
+int machine_try_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+void machine_write(const char *path, const char *text)
+{
+	int ret = machine_try_write(path, text);
+
+	if (ret < 0)
+		g_error("write \"%s\" to %s: %s", text, path, g_strerror(-ret));
+}
+
+gint64 machine_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (gint64)now.tv_sec * G_GINT64_CONSTANT(1000000000) + now.tv_nsec;
+}
+
+/* CMABULK_MODULES, or build/modules/FLAVOUR as seen from build/tests/vm/PROGRAM. */
+static char *module_directory(void)
+{
+	g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
+	g_autofree char *directory = g_path_get_dirname(program);
+	const char *chosen = g_getenv("CMABULK_MODULES");
+
+	if (chosen)
+		return g_strdup(chosen);
+	return g_build_filename(directory, "../../modules", machine_is_debug() ? "debug" : "plain",
+				NULL);
+}
+
+int module_try_load(const char *name, const char *parameters)
+{
+	g_autofree char *directory = module_directory();
+	g_autofree char *file = g_strconcat(name, ".ko", NULL);
+	g_autofree char *path = g_build_filename(directory, file, NULL);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int ret = 0;
+
+	if (fd < 0)
+		g_error("%s: %s", path, g_strerror(errno));
+	if (syscall(SYS_finit_module, fd, parameters ?: "", 0) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+void module_load(const char *name, const char *parameters)
+{
+	int ret = module_try_load(name, parameters);
+
+	if (ret < 0)
+		g_error("loading %s %s: %s", name, parameters ?: "", g_strerror(-ret));
+}
+
+int module_try_unload(const char *name)
+{
+	return syscall(SYS_delete_module, name, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+void module_unload(const char *name)
+{
+	int ret = module_try_unload(name);
+
+	if (ret < 0)
+		g_error("unloading %s: %s", name, g_strerror(-ret));
+}
+
+bool module_is_loaded(const char *name)
+{
+	g_autofree char *path = g_build_filename("/sys/module", name, "initstate", NULL);
+
+	return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+void module_load_cmabulk(const char *extra)
+{
+	g_autofree char *parameters = g_strjoin(" ", MODULE_POOLS, extra, NULL);
+
+	module_load("cmabulk", parameters);
+}

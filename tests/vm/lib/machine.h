@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The guest a test runs in: its flavour, the random seed, files under /proc and /sys, modules. */
+#ifndef VM_MACHINE_H
+#define VM_MACHINE_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+/* The pools every test loads the module with, unless it says otherwise. */
+#define POOL_MEDIA	"media"		/* 400 MiB of the area "reserved" */
+#define POOL_CAMERA	"camera"	/* 64 MiB of the area "numa0" */
+#define AREA_MEDIA	"reserved"
+#define AREA_CAMERA	"numa0"
+#define MODULE_POOLS	"pools=" POOL_MEDIA ":" AREA_MEDIA "," POOL_CAMERA ":" AREA_CAMERA
+
+/* Sets GTest up, prints the seed and mounts what the guest lacks. First call of every main(). */
+void machine_init(int *argc, char ***argv);
+
+/* True on the debug flavour, where everything takes several times as long. */
+bool machine_is_debug(void);
+/* @plain on the plain flavour, @debug on the debug flavour. */
+int machine_scale(int plain, int debug);
+
+/*
+ * A generator seeded from CMABULK_SEED, or from the clock; machine_init() printed which. @stream
+ * tells the generators of one program apart. Free with g_rand_free().
+ */
+GRand *machine_random(guint32 stream);
+
+/* Contents of a file without the trailing newline; aborts when it cannot be read. Free it. */
+char *machine_read(const char *path);
+/* The number @path holds, decimal or 0x. */
+guint64 machine_read_number(const char *path);
+/* The number behind @key in a file of "key: value" or "key value" lines, like /proc/meminfo. */
+guint64 machine_read_key(const char *path, const char *key);
+/* Writes @text in one write(); 0 or a negative errno. */
+int machine_try_write(const char *path, const char *text);
+void machine_write(const char *path, const char *text);
+
+/* Nanoseconds of CLOCK_MONOTONIC. */
+gint64 machine_now(void);
+
+/* finit_module() of NAME.ko, built for this kernel; 0 or a negative errno. */
+int module_try_load(const char *name, const char *parameters);
+void module_load(const char *name, const char *parameters);
+/* delete_module(); 0 or a negative errno. */
+int module_try_unload(const char *name);
+void module_unload(const char *name);
+bool module_is_loaded(const char *name);
+
+/* Loads the module under test with MODULE_POOLS, and @extra parameters unless NULL. */
+void module_load_cmabulk(const char *extra);
+
+#endif /* VM_MACHINE_H */
