@@ -6,6 +6,7 @@
 
 # The source tree, whatever directory the caller stands in.
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034
 readonly top
 
 # Everything that takes long to make and can be made again lives here, outside the source tree.
