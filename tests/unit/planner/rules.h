@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What must hold of every plan, each rule by itself. */
+#ifndef PLANNER_RULES_H
+#define PLANNER_RULES_H
+
+#include "plan.h"
+
+/**
+ * struct rule - something that must hold of every plan
+ * @name:	what it says, as a test's name
+ * @holds:	does it?
+ */
+struct rule {
+	const char *name;
+	bool (*holds)(const struct plan *plan);
+};
+
+/* Ends with one without a name. */
+extern const struct rule rules[];
+
+#endif /* PLANNER_RULES_H */
