@@ -68,8 +68,7 @@ cmabulk_allocation_get_status(const struct cmabulk_allocation *allocation)
 	return allocation->status;
 }
 
-EXPORT const char *
-cmabulk_allocation_get_status_name(const struct cmabulk_allocation *allocation)
+EXPORT const char *cmabulk_allocation_get_status_name(const struct cmabulk_allocation *allocation)
 {
 	/* The strings of the D-Bus interface. */
 	switch (allocation->status) {

@@ -60,8 +60,7 @@ static int set_layout(struct cmabulk_buffer *buffer, uint64_t chunk_size)
 
 	if (chunk_size == 0)
 		return 0;
-	if ((chunk_size & (chunk_size - 1)) || chunk_size < page_size ||
-	    buffer->size % chunk_size)
+	if ((chunk_size & (chunk_size - 1)) || chunk_size < page_size || buffer->size % chunk_size)
 		return -EINVAL;
 	buffer->chunk_size = chunk_size;
 	buffer->alignment = chunk_size;
@@ -184,8 +183,8 @@ EXPORT int cmabulk_buffer_unmap(const struct cmabulk_buffer *buffer, void *addre
 	return 0;
 }
 
-static int sync_cpu_access(const struct cmabulk_buffer *buffer,
-			   enum cmabulk_buffer_access access, uint64_t phase)
+static int sync_cpu_access(const struct cmabulk_buffer *buffer, enum cmabulk_buffer_access access,
+			   uint64_t phase)
 {
 	struct dma_buf_sync sync = {
 		.flags = phase | ((access & CMABULK_BUFFER_READ) ? DMA_BUF_SYNC_READ : 0) |

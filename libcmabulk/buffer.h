@@ -12,7 +12,7 @@ struct cmabulk_buffer {
 	atomic_uint references;
 	int fd;
 	uint64_t size;
-	uint64_t chunks;     /* 0 when not known, as the next three */
+	uint64_t chunks; /* 0 when not known, as the next three */
 	uint64_t chunk_size;
 	unsigned int order;
 	uint64_t alignment;

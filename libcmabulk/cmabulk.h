@@ -195,15 +195,15 @@ int cmabulk_connection_list_buffers(struct cmabulk_connection *connection, const
  * before taken before movable before free. A hint, out of date when it arrives.
  */
 struct cmabulk_pool_survey {
-	uint64_t pages_free;	 /**< pages on the free lists */
-	uint64_t pages_movable;	 /**< pages in use that should move */
-	uint64_t pages_suspect;	 /**< pages in use that look pinned or busy */
-	uint64_t pages_taken;	 /**< pages handed out by CMA, to anybody */
-	uint64_t blocks;	 /**< pageblocks in the pool */
-	uint64_t blocks_free;	 /**< pageblocks that are free as a whole */
+	uint64_t pages_free; /**< pages on the free lists */
+	uint64_t pages_movable; /**< pages in use that should move */
+	uint64_t pages_suspect; /**< pages in use that look pinned or busy */
+	uint64_t pages_taken; /**< pages handed out by CMA, to anybody */
+	uint64_t blocks; /**< pageblocks in the pool */
+	uint64_t blocks_free; /**< pageblocks that are free as a whole */
 	uint64_t blocks_movable; /**< pageblocks that could be had by moving pages */
 	uint64_t blocks_suspect; /**< pageblocks with a suspect page */
-	uint64_t blocks_taken;	 /**< pageblocks of which CMA handed out a part */
+	uint64_t blocks_taken; /**< pageblocks of which CMA handed out a part */
 };
 
 /**
@@ -214,8 +214,7 @@ struct cmabulk_pool_survey {
  * @return 0, or an error as cmabulk_connection_get_pool().
  */
 int cmabulk_connection_survey_pool(struct cmabulk_connection *connection, const char *pool_name,
-				   struct cmabulk_pool_survey *ret,
-				   size_t size) CMABULK_MUST_CHECK;
+				   struct cmabulk_pool_survey *ret, size_t size) CMABULK_MUST_CHECK;
 
 /**
  * @brief Allocate, and wait for it.
@@ -257,7 +256,7 @@ int cmabulk_connection_allocate(struct cmabulk_connection *connection,
 /** @brief Who does the work for a pool. */
 enum cmabulk_pool_engine {
 	CMABULK_POOL_ENGINE_KERNEL = 1, /**< cma_alloc_bulk_req() of a patched kernel */
-	CMABULK_POOL_ENGINE_STOCK = 2,	/**< the module, on an unpatched kernel */
+	CMABULK_POOL_ENGINE_STOCK = 2, /**< the module, on an unpatched kernel */
 };
 
 /** @brief Bits of cmabulk_pool_get_features(). */
@@ -340,12 +339,12 @@ uint64_t cmabulk_pool_get_n_reservations(const struct cmabulk_pool *pool);
 /** @brief What an entry is of. */
 enum cmabulk_entry_kind {
 	CMABULK_ENTRY_RESERVATION = 1, /**< chunks claimed, not yet a dma-buf */
-	CMABULK_ENTRY_BUFFER = 2,      /**< a dma-buf */
+	CMABULK_ENTRY_BUFFER = 2, /**< a dma-buf */
 };
 
 /** @brief The state of its pages. */
 enum cmabulk_entry_state {
-	CMABULK_ENTRY_CACHED = 1,   /**< kept for the next caller */
+	CMABULK_ENTRY_CACHED = 1, /**< kept for the next caller */
 	CMABULK_ENTRY_RESERVED = 2, /**< claimed, not yet exported */
 	CMABULK_ENTRY_EXPORTED = 3, /**< in a live dma-buf */
 	CMABULK_ENTRY_DRAINING = 4, /**< on the way back to the area */
@@ -432,7 +431,7 @@ enum cmabulk_request_effort {
 };
 
 /** @brief Timeout of a new request, in microseconds. */
-#define CMABULK_REQUEST_TIMEOUT_DEFAULT UINT64_C(20000000)
+#define CMABULK_REQUEST_TIMEOUT_DEFAULT	 UINT64_C(20000000)
 /** @brief No timeout. */
 #define CMABULK_REQUEST_TIMEOUT_INFINITE UINT64_MAX
 
@@ -492,8 +491,7 @@ int cmabulk_request_set_align(struct cmabulk_request *request, unsigned int orde
  * @param effort The last effort to try; the cheaper ones are always tried first.
  * @return 0, or `-EINVAL`: not one of enum cmabulk_request_effort.
  */
-int cmabulk_request_set_effort(struct cmabulk_request *request,
-			       enum cmabulk_request_effort effort);
+int cmabulk_request_set_effort(struct cmabulk_request *request, enum cmabulk_request_effort effort);
 
 /**
  * @brief Say how long all efforts together may take.
@@ -554,8 +552,7 @@ unsigned int cmabulk_request_get_buffers(const struct cmabulk_request *request);
 unsigned int cmabulk_request_get_align(const struct cmabulk_request *request);
 
 /** @brief Last effort to try. */
-enum cmabulk_request_effort
-cmabulk_request_get_effort(const struct cmabulk_request *request);
+enum cmabulk_request_effort cmabulk_request_get_effort(const struct cmabulk_request *request);
 
 /** @brief Timeout in microseconds, or #CMABULK_REQUEST_TIMEOUT_INFINITE. */
 uint64_t cmabulk_request_get_timeout(const struct cmabulk_request *request);
@@ -604,34 +601,34 @@ enum cmabulk_allocation_status {
  * A *block* is a pageblock. The fields after `elapsed_usec` are the kernel's report.
  */
 struct cmabulk_step {
-	uint32_t effort;	    /**< enum cmabulk_request_effort */
-	int32_t error;		    /**< 0, or the negative errno it ended with */
-	uint64_t requested;	    /**< chunks asked for */
-	uint64_t granted;	    /**< chunks it got */
-	uint64_t elapsed_usec;	    /**< time it took */
-	uint64_t blocks_surveyed;   /**< blocks looked at */
-	uint64_t blocks_free;	    /**< of those: free as a whole */
-	uint64_t blocks_movable;    /**< of those: to be had by moving pages */
-	uint64_t blocks_suspect;    /**< of those: with a page that looks pinned or busy */
-	uint64_t blocks_taken;	    /**< of those: partly or wholly handed out already */
-	uint64_t pages_to_migrate;  /**< pages in use in the ranges tried (an estimate) */
-	uint64_t ranges_planned;    /**< ranges the plan listed */
-	uint64_t ranges_tried;	    /**< ranges claimed */
-	uint64_t ranges_failed;	    /**< ranges that did not come as a whole */
-	uint64_t chunks_free;	    /**< chunks that came from free memory */
-	uint64_t chunks_moved;	    /**< chunks that came after moving pages */
-	uint64_t chunks_salvaged;   /**< chunks that came from around pages that do not move */
-	uint64_t skipped_suspect;   /**< chunks this effort left alone: suspect */
-	uint64_t skipped_busy;	    /**< chunks that were tried and would not come */
-	uint64_t skipped_taken;	    /**< chunks in other CMA users' hands */
+	uint32_t effort; /**< enum cmabulk_request_effort */
+	int32_t error; /**< 0, or the negative errno it ended with */
+	uint64_t requested; /**< chunks asked for */
+	uint64_t granted; /**< chunks it got */
+	uint64_t elapsed_usec; /**< time it took */
+	uint64_t blocks_surveyed; /**< blocks looked at */
+	uint64_t blocks_free; /**< of those: free as a whole */
+	uint64_t blocks_movable; /**< of those: to be had by moving pages */
+	uint64_t blocks_suspect; /**< of those: with a page that looks pinned or busy */
+	uint64_t blocks_taken; /**< of those: partly or wholly handed out already */
+	uint64_t pages_to_migrate; /**< pages in use in the ranges tried (an estimate) */
+	uint64_t ranges_planned; /**< ranges the plan listed */
+	uint64_t ranges_tried; /**< ranges claimed */
+	uint64_t ranges_failed; /**< ranges that did not come as a whole */
+	uint64_t chunks_free; /**< chunks that came from free memory */
+	uint64_t chunks_moved; /**< chunks that came after moving pages */
+	uint64_t chunks_salvaged; /**< chunks that came from around pages that do not move */
+	uint64_t skipped_suspect; /**< chunks this effort left alone: suspect */
+	uint64_t skipped_busy; /**< chunks that were tried and would not come */
+	uint64_t skipped_taken; /**< chunks in other CMA users' hands */
 	uint64_t skipped_no_memory; /**< chunks left alone: nowhere to move pages to */
-	uint64_t skipped_isolated;  /**< chunks in pageblocks somebody else had isolated */
-	uint64_t survey_ns;	    /**< nanoseconds spent on the survey */
-	uint64_t plan_ns;	    /**< nanoseconds spent on the plan */
-	uint64_t drain_ns;	    /**< nanoseconds spent draining per-CPU lists */
-	uint64_t claim_ns;	    /**< nanoseconds spent isolating, migrating, grabbing */
-	uint64_t salvage_ns;	    /**< part of claim_ns spent inside pageblocks */
-	uint64_t total_ns;	    /**< nanoseconds from start to end */
+	uint64_t skipped_isolated; /**< chunks in pageblocks somebody else had isolated */
+	uint64_t survey_ns; /**< nanoseconds spent on the survey */
+	uint64_t plan_ns; /**< nanoseconds spent on the plan */
+	uint64_t drain_ns; /**< nanoseconds spent draining per-CPU lists */
+	uint64_t claim_ns; /**< nanoseconds spent isolating, migrating, grabbing */
+	uint64_t salvage_ns; /**< part of claim_ns spent inside pageblocks */
+	uint64_t total_ns; /**< nanoseconds from start to end */
 };
 
 /** @brief Take a reference. */
@@ -680,8 +677,8 @@ uint64_t cmabulk_allocation_get_elapsed_usec(const struct cmabulk_allocation *al
 unsigned int cmabulk_allocation_get_n_buffers(const struct cmabulk_allocation *allocation);
 
 /** @brief Buffer number @p index, borrowed: ref it to keep it longer. NULL if there is none. */
-struct cmabulk_buffer *
-cmabulk_allocation_get_buffer(const struct cmabulk_allocation *allocation, unsigned int index);
+struct cmabulk_buffer *cmabulk_allocation_get_buffer(const struct cmabulk_allocation *allocation,
+						     unsigned int index);
 
 /** @brief Number of steps taken. */
 unsigned int cmabulk_allocation_get_n_steps(const struct cmabulk_allocation *allocation);

@@ -113,8 +113,7 @@ static int fill(int reservation, struct cmabulk_request *request, uint64_t start
 	struct steps steps;
 
 	steps_init(&steps, request->count, request->effort, start, request->timeout_usec);
-	while (steps_next(&steps, now_ns(CLOCK_MONOTONIC), request_is_cancelled(request),
-			  &order)) {
+	while (steps_next(&steps, now_ns(CLOCK_MONOTONIC), request_is_cancelled(request), &order)) {
 		int r = take_step(reservation, &order, &steps, allocation);
 
 		if (r < 0)

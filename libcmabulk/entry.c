@@ -14,8 +14,7 @@ static void entry_destroy(struct cmabulk_entry *entry)
 
 DEFINE_REFERENCE(cmabulk_entry, entry_destroy)
 
-int entry_new(const char *name, const char *account, const char *label,
-	      struct cmabulk_entry **ret)
+int entry_new(const char *name, const char *account, const char *label, struct cmabulk_entry **ret)
 {
 	struct cmabulk_entry *entry = calloc(1, sizeof(*entry));
 

@@ -26,7 +26,6 @@ struct cmabulk_entry {
 };
 
 /* One reference, the strings copied, all else zero. */
-int entry_new(const char *name, const char *account, const char *label,
-	      struct cmabulk_entry **ret);
+int entry_new(const char *name, const char *account, const char *label, struct cmabulk_entry **ret);
 
 #endif

@@ -256,8 +256,7 @@ EXPORT unsigned int cmabulk_request_get_align(const struct cmabulk_request *requ
 	return request->align > request->order ? request->align : request->order;
 }
 
-EXPORT enum cmabulk_request_effort
-cmabulk_request_get_effort(const struct cmabulk_request *request)
+EXPORT enum cmabulk_request_effort cmabulk_request_get_effort(const struct cmabulk_request *request)
 {
 	return request->effort;
 }

@@ -15,9 +15,9 @@ struct steps {
 	uint64_t wanted;
 	uint64_t held;
 	uint64_t deadline_ns; /* UINT64_MAX: none */
-	unsigned int effort;  /* the next to try */
+	unsigned int effort; /* the next to try */
 	unsigned int ceiling; /* the last to try */
-	int error;	      /* why there is less than wanted, 0 as long as there is hope */
+	int error; /* why there is less than wanted, 0 as long as there is hope */
 };
 
 struct step_order {

@@ -14,36 +14,36 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EXPORT __attribute__((visibility("default")))
+#define EXPORT		  __attribute__((visibility("default")))
 #define CLEANUP(function) __attribute__((cleanup(function)))
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 #define NSEC_PER_USEC UINT64_C(1000)
-#define NSEC_PER_SEC UINT64_C(1000000000)
+#define NSEC_PER_SEC  UINT64_C(1000000000)
 
 /* Defines the exported ref and unref of a type that has an atomic_uint "references". */
-#define DEFINE_REFERENCE(type, destroy)                                                            \
-	EXPORT struct type *type##_ref(struct type *object)                                        \
-	{                                                                                          \
-		atomic_fetch_add_explicit(&object->references, 1, memory_order_relaxed);           \
-		return object;                                                                     \
-	}                                                                                          \
-	EXPORT struct type *type##_unref(struct type *object)                                      \
-	{                                                                                          \
-		if (object && atomic_fetch_sub_explicit(&object->references, 1,                    \
-							memory_order_acq_rel) == 1)                \
-			destroy(object);                                                           \
-		return NULL;                                                                       \
+#define DEFINE_REFERENCE(type, destroy)                                                           \
+	EXPORT struct type *type##_ref(struct type *object)                                       \
+	{                                                                                         \
+		atomic_fetch_add_explicit(&object->references, 1, memory_order_relaxed);          \
+		return object;                                                                    \
+	}                                                                                         \
+	EXPORT struct type *type##_unref(struct type *object)                                     \
+	{                                                                                         \
+		if (object &&                                                                     \
+		    atomic_fetch_sub_explicit(&object->references, 1, memory_order_acq_rel) == 1) \
+			destroy(object);                                                          \
+		return NULL;                                                                      \
 	}
 
 /* Hands a pointer over to the caller, so that its cleanup leaves it alone. */
-#define TAKE(pointer)                                                                              \
-	({                                                                                         \
-		__typeof__(pointer) *taken_from = &(pointer);                                      \
-		__typeof__(pointer) taken = *taken_from;                                           \
-		*taken_from = NULL;                                                                \
-		taken;                                                                             \
+#define TAKE(pointer)                                         \
+	({                                                    \
+		__typeof__(pointer) *taken_from = &(pointer); \
+		__typeof__(pointer) taken = *taken_from;      \
+		*taken_from = NULL;                           \
+		taken;                                        \
 	})
 
 static inline void close_fdp(int *fd)

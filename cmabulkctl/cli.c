@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* How every verb begins and ends: the connection, and errors that say what to do. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+int cli_connect(const struct context *context, struct cmabulk_connection **ret)
+{
+	if (context->direct)
+		return cmabulk_connection_open_direct(ret);
+	return cmabulk_connection_open(ret);
+}
+
+static enum exit_code exit_code_of(int error)
+{
+	switch (abs(error)) {
+	case ENOENT:
+	case ENXIO:
+	case ENODEV:
+	case EHOSTUNREACH:
+		return EXIT_UNAVAILABLE;
+	case EACCES:
+	case EPERM:
+		return EXIT_NOT_PERMITTED;
+	default:
+		return EXIT_FAILED;
+	}
+}
+
+/* The library cannot tell a module without pools from no module; here it matters. */
+static const char *hint_of(int error)
+{
+	if (abs(error) == ENOENT && access("/sys/module/cmabulk", F_OK) == 0)
+		return "the module is loaded without a pool: load it again with pools=NAME:AREA, "
+		       "and see 'cmabulkctl doctor'";
+	if (abs(error) == ENOENT)
+		return "load the module with 'modprobe cmabulk pools=NAME:AREA', and see "
+		       "'cmabulkctl doctor'";
+	return cmabulk_error_get_hint(error);
+}
+
+int cli_fail(int error, const char *what, ...)
+{
+	const char *hint = hint_of(error);
+	va_list arguments;
+
+	fputs("cmabulkctl: ", stderr);
+	va_start(arguments, what);
+	vfprintf(stderr, what, arguments);
+	va_end(arguments);
+	fprintf(stderr, ": %s%s%s\n", cmabulk_error_get_message(error), *hint ? "; " : "", hint);
+	return exit_code_of(error);
+}
+
+int cli_usage(const char *sentence, ...)
+{
+	va_list arguments;
+
+	fputs("cmabulkctl: ", stderr);
+	va_start(arguments, sentence);
+	vfprintf(stderr, sentence, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+	return EXIT_USAGE;
+}

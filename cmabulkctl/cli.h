@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What every verb gets, and how every verb ends. */
+#ifndef CMABULKCTL_CLI_H
+#define CMABULKCTL_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <cmabulk.h>
+
+#define CLEANUP(function) __attribute__((cleanup(function)))
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Documented in cmabulkctl(1). */
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1, /* anything without a number of its own */
+	EXIT_USAGE = 2, /* the command line makes no sense */
+	EXIT_SHORT = 3, /* fewer chunks than the minimum */
+	EXIT_UNAVAILABLE = 4, /* no module, no pool, no daemon */
+	EXIT_NOT_PERMITTED = 5,
+	EXIT_CANNOT_EXECUTE = 126, /* as shells do */
+	EXIT_NOT_FOUND = 127,
+};
+
+/* What the common options say. */
+struct context {
+	bool direct;
+	bool json;
+};
+
+/* Each in its own file, behind the table in main.c. They return an exit code. */
+int verb_alloc(struct context *context, int argc, char **argv);
+int verb_buffers(struct context *context, int argc, char **argv);
+int verb_doctor(struct context *context, int argc, char **argv);
+int verb_pools(struct context *context, int argc, char **argv);
+
+/* Connect as --direct and the environment say. */
+int cli_connect(const struct context *context, struct cmabulk_connection **ret);
+
+/* "cmabulkctl: WHAT: why; what to do" on standard error; returns the exit code for @error. */
+int cli_fail(int error, const char *what, ...) __attribute__((format(printf, 2, 3)));
+
+/* "cmabulkctl: SENTENCE" on standard error; returns EXIT_USAGE. */
+int cli_usage(const char *sentence, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The library's objects as JSON; the fields are documented in cmabulkctl(1). */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "json.h"
+
+void json_add_string(struct json_object *object, const char *name, const char *value)
+{
+	json_object_object_add(object, name, json_object_new_string(value));
+}
+
+void json_add_number(struct json_object *object, const char *name, uint64_t value)
+{
+	json_object_object_add(object, name, json_object_new_uint64(value));
+}
+
+/* "EBUSY", or null for none. */
+static void add_error(struct json_object *object, const char *name, int error)
+{
+	json_object_object_add(object, name,
+			       error ? json_object_new_string(strerrorname_np(abs(error))) : NULL);
+}
+
+void json_print(struct json_object *object, FILE *file)
+{
+	int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
+
+	if (isatty(fileno(file)))
+		flags |= JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED;
+	fprintf(file, "%s\n", json_object_to_json_string_ext(object, flags));
+	json_object_put(object);
+}
+
+const char *effort_name(unsigned int effort)
+{
+	static const char *const names[] = {
+		[CMABULK_REQUEST_EFFORT_FAST] = "fast",
+		[CMABULK_REQUEST_EFFORT_NORMAL] = "normal",
+		[CMABULK_REQUEST_EFFORT_HARD] = "hard",
+	};
+
+	return effort < ARRAY_SIZE(names) ? names[effort] : "unknown";
+}
+
+static struct json_object *features_of(const struct cmabulk_pool *pool)
+{
+	struct json_object *features = json_object_new_array();
+	uint64_t bits = cmabulk_pool_get_features(pool);
+
+	if (bits & CMABULK_POOL_FEATURE_KERNEL_ZEROED)
+		json_object_array_add(features, json_object_new_string("kernel-zeroed"));
+	if (bits & CMABULK_POOL_FEATURE_BITMAP_UNAWARE)
+		json_object_array_add(features, json_object_new_string("bitmap-unaware"));
+	return features;
+}
+
+static struct json_object *states_of(const struct cmabulk_pool *pool)
+{
+	struct json_object *states = json_object_new_object();
+
+	json_add_number(states, "cached", cmabulk_pool_get_cached_pages(pool));
+	json_add_number(states, "reserved", cmabulk_pool_get_reserved_pages(pool));
+	json_add_number(states, "exported", cmabulk_pool_get_exported_pages(pool));
+	json_add_number(states, "draining", cmabulk_pool_get_draining_pages(pool));
+	return states;
+}
+
+struct json_object *json_from_pool(const struct cmabulk_pool *pool)
+{
+	struct json_object *object = json_object_new_object();
+	uint64_t page_size = cmabulk_pool_get_page_size(pool);
+
+	json_add_string(object, "name", cmabulk_pool_get_name(pool));
+	json_add_string(object, "area", cmabulk_pool_get_area(pool));
+	json_add_string(object, "engine", cmabulk_pool_get_engine_name(pool));
+	json_object_object_add(object, "features", features_of(pool));
+	json_add_number(object, "page_size", page_size);
+	json_add_number(object, "pageblock_order", cmabulk_pool_get_pageblock_order(pool));
+	json_add_number(object, "min_order", cmabulk_pool_get_min_order(pool));
+	json_add_number(object, "max_order", cmabulk_pool_get_max_order(pool));
+	json_add_number(object, "bytes", cmabulk_pool_get_pages(pool) * page_size);
+	json_add_number(object, "pages", cmabulk_pool_get_pages(pool));
+	json_add_number(object, "free_pages", cmabulk_pool_get_free_pages(pool));
+	json_object_object_add(object, "states", states_of(pool));
+	json_add_number(object, "buffers", cmabulk_pool_get_n_buffers(pool));
+	json_add_number(object, "reservations", cmabulk_pool_get_n_reservations(pool));
+	return object;
+}
+
+struct json_object *json_from_survey(const struct cmabulk_pool_survey *survey)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_number(object, "pages_free", survey->pages_free);
+	json_add_number(object, "pages_movable", survey->pages_movable);
+	json_add_number(object, "pages_suspect", survey->pages_suspect);
+	json_add_number(object, "pages_taken", survey->pages_taken);
+	json_add_number(object, "blocks", survey->blocks);
+	json_add_number(object, "blocks_free", survey->blocks_free);
+	json_add_number(object, "blocks_movable", survey->blocks_movable);
+	json_add_number(object, "blocks_suspect", survey->blocks_suspect);
+	json_add_number(object, "blocks_taken", survey->blocks_taken);
+	return object;
+}
+
+struct json_object *json_from_entry(const struct cmabulk_entry *entry, const char *pool_name)
+{
+	struct json_object *object = json_object_new_object();
+	pid_t pid = cmabulk_entry_get_owner_pid(entry);
+
+	json_add_string(object, "pool", pool_name);
+	json_add_number(object, "id", cmabulk_entry_get_id(entry));
+	json_add_number(object, "inode", cmabulk_entry_get_inode(entry));
+	json_add_string(object, "kind", cmabulk_entry_get_kind_name(entry));
+	json_add_string(object, "state", cmabulk_entry_get_state_name(entry));
+	json_add_string(object, "name", cmabulk_entry_get_name(entry));
+	json_add_number(object, "order", cmabulk_entry_get_order(entry));
+	json_add_number(object, "chunks", cmabulk_entry_get_chunks(entry));
+	json_add_number(object, "bytes", cmabulk_entry_get_size(entry));
+	json_add_number(object, "age_us", cmabulk_entry_get_age_usec(entry));
+	json_add_number(object, "reservation", cmabulk_entry_get_reservation(entry));
+	json_add_number(object, "uid", cmabulk_entry_get_owner_uid(entry));
+	json_add_number(object, "pid", (uint64_t)pid);
+	json_add_number(object, "cookie", cmabulk_entry_get_cookie(entry));
+	json_add_string(object, "account", cmabulk_entry_get_account(entry));
+	json_add_string(object, "label", cmabulk_entry_get_label(entry));
+	return object;
+}
+
+static struct json_object *json_from_report(const struct cmabulk_step *step)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_number(object, "blocks_surveyed", step->blocks_surveyed);
+	json_add_number(object, "blocks_free", step->blocks_free);
+	json_add_number(object, "blocks_movable", step->blocks_movable);
+	json_add_number(object, "blocks_suspect", step->blocks_suspect);
+	json_add_number(object, "blocks_taken", step->blocks_taken);
+	json_add_number(object, "pages_to_migrate", step->pages_to_migrate);
+	json_add_number(object, "ranges_planned", step->ranges_planned);
+	json_add_number(object, "ranges_tried", step->ranges_tried);
+	json_add_number(object, "ranges_failed", step->ranges_failed);
+	json_add_number(object, "chunks_free", step->chunks_free);
+	json_add_number(object, "chunks_moved", step->chunks_moved);
+	json_add_number(object, "chunks_salvaged", step->chunks_salvaged);
+	json_add_number(object, "skipped_suspect", step->skipped_suspect);
+	json_add_number(object, "skipped_busy", step->skipped_busy);
+	json_add_number(object, "skipped_taken", step->skipped_taken);
+	json_add_number(object, "skipped_no_memory", step->skipped_no_memory);
+	json_add_number(object, "skipped_isolated", step->skipped_isolated);
+	json_add_number(object, "survey_ns", step->survey_ns);
+	json_add_number(object, "plan_ns", step->plan_ns);
+	json_add_number(object, "drain_ns", step->drain_ns);
+	json_add_number(object, "claim_ns", step->claim_ns);
+	json_add_number(object, "salvage_ns", step->salvage_ns);
+	json_add_number(object, "total_ns", step->total_ns);
+	return object;
+}
+
+static struct json_object *json_from_step(const struct cmabulk_step *step)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_string(object, "effort", effort_name(step->effort));
+	json_add_number(object, "requested", step->requested);
+	json_add_number(object, "granted", step->granted);
+	add_error(object, "error", step->error);
+	json_add_number(object, "elapsed_us", step->elapsed_usec);
+	json_object_object_add(object, "report", json_from_report(step));
+	return object;
+}
+
+static struct json_object *json_from_buffer(const struct cmabulk_buffer *buffer)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_number(object, "id", cmabulk_buffer_get_id(buffer));
+	json_add_number(object, "inode", cmabulk_buffer_get_inode(buffer));
+	json_add_string(object, "name", cmabulk_buffer_get_name(buffer));
+	json_add_number(object, "chunks", cmabulk_buffer_get_chunks(buffer));
+	json_add_number(object, "bytes", cmabulk_buffer_get_size(buffer));
+	return object;
+}
+
+static struct json_object *buffers_of(const struct cmabulk_allocation *allocation)
+{
+	struct json_object *buffers = json_object_new_array();
+	unsigned int count = cmabulk_allocation_get_n_buffers(allocation);
+
+	for (unsigned int i = 0; i < count; i++)
+		json_object_array_add(
+			buffers, json_from_buffer(cmabulk_allocation_get_buffer(allocation, i)));
+	return buffers;
+}
+
+static struct json_object *steps_of(const struct cmabulk_allocation *allocation)
+{
+	struct json_object *steps = json_object_new_array();
+	struct cmabulk_step step;
+
+	for (unsigned int i = 0;
+	     cmabulk_allocation_get_step(allocation, i, &step, sizeof(step)) >= 0; i++)
+		json_object_array_add(steps, json_from_step(&step));
+	return steps;
+}
+
+struct json_object *json_from_allocation(const struct cmabulk_allocation *allocation)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_string(object, "status", cmabulk_allocation_get_status_name(allocation));
+	add_error(object, "error", cmabulk_allocation_get_error(allocation));
+	json_add_string(object, "pool", cmabulk_allocation_get_pool(allocation));
+	json_add_number(object, "order", cmabulk_allocation_get_order(allocation));
+	json_add_number(object, "requested", cmabulk_allocation_get_requested(allocation));
+	json_add_number(object, "granted", cmabulk_allocation_get_granted(allocation));
+	json_add_number(object, "claimed", cmabulk_allocation_get_claimed(allocation));
+	json_add_number(object, "bytes", cmabulk_allocation_get_size(allocation));
+	json_object_object_add(object, "buffers", buffers_of(allocation));
+	json_object_object_add(object, "steps", steps_of(allocation));
+	json_add_number(object, "elapsed_us", cmabulk_allocation_get_elapsed_usec(allocation));
+	return object;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The library's objects as JSON; the fields are documented in cmabulkctl(1). */
+#ifndef CMABULKCTL_JSON_H
+#define CMABULKCTL_JSON_H
+
+#include <json-c/json.h>
+#include <stdio.h>
+
+#include "cli.h"
+
+struct json_object *json_from_pool(const struct cmabulk_pool *pool);
+struct json_object *json_from_survey(const struct cmabulk_pool_survey *survey);
+struct json_object *json_from_entry(const struct cmabulk_entry *entry, const char *pool_name);
+struct json_object *json_from_allocation(const struct cmabulk_allocation *allocation);
+
+void json_add_string(struct json_object *object, const char *name, const char *value);
+void json_add_number(struct json_object *object, const char *name, uint64_t value);
+
+/* Prints, indented on a terminal, in one line elsewhere, and frees. */
+void json_print(struct json_object *object, FILE *file);
+
+/* "fast", "normal", "hard" */
+const char *effort_name(unsigned int effort);
+
+#endif

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What /proc, /sys and /dev say about this machine. */
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "machine.h"
+#include "size.h"
+
+#define SYSFS_AREAS   "/sys/kernel/mm/cma"
+#define DEBUGFS_AREAS "/sys/kernel/debug/cma"
+
+static void fclosep(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+
+static void freep(char **text)
+{
+	free(*text);
+}
+
+int machine_read_meminfo(const char *name, uint64_t *ret)
+{
+	FILE *file CLEANUP(fclosep) = fopen("/proc/meminfo", "re");
+	char *line CLEANUP(freep) = NULL;
+	size_t length = strlen(name);
+	size_t size = 0;
+
+	if (!file)
+		return -errno;
+	while (getline(&line, &size, file) >= 0) {
+		if (strncmp(line, name, length) == 0 && line[length] == ':') {
+			*ret = strtoull(line + length + 1, NULL, 10) * 1024;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+/* The number in a file of one number; 0 when there is none. */
+static uint64_t read_number(const char *directory, const char *area, const char *name)
+{
+	char path[512];
+	FILE *file CLEANUP(fclosep) = NULL;
+	uint64_t number = 0;
+
+	snprintf(path, sizeof(path), "%s/%s/%s", directory, area, name);
+	file = fopen(path, "re");
+	if (!file || fscanf(file, "%" SCNu64, &number) != 1)
+		return 0;
+	return number;
+}
+
+static int is_visible(const struct dirent *node)
+{
+	return node->d_name[0] != '.';
+}
+
+static void free_nodes(struct dirent **nodes, int count)
+{
+	for (int i = 0; i < count; i++)
+		free(nodes[i]);
+	free(nodes);
+}
+
+/* @pages names the file with the area's size; debugfs puts "cma-" before the area's name. */
+static int list_areas(const char *directory, const char *pages, const char *prefix, char **ret)
+{
+	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+	struct dirent **nodes;
+	size_t length;
+	FILE *stream;
+	int count = scandir(directory, &nodes, is_visible, alphasort);
+
+	if (count <= 0)
+		return -ENOENT;
+	stream = open_memstream(ret, &length);
+	for (int i = 0; stream && i < count; i++) {
+		const char *name = nodes[i]->d_name;
+		uint64_t size = read_number(directory, name, pages) * page_size;
+		char text[SIZE_TEXT];
+
+		if (strncmp(name, prefix, strlen(prefix)) == 0)
+			name += strlen(prefix);
+		fprintf(stream, "%s%s", i ? ", " : "", name);
+		if (size > 0)
+			fprintf(stream, " (%s)", size_format(text, size));
+	}
+	free_nodes(nodes, count);
+	return stream && fclose(stream) == 0 ? 0 : -ENOMEM;
+}
+
+int machine_list_areas(char **ret)
+{
+	int r = list_areas(DEBUGFS_AREAS, "count", "cma-", ret);
+
+	return r < 0 ? list_areas(SYSFS_AREAS, "total_pages", "", ret) : r;
+}
+
+int machine_has_symbol(const char *name)
+{
+	FILE *file CLEANUP(fclosep) = fopen("/proc/kallsyms", "re");
+	char *line CLEANUP(freep) = NULL;
+	size_t size = 0;
+
+	if (!file)
+		return -ENOENT;
+	while (getline(&line, &size, file) >= 0) {
+		char symbol[128];
+
+		if (sscanf(line, "%*s %*s %127s", symbol) == 1 && strcmp(symbol, name) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+bool machine_has_module(void)
+{
+	return access("/sys/module/cmabulk", F_OK) == 0;
+}
+
+bool machine_has_module_installed(void)
+{
+	FILE *file CLEANUP(fclosep) = NULL;
+	char *line CLEANUP(freep) = NULL;
+	struct utsname kernel;
+	char path[512];
+	size_t size = 0;
+
+	uname(&kernel);
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", kernel.release);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	while (getline(&line, &size, file) >= 0)
+		if (strstr(line, "/cmabulk.ko") && strchr(line, ':') > strstr(line, "/cmabulk.ko"))
+			return true;
+	return false;
+}
+
+int machine_stat_node(const char *name, struct stat *ret)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), MACHINE_NODES "/%s", name);
+	return stat(path, ret) < 0 ? -errno : 0;
+}
+
+int machine_list_nodes(char ***ret)
+{
+	struct dirent **nodes;
+	int count = scandir(MACHINE_NODES, &nodes, is_visible, alphasort);
+	char **names;
+
+	if (count < 0)
+		return -errno;
+	names = calloc((size_t)count + 1, sizeof(*names));
+	for (int i = 0; names && i < count; i++) {
+		names[i] = strdup(nodes[i]->d_name);
+		if (!names[i])
+			machine_names_freep(&names);
+	}
+	free_nodes(nodes, count);
+	if (!names)
+		return -ENOMEM;
+	*ret = names;
+	return count;
+}
+
+void machine_names_freep(char ***names)
+{
+	for (char **name = *names; name && *name; name++)
+		free(*name);
+	free(*names);
+	*names = NULL;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What /proc, /sys and /dev say about this machine, with or without the module, root or debugfs. */
+#ifndef CMABULKCTL_MACHINE_H
+#define CMABULKCTL_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#define MACHINE_NODES "/dev/cmabulk"
+
+/* Bytes of a line of /proc/meminfo; -ENOENT when it has no such line, or why it cannot be read. */
+int machine_read_meminfo(const char *name, uint64_t *ret);
+
+/* The areas' names, with commas and where known their sizes; -ENOENT when they cannot be seen. */
+int machine_list_areas(char **ret);
+
+/* 1 or 0; -ENOENT without kallsyms. */
+int machine_has_symbol(const char *name);
+
+bool machine_has_module(void);
+
+/* Where modprobe finds it: installed for the kernel that runs. */
+bool machine_has_module_installed(void);
+
+/* Of /dev/cmabulk/NAME; a negative errno when it is not there. */
+int machine_stat_node(const char *name, struct stat *ret);
+
+/* Names below /dev/cmabulk, NULL after the last; the count or a negative errno. */
+int machine_list_nodes(char ***ret);
+
+void machine_names_freep(char ***names);
+
+#endif

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* cmabulkctl: the table of verbs. */
+#include <getopt.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "options.h"
+
+struct verb {
+	const char *name;
+	int (*function)(struct context *context, int argc, char **argv);
+	const char *description;
+};
+
+static const struct verb verbs[] = {
+	{ "alloc", verb_alloc, "allocate chunks; report, hold, or run a command with them" },
+	{ "buffers", verb_buffers, "list who holds what" },
+	{ "doctor", verb_doctor, "check this machine, and say what would mend it" },
+	{ "pools", verb_pools, "list the pools, or show one" },
+};
+
+static void print_verbs(void)
+{
+	printf("\nVerbs, each with a --help of its own:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		printf("  %-22s %s\n", verbs[i].name, verbs[i].description);
+}
+
+static const struct usage usage = {
+	.arguments = "...",
+	.description = "Thousands of high-order chunks from a CMA pool, as dma-bufs.",
+	.print_more = print_verbs,
+	.example = "cmabulkctl --direct alloc 4800x64K --buffers 25",
+};
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (strcmp(name, verbs[i].name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct context context = { 0 };
+	const struct verb *verb;
+	int code;
+	int r;
+
+	setlocale(LC_CTYPE, "");
+	r = options_parse(&usage, &context, argc, argv, NULL, NULL);
+	if (r <= 0)
+		return r < 0 ? EXIT_USAGE : EXIT_OK;
+	argc -= optind;
+	argv += optind;
+	if (argc == 0)
+		return cli_usage("a verb is missing; try 'cmabulkctl --help'");
+	verb = find_verb(argv[0]);
+	if (!verb)
+		return cli_usage("there is no verb '%s'; try 'cmabulkctl --help'", argv[0]);
+	code = verb->function(&context, argc, argv);
+	/* A full disk or a closed pipe is a failure too. */
+	if (fflush(stdout) == 0 || code != EXIT_OK)
+		return code;
+	perror("cmabulkctl: cannot write to standard output");
+	return EXIT_FAILED;
+}

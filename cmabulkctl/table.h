@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A table for people: columns as wide as their widest cell. */
+#ifndef CMABULKCTL_TABLE_H
+#define CMABULKCTL_TABLE_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+struct table;
+
+/* @columns titles; one that starts with '>' names a column of numbers, aligned to the right. */
+struct table *table_new(const char *const *titles, size_t columns);
+void table_freep(struct table **table);
+
+/* The next cell, row by row. Control characters are replaced. */
+void table_add(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void table_print(const struct table *table, FILE *file);
+
+#endif

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* alloc: get chunks, report how, then release them, hold them, or hand them to a command. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc-report.h"
+#include "hand-over.h"
+#include "json.h"
+#include "options.h"
+#include "size.h"
+#include "watch.h"
+
+enum option_index {
+	OPTION_POOL,
+	OPTION_ORDER,
+	OPTION_BUFFERS,
+	OPTION_ALIGN,
+	OPTION_EFFORT,
+	OPTION_TIMEOUT,
+	OPTION_MINIMUM,
+	OPTION_LABEL,
+	OPTION_HOLD,
+	OPTION_COUNT,
+};
+
+static const struct option_description options[] = {
+	[OPTION_POOL] = { "pool", "NAME", "take from this pool (default: the one with most free)" },
+	[OPTION_ORDER] = { "order", "N", "chunks of 2^N pages (default: chunks of 64K)" },
+	[OPTION_BUFFERS] = { "buffers", "N", "spread over N buffers (default: 1)" },
+	[OPTION_ALIGN] = { "align", "N", "align every chunk to 2^N pages (default: its own size)" },
+	[OPTION_EFFORT] = { "effort", "EFFORT", "go up to fast, normal or hard (default: hard)" },
+	[OPTION_TIMEOUT] = { "timeout", "TIME",
+			     "give up after TIME, as 500ms or 20s (default: 20s)" },
+	[OPTION_MINIMUM] = { "minimum", "N", "be content with N chunks (default: all or nothing)" },
+	[OPTION_LABEL] = { "label", "TEXT", "say what it is for (default: the command's name)" },
+	[OPTION_HOLD] = { "hold", NULL, "hold it until Ctrl-C, or the end of standard input" },
+	[OPTION_COUNT] = { NULL, NULL, NULL },
+};
+
+static const struct usage usage = {
+	.verb = "alloc",
+	.arguments = "COUNT|SIZE|COUNTxSIZE [-- COMMAND...]",
+	.description =
+		"Allocate chunks, and report how it went. COUNT is a number of chunks (4800), SIZE\n"
+		"how much in all (300M), COUNTxSIZE both (4800x64K). What was got is given back at\n"
+		"once, unless it is to be held or a COMMAND inherits it.",
+	.options = options,
+	.example = "cmabulkctl --direct alloc 4800x64K --buffers 25 --label frames -- ./camera",
+};
+
+struct arguments {
+	struct cmabulk_request *request;
+	int order;
+	bool hold;
+	bool labelled;
+	uint64_t chunk_size;
+	char **command; /* NULL: none */
+};
+
+static int refuse(size_t index, const char *value, const char *expected)
+{
+	cli_usage("--%s: '%s' is not %s", options[index].name, value, expected);
+	return -EINVAL;
+}
+
+static int set_effort(struct cmabulk_request *request, const char *value)
+{
+	for (unsigned int effort = 0; effort <= CMABULK_REQUEST_EFFORT_HARD; effort++)
+		if (strcmp(value, effort_name(effort)) == 0)
+			return cmabulk_request_set_effort(request,
+							  (enum cmabulk_request_effort)effort);
+	return refuse(OPTION_EFFORT, value, "fast, normal or hard");
+}
+
+static int set_timeout(struct cmabulk_request *request, const char *value)
+{
+	uint64_t usec;
+
+	if (time_parse(value, &usec) < 0 || cmabulk_request_set_timeout(request, usec) < 0)
+		return refuse(OPTION_TIMEOUT, value, "a time as 500ms, 20s, 2min or infinity");
+	return 1;
+}
+
+static int set_text(size_t index, struct arguments *arguments, const char *value)
+{
+	if (index == OPTION_POOL)
+		return cmabulk_request_set_pool(arguments->request, value) < 0 ?
+			       refuse(index, value, "a name that a pool can have") :
+			       1;
+	arguments->labelled = true;
+	return cmabulk_request_set_label(arguments->request, value) < 0 ?
+		       refuse(index, value, "up to 63 bytes of UTF-8 without control characters") :
+		       1;
+}
+
+static int set_number(size_t index, struct arguments *arguments, const char *value)
+{
+	uint64_t number;
+	int r = number_parse(value, UINT64_MAX, &number);
+
+	if (r >= 0 && index != OPTION_MINIMUM && number > INT32_MAX)
+		r = -ERANGE;
+	if (r < 0)
+		return refuse(index, value, "a number in range");
+	switch (index) {
+	case OPTION_ORDER:
+		arguments->order = (int)number;
+		r = cmabulk_request_set_order(arguments->request, (unsigned int)number);
+		break;
+	case OPTION_ALIGN:
+		r = cmabulk_request_set_align(arguments->request, (unsigned int)number);
+		break;
+	case OPTION_BUFFERS:
+		r = cmabulk_request_set_buffers(arguments->request, (unsigned int)number);
+		break;
+	default:
+		r = cmabulk_request_set_minimum(arguments->request, number);
+		break;
+	}
+	return r < 0 ? refuse(index, value, "a number in range") : 1;
+}
+
+static int handle_option(size_t index, const char *value, void *userdata)
+{
+	struct arguments *arguments = userdata;
+
+	switch (index) {
+	case OPTION_POOL:
+	case OPTION_LABEL:
+		return set_text(index, arguments, value);
+	case OPTION_EFFORT:
+		return set_effort(arguments->request, value) < 0 ? -EINVAL : 1;
+	case OPTION_TIMEOUT:
+		return set_timeout(arguments->request, value);
+	case OPTION_HOLD:
+		arguments->hold = true;
+		return 1;
+	default:
+		return set_number(index, arguments, value);
+	}
+}
+
+static int set_amount(struct arguments *arguments, const char *text)
+{
+	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+	struct amount amount;
+	unsigned int order;
+	uint64_t chunks;
+
+	if (amount_parse(text, &amount) < 0)
+		return cli_usage("'%s' is not a count as 4800, a size as 300M, or both as 4800x64K",
+				 text);
+	if (amount_resolve(&amount, arguments->order, page_size, &chunks, &order) < 0)
+		return cli_usage("'%s': a chunk is a power of two of pages of %zu bytes, and must "
+				 "be what --order says",
+				 text, (size_t)page_size);
+	if (cmabulk_request_set_order(arguments->request, order) < 0 ||
+	    cmabulk_request_set_count(arguments->request, chunks) < 0)
+		return cli_usage("'%s' is out of range", text);
+	if (cmabulk_request_get_buffers(arguments->request) > chunks)
+		return cli_usage("--buffers: %u buffers cannot be made of %zu chunks",
+				 cmabulk_request_get_buffers(arguments->request), (size_t)chunks);
+	if (cmabulk_request_get_minimum(arguments->request) > chunks)
+		return cli_usage("--minimum: more than the %zu chunks asked for", (size_t)chunks);
+	arguments->chunk_size = page_size << order;
+	return EXIT_OK;
+}
+
+/* Where the arguments after "--" begin, argc if nowhere; getopt would lose that. */
+static int find_command(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--") == 0)
+			return i;
+	return argc;
+}
+
+static void set_default_label(const struct arguments *arguments)
+{
+	const char *label = "cmabulkctl";
+
+	if (arguments->labelled)
+		return;
+	if (arguments->command)
+		label = basename(arguments->command[0]);
+	/* A command may be called anything; then its memory has no label. */
+	if (cmabulk_request_set_label(arguments->request, label) < 0)
+		cmabulk_request_set_label(arguments->request, NULL);
+}
+
+/* 1 to go on, else 0 or a negative errno with the exit code in *@ret_code. */
+static int parse(struct context *context, int argc, char **argv, struct arguments *arguments,
+		 int *ret_code)
+{
+	int command = find_command(argc, argv);
+	int r = options_parse(&usage, context, command, argv, handle_option, arguments);
+
+	*ret_code = r < 0 ? EXIT_USAGE : EXIT_OK;
+	if (r <= 0)
+		return r;
+	if (command < argc) {
+		arguments->command = argv + command + 1;
+		if (!arguments->command[0] || arguments->hold) {
+			*ret_code = cli_usage(arguments->hold ?
+						      "--hold and a command exclude each other" :
+						      "there is no command after '--'");
+			return -EINVAL;
+		}
+	}
+	if (optind != command - 1) {
+		*ret_code = cli_usage("alloc needs one amount: a count as 4800, a size as 300M, or "
+				      "both as 4800x64K");
+		return -EINVAL;
+	}
+	*ret_code = set_amount(arguments, argv[optind]);
+	set_default_label(arguments);
+	return *ret_code == EXIT_OK ? 1 : -EINVAL;
+}
+
+/* A command has standard output for itself. */
+static int print_report(const struct context *context, const struct arguments *arguments,
+			const struct cmabulk_allocation *allocation)
+{
+	FILE *file = arguments->command ? stderr : stdout;
+
+	if (context->json) {
+		json_print(json_from_allocation(allocation), file);
+		fflush(file);
+	} else {
+		alloc_report_print(allocation, arguments->chunk_size, file);
+	}
+	return ferror(file) ? EXIT_FAILED : EXIT_OK;
+}
+
+static int complain_short(const struct cmabulk_allocation *allocation)
+{
+	int error = cmabulk_allocation_get_error(allocation);
+
+	cli_fail(error, "the request came short");
+	return EXIT_SHORT;
+}
+
+static int use(const struct context *context, const struct arguments *arguments,
+	       const struct cmabulk_allocation *allocation, struct watch *watch)
+{
+	int code = print_report(context, arguments, allocation);
+
+	if (cmabulk_allocation_get_n_buffers(allocation) == 0)
+		return complain_short(allocation);
+	if (arguments->hold) {
+		if (isatty(STDERR_FILENO))
+			fputs("Holding it until Ctrl-C or the end of input.\n", stderr);
+		watch_wait(watch);
+	}
+	watch_restore(watch);
+	return arguments->command ? hand_over(allocation, arguments->command) : code;
+}
+
+static int allocate(const struct context *context, const struct arguments *arguments)
+{
+	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = NULL;
+	struct cmabulk_allocation *allocation CLEANUP(cmabulk_allocation_unrefp) = NULL;
+	struct watch watch;
+	int code;
+	int r;
+
+	r = cli_connect(context, &connection);
+	if (r < 0)
+		return cli_fail(r, "cannot allocate");
+	r = watch_begin(&watch, arguments->request, "allocating");
+	if (r < 0)
+		return cli_fail(r, "cannot watch for signals");
+	r = cmabulk_connection_allocate(connection, arguments->request, &allocation);
+	watch_end(&watch);
+	code = r < 0 ? cli_fail(r, "cannot allocate") : use(context, arguments, allocation, &watch);
+	watch_restore(&watch);
+	return code;
+}
+
+int verb_alloc(struct context *context, int argc, char **argv)
+{
+	struct cmabulk_request *request CLEANUP(cmabulk_request_unrefp) = NULL;
+	struct arguments arguments = { .order = -1 };
+	int code;
+	int r = cmabulk_request_new(&request);
+
+	if (r < 0)
+		return cli_fail(r, "cannot make a request");
+	arguments.request = request;
+	if (parse(context, argc, argv, &arguments, &code) <= 0)
+		return code;
+	return allocate(context, &arguments);
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* pools: what pools there are; with a name, all about one. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "json.h"
+#include "options.h"
+#include "size.h"
+#include "table.h"
+
+static const struct usage usage = {
+	.verb = "pools",
+	.arguments = "[NAME]",
+	.description = "List the pools, or show all about one and survey it.",
+	.example = "cmabulkctl --direct pools video",
+};
+
+/* A number of pages, as a size. */
+static const char *format_pages(char text[SIZE_TEXT], const struct cmabulk_pool *pool,
+				uint64_t pages)
+{
+	return size_format(text, pages * cmabulk_pool_get_page_size(pool));
+}
+
+static void add_pool(struct table *table, const struct cmabulk_pool *pool)
+{
+	char text[SIZE_TEXT];
+
+	table_add(table, "%s", cmabulk_pool_get_name(pool));
+	table_add(table, "%s", cmabulk_pool_get_area(pool));
+	table_add(table, "%s", cmabulk_pool_get_engine_name(pool));
+	table_add(table, "%s", format_pages(text, pool, cmabulk_pool_get_pages(pool)));
+	table_add(table, "%s", format_pages(text, pool, cmabulk_pool_get_free_pages(pool)));
+	table_add(table, "%s", format_pages(text, pool, cmabulk_pool_get_reserved_pages(pool)));
+	table_add(table, "%s", format_pages(text, pool, cmabulk_pool_get_exported_pages(pool)));
+	table_add(table, "%s", format_pages(text, pool, cmabulk_pool_get_draining_pages(pool)));
+	table_add(table, "%" PRIu64, cmabulk_pool_get_n_buffers(pool));
+}
+
+static void print_pools(struct cmabulk_pool *const *pools)
+{
+	static const char *const titles[] = {
+		"NAME",	     "AREA",	  "ENGINE",    ">SIZE",	   ">FREE",
+		">RESERVED", ">EXPORTED", ">DRAINING", ">BUFFERS",
+	};
+	struct table *table CLEANUP(table_freep) = table_new(titles, ARRAY_SIZE(titles));
+
+	for (; *pools; pools++)
+		add_pool(table, *pools);
+	table_print(table, stdout);
+}
+
+static void print_pools_json(struct cmabulk_pool *const *pools)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *array = json_object_new_array();
+
+	for (; *pools; pools++)
+		json_object_array_add(array, json_from_pool(*pools));
+	json_object_object_add(object, "pools", array);
+	json_print(object, stdout);
+}
+
+static int list_pools(const struct context *context, struct cmabulk_connection *connection)
+{
+	struct cmabulk_pool **pools CLEANUP(cmabulk_pool_array_freep) = NULL;
+	int r = cmabulk_connection_list_pools(connection, &pools);
+
+	if (r < 0)
+		return cli_fail(r, "cannot list the pools");
+	if (context->json)
+		print_pools_json(pools);
+	else
+		print_pools(pools);
+	return EXIT_OK;
+}
+
+static void print_size(const char *title, const struct cmabulk_pool *pool, uint64_t pages)
+{
+	char text[SIZE_TEXT];
+
+	printf("%20s: %s\n", title, format_pages(text, pool, pages));
+}
+
+static void print_order(const char *title, const struct cmabulk_pool *pool, unsigned int order)
+{
+	char text[SIZE_TEXT];
+
+	printf("%20s: %s (order %u)\n", title, format_pages(text, pool, UINT64_C(1) << order),
+	       order);
+}
+
+static void print_features(const struct cmabulk_pool *pool)
+{
+	uint64_t features = cmabulk_pool_get_features(pool);
+
+	printf("%20s: %s\n", "Engine", cmabulk_pool_get_engine_name(pool));
+	if (features & CMABULK_POOL_FEATURE_KERNEL_ZEROED)
+		printf("%20s  kernel-zeroed: pages arrive zeroed from the kernel\n", "");
+	if (features & CMABULK_POOL_FEATURE_BITMAP_UNAWARE)
+		printf("%20s  bitmap-unaware: nobody else may use this area\n", "");
+}
+
+static void print_books(const struct cmabulk_pool *pool)
+{
+	print_size("Size", pool, cmabulk_pool_get_pages(pool));
+	print_size("Free of CMA users", pool, cmabulk_pool_get_free_pages(pool));
+	print_size("Cached", pool, cmabulk_pool_get_cached_pages(pool));
+	print_size("Reserved", pool, cmabulk_pool_get_reserved_pages(pool));
+	print_size("Exported", pool, cmabulk_pool_get_exported_pages(pool));
+	print_size("Draining", pool, cmabulk_pool_get_draining_pages(pool));
+	printf("%20s: %" PRIu64 "\n", "Buffers", cmabulk_pool_get_n_buffers(pool));
+	printf("%20s: %" PRIu64 "\n", "Reservations", cmabulk_pool_get_n_reservations(pool));
+}
+
+static void print_survey_line(const char *title, const struct cmabulk_pool *pool, uint64_t pages,
+			      uint64_t blocks, const char *meaning)
+{
+	char text[SIZE_TEXT];
+
+	printf("%20s: %8s in pages, %5" PRIu64 " pageblocks  %s\n", title,
+	       format_pages(text, pool, pages), blocks, meaning);
+}
+
+static void print_survey(const struct cmabulk_pool *pool, const struct cmabulk_pool_survey *survey)
+{
+	print_survey_line("Seen free", pool, survey->pages_free, survey->blocks_free,
+			  "there at once");
+	print_survey_line("Seen movable", pool, survey->pages_movable, survey->blocks_movable,
+			  "after moving pages away");
+	print_survey_line("Seen suspect", pool, survey->pages_suspect, survey->blocks_suspect,
+			  "look pinned or busy");
+	print_survey_line("Seen taken", pool, survey->pages_taken, survey->blocks_taken,
+			  "handed out already");
+}
+
+static void print_pool(const struct cmabulk_pool *pool, const struct cmabulk_pool_survey *survey)
+{
+	printf("%20s: %s\n", "Pool", cmabulk_pool_get_name(pool));
+	printf("%20s: %s\n", "Area", cmabulk_pool_get_area(pool));
+	print_features(pool);
+	print_order("Smallest chunk", pool, cmabulk_pool_get_min_order(pool));
+	print_order("Largest chunk", pool, cmabulk_pool_get_max_order(pool));
+	print_order("Pageblock", pool, cmabulk_pool_get_pageblock_order(pool));
+	print_books(pool);
+	print_survey(pool, survey);
+}
+
+static int show_pool(const struct context *context, struct cmabulk_connection *connection,
+		     const char *name)
+{
+	struct cmabulk_pool *pool CLEANUP(cmabulk_pool_unrefp) = NULL;
+	struct cmabulk_pool_survey survey;
+	struct json_object *object;
+	int r = cmabulk_connection_get_pool(connection, name, &pool);
+
+	if (r >= 0)
+		r = cmabulk_connection_survey_pool(connection, name, &survey, sizeof(survey));
+	if (r < 0)
+		return cli_fail(r, "cannot look at pool %s", name);
+	if (!context->json) {
+		print_pool(pool, &survey);
+		return EXIT_OK;
+	}
+	object = json_from_pool(pool);
+	json_object_object_add(object, "survey", json_from_survey(&survey));
+	json_print(object, stdout);
+	return EXIT_OK;
+}
+
+int verb_pools(struct context *context, int argc, char **argv)
+{
+	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = NULL;
+	int r = options_parse(&usage, context, argc, argv, NULL, NULL);
+
+	if (r <= 0)
+		return r < 0 ? EXIT_USAGE : EXIT_OK;
+	if (argc - optind > 1)
+		return cli_usage("pools takes one name at most");
+	r = cli_connect(context, &connection);
+	if (r < 0)
+		return cli_fail(r, "cannot look at the pools");
+	if (optind < argc)
+		return show_pool(context, connection, argv[optind]);
+	return list_pools(context, connection);
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Watches over a slow call: a progress line, and cancellation by signals. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "size.h"
+#include "watch.h"
+
+/* What is over sooner than this shows nothing. */
+#define QUIET_MSEC   500
+#define REFRESH_MSEC 100
+
+static uint64_t now_msec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void drain(int fd)
+{
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) < 0)
+		return;
+}
+
+static void show_progress(const struct watch *watch, uint64_t elapsed_msec)
+{
+	char elapsed[SIZE_TEXT];
+
+	fprintf(stderr, "\r\033[K%s, %s so far; Ctrl-C cancels", watch->what,
+		time_format(elapsed, elapsed_msec * 1000));
+	fflush(stderr);
+}
+
+static void *run(void *userdata)
+{
+	struct watch *watch = userdata;
+	struct pollfd polled[] = {
+		{ .fd = watch->stop, .events = POLLIN },
+		{ .fd = watch->signals, .events = POLLIN },
+	};
+	bool terminal = isatty(STDERR_FILENO);
+	uint64_t start = now_msec();
+	int timeout = terminal ? QUIET_MSEC : -1;
+	bool shown = false;
+
+	for (;;) {
+		int ready = poll(polled, ARRAY_SIZE(polled), timeout);
+
+		if (ready < 0 && errno != EINTR)
+			break;
+		if (polled[0].revents)
+			break;
+		if (polled[1].revents) {
+			drain(watch->signals);
+			cmabulk_request_cancel(watch->request);
+		}
+		if (ready == 0) {
+			show_progress(watch, now_msec() - start);
+			shown = true;
+			timeout = REFRESH_MSEC;
+		}
+	}
+	if (shown)
+		fputs("\r\033[K", stderr);
+	return NULL;
+}
+
+static void close_descriptors(struct watch *watch)
+{
+	if (watch->signals >= 0)
+		close(watch->signals);
+	if (watch->stop >= 0)
+		close(watch->stop);
+	watch->signals = -1;
+	watch->stop = -1;
+}
+
+int watch_begin(struct watch *watch, struct cmabulk_request *request, const char *what)
+{
+	sigset_t signals;
+	int r;
+
+	*watch = (struct watch){ .request = request, .what = what, .signals = -1, .stop = -1 };
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &signals, &watch->previous);
+	watch->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	watch->stop = eventfd(0, EFD_CLOEXEC);
+	r = watch->signals < 0 || watch->stop < 0 ?
+		    errno :
+		    pthread_create(&watch->thread, NULL, run, watch);
+	if (r != 0) {
+		watch_restore(watch);
+		return -r;
+	}
+	watch->running = true;
+	return 0;
+}
+
+void watch_end(struct watch *watch)
+{
+	if (!watch->running)
+		return;
+	eventfd_write(watch->stop, 1);
+	pthread_join(watch->thread, NULL);
+	watch->running = false;
+}
+
+void watch_wait(struct watch *watch)
+{
+	struct pollfd polled[] = {
+		{ .fd = watch->signals, .events = POLLIN },
+		{ .fd = STDIN_FILENO, .events = POLLIN },
+	};
+	char ignored[4096];
+
+	for (;;) {
+		if (poll(polled, ARRAY_SIZE(polled), -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return;
+		}
+		if (polled[0].revents)
+			return;
+		if (polled[1].revents && read(STDIN_FILENO, ignored, sizeof(ignored)) <= 0)
+			return;
+	}
+}
+
+void watch_restore(struct watch *watch)
+{
+	watch_end(watch);
+	close_descriptors(watch);
+	pthread_sigmask(SIG_SETMASK, &watch->previous, NULL);
+}
