@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* FILL and INTERRUPT: topping a reservation up, efforts, budgets, being short, being stopped. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/books.h"
+#include "lib/frames.h"
+#include "lib/machine.h"
+#include "lib/occupant.h"
+#include "lib/pins.h"
+#include "lib/pool.h"
+
+#define ORDER	4
+#define PAGES	(1 << ORDER)
+
+/* More than one range takes to claim on a slow machine, and far less than the whole area. */
+#define OVERSHOOT_NS	G_GINT64_CONSTANT(20000000000)
+
+struct fixture {
+	struct area area;
+	int pool;
+	int frames;
+	int reservation;
+	GRand *random;
+	struct books books;
+};
+
+static void fixture_setup(struct fixture *fixture, gconstpointer data)
+{
+	area_open(&fixture->area, AREA_MEDIA);
+	fixture->pool = pool_open(POOL_MEDIA);
+	fixture->frames = frames_open();
+	fixture->random = machine_random(1);
+	fixture->books = books_settled(fixture->pool);
+	fixture->reservation = reservation_new(fixture->pool, ORDER, 0);
+}
+
+static void fixture_teardown(struct fixture *fixture, gconstpointer data)
+{
+	close(fixture->reservation);
+	close(fixture->frames);
+	books_assert_same(fixture->pool, &fixture->books);
+	books_assert_empty(fixture->pool);
+	close(fixture->pool);
+	area_close(&fixture->area);
+	g_rand_free(fixture->random);
+}
+
+static guint64 pool_chunks(const struct fixture *fixture)
+{
+	return fixture->area.pages / PAGES;
+}
+
+/* Blocks, skips and times of a report have to be consistent with each other. */
+static void assert_report_sound(const struct cmabulk_fill *fill)
+{
+	const struct cmabulk_report *report = &fill->report;
+
+	g_assert_cmpuint(report->blocks_free + report->blocks_movable + report->blocks_suspect +
+			 report->blocks_taken, ==, report->blocks_surveyed);
+	g_assert_cmpuint(report->chunks_free + report->chunks_moved + report->chunks_salvaged, ==,
+			 fill->nr_allocated);
+	g_assert_cmpuint(report->ranges_failed, <=, report->ranges_tried);
+	g_assert_cmpuint(report->salvage_ns, <=, report->claim_ns);
+	g_assert_cmpuint(report->survey_ns + report->plan_ns + report->drain_ns + report->claim_ns,
+			 <=, report->total_ns);
+	g_assert_cmpuint(report->total_ns, >, 0);
+}
+
+static void test_zero_requests(struct fixture *fixture, gconstpointer data)
+{
+	struct cmabulk_fill fill;
+
+	for (int effort = CMABULK_EFFORT_FAST; effort <= CMABULK_EFFORT_HARD; effort++) {
+		g_assert_cmpint(reservation_fill(fixture->reservation, effort, 0, 0, &fill), ==, 0);
+		g_assert_cmpuint(fill.nr_allocated, ==, 0);
+		g_assert_cmpuint(fill.total, ==, 0);
+		g_assert_cmpuint(fill.report.blocks_surveyed, >, 0);
+		g_assert_cmpuint(fill.report.ranges_tried, ==, 0);
+		assert_report_sound(&fill);
+	}
+}
+
+static void test_whole_request(struct fixture *fixture, gconstpointer data)
+{
+	const guint64 reference_request = 4800;
+	struct cmabulk_fill fill;
+
+	g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_NORMAL,
+					 reference_request, 0, &fill), ==, 0);
+	g_assert_cmpuint(fill.nr_allocated, ==, reference_request);
+	g_assert_cmpuint(fill.total, ==, reference_request);
+	assert_report_sound(&fill);
+	g_assert_cmpuint(books_settled(fixture->pool).query.states.reserved, ==,
+			 reference_request * PAGES);
+	g_assert_cmpuint(area_used(&fixture->area), ==, reference_request * PAGES);
+}
+
+static void test_top_up(struct fixture *fixture, gconstpointer data)
+{
+	static const guint64 steps[] = { 1, 10, 0, 100, 1, 500, 33 };
+	guint64 total = 0;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
+		struct cmabulk_fill fill;
+
+		g_assert_cmpint(reservation_fill(fixture->reservation, i % 3, steps[i], 0, &fill),
+				==, 0);
+		total += steps[i];
+		g_assert_cmpuint(fill.nr_allocated, ==, steps[i]);
+		g_assert_cmpuint(fill.total, ==, total);
+		assert_report_sound(&fill);
+	}
+	g_assert_cmpuint(area_used(&fixture->area), ==, total * PAGES);
+}
+
+/* Exporting in between takes from what is held; later chunks go on from there. */
+static void test_top_up_after_export(struct fixture *fixture, gconstpointer data)
+{
+	struct cmabulk_fill fill;
+	int buffer;
+
+	reservation_fill(fixture->reservation, CMABULK_EFFORT_NORMAL, 30, 0, &fill);
+	buffer = reservation_export(fixture->reservation, 20, O_RDWR | O_CLOEXEC, "first", NULL);
+	g_assert_cmpint(buffer, >=, 0);
+	g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_NORMAL, 5, 0, &fill),
+			==, 0);
+	g_assert_cmpuint(fill.nr_allocated, ==, 5);
+	g_assert_cmpuint(fill.total, ==, 15);
+	close(buffer);
+}
+
+/* Each effort gets what the one before could not: pins for good, and pins that go. */
+static void test_efforts(struct fixture *fixture, gconstpointer data)
+{
+	struct cmabulk_fill fast, normal, hard;
+	g_autofree void **pages = NULL;
+	struct pins stay, leave;
+	struct occupant occupant;
+	size_t blocks, pinned = 0;
+	int ret;
+
+	occupant_fill(&occupant, fixture->frames, &fixture->area, OCCUPANT_ANONYMOUS,
+		      fixture->area.pages / 3);
+	pages = occupant_page_per_block(&occupant, &fixture->area, fixture->random, &blocks);
+	g_assert_cmpuint(blocks, >=, 20);
+	pins_init(&stay);
+	pins_init(&leave);
+	for (size_t block = 0; block < fixture->area.pages / FRAMES_PER_BLOCK; block++)
+		if (pages[block])
+			pins_add(pinned++ % 2 ? &stay : &leave, pages[block]);
+
+	ret = reservation_fill(fixture->reservation, CMABULK_EFFORT_FAST, pool_chunks(fixture), 0,
+			       &fast);
+	g_assert_cmpint(ret, ==, -EBUSY);
+	assert_report_sound(&fast);
+	g_assert_cmpuint(fast.nr_allocated, >, 0);
+	g_assert_cmpuint(fast.report.chunks_salvaged, ==, 0);
+	g_assert_cmpuint(fast.report.skipped_suspect, >, 0);
+
+	pins_clear(&leave);
+	ret = reservation_fill(fixture->reservation, CMABULK_EFFORT_NORMAL,
+			       pool_chunks(fixture) - fast.total, 0, &normal);
+	g_assert_cmpint(ret, ==, -EBUSY);
+	assert_report_sound(&normal);
+	g_assert_cmpuint(normal.nr_allocated, >, 0);
+	g_assert_cmpuint(normal.report.chunks_salvaged, ==, 0);
+
+	ret = reservation_fill(fixture->reservation, CMABULK_EFFORT_HARD,
+			       pool_chunks(fixture) - normal.total, 0, &hard);
+	g_assert_cmpint(ret, ==, -EBUSY);
+	assert_report_sound(&hard);
+	g_assert_cmpuint(hard.nr_allocated, >, 0);
+	g_assert_cmpuint(hard.report.chunks_salvaged, >, 0);
+	g_assert_cmpuint(hard.report.skipped_busy, >, 0);
+	g_assert_cmpuint(hard.total, ==,
+			 fast.nr_allocated + normal.nr_allocated + hard.nr_allocated);
+
+	pins_clear(&stay);
+	occupant_free(&occupant);
+}
+
+/* What others hold is never asked for, and is counted. */
+static void test_taken(struct fixture *fixture, gconstpointer data)
+{
+	int other = reservation_new(fixture->pool, ORDER, 0);
+	guint64 half = pool_chunks(fixture) / 2;
+	struct cmabulk_fill fill;
+
+	g_assert_cmpint(reservation_fill(other, CMABULK_EFFORT_NORMAL, half, 0, &fill), ==, 0);
+	g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_HARD,
+					 pool_chunks(fixture), 0, &fill), ==, -EBUSY);
+	g_assert_cmpuint(fill.nr_allocated, >=, (pool_chunks(fixture) - half) * 99 / 100);
+	g_assert_cmpuint(fill.nr_allocated, <=, pool_chunks(fixture) - half);
+	g_assert_cmpuint(fill.report.skipped_taken, ==, half);
+	close(other);
+}
+
+/* An area full of movable pages, so that a FILL of all of it takes a while. */
+static void occupy(struct fixture *fixture, struct occupant *occupant)
+{
+	occupant_fill(occupant, fixture->frames, &fixture->area, OCCUPANT_ANONYMOUS,
+		      fixture->area.pages * 6 / 10);
+}
+
+static void test_budget(struct fixture *fixture, gconstpointer data)
+{
+	static const guint64 budgets[] = { 1, 1000000, 20000000 };
+	struct occupant occupant;
+	struct cmabulk_fill fill;
+	bool expired = false;
+
+	occupy(fixture, &occupant);
+	for (size_t i = 0; i < G_N_ELEMENTS(budgets); i++) {
+		guint64 wanted = pool_chunks(fixture);
+		gint64 start;
+		int ret;
+
+		reservation_fill(fixture->reservation, CMABULK_EFFORT_HARD, 0, 0, &fill);
+		wanted -= fill.total;
+		start = machine_now();
+		ret = reservation_fill(fixture->reservation, CMABULK_EFFORT_HARD, wanted,
+				       budgets[i], &fill);
+		g_print("# budget %" G_GUINT64_FORMAT " ns: %llu chunks in %.3f ms, result %d\n",
+			budgets[i], fill.nr_allocated, (machine_now() - start) / 1e6, ret);
+		g_assert_cmpint(machine_now() - start, <, budgets[i] + OVERSHOOT_NS);
+		if (ret == -ETIME)
+			expired = true;
+		else
+			g_assert_true(!ret || ret == -EBUSY);
+		assert_report_sound(&fill);
+	}
+	g_assert_true(expired);
+	/* A budget that suffices changes nothing. */
+	g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_HARD, 0, G_MAXINT64,
+					 &fill), ==, 0);
+	occupant_free(&occupant);
+}
+
+/* A FILL in a thread of its own, told when it is about to begin. */
+struct filler {
+	pthread_t thread;
+	pthread_barrier_t begin;
+	int reservation;
+	guint64 chunks;
+	struct cmabulk_fill fill;
+	int result;
+};
+
+static void *filler_run(void *data)
+{
+	struct filler *filler = data;
+
+	pthread_barrier_wait(&filler->begin);
+	filler->result = reservation_fill(filler->reservation, CMABULK_EFFORT_HARD, filler->chunks,
+					  0, &filler->fill);
+	return NULL;
+}
+
+static void filler_start(struct filler *filler, int reservation, guint64 chunks)
+{
+	filler->reservation = reservation;
+	filler->chunks = chunks;
+	pthread_barrier_init(&filler->begin, NULL, 2);
+	g_assert_cmpint(pthread_create(&filler->thread, NULL, filler_run, filler), ==, 0);
+	pthread_barrier_wait(&filler->begin);
+}
+
+static void filler_join(struct filler *filler)
+{
+	pthread_join(filler->thread, NULL);
+	pthread_barrier_destroy(&filler->begin);
+}
+
+/* Watches the area's bitmap: nobody else takes anything. False when the FILL was over too soon. */
+static bool fill_has_begun(const struct fixture *fixture)
+{
+	for (int spin = 0; spin < 1000000; spin++)
+		if (area_used(&fixture->area))
+			return true;
+	return false;
+}
+
+/* A second FILL of the same reservation is refused while one runs, and writes nothing. */
+static bool fill_is_refused(int reservation)
+{
+	struct cmabulk_fill fill;
+
+	if (reservation_fill(reservation, CMABULK_EFFORT_FAST, 0, 0, &fill) != -EALREADY)
+		return false;
+	g_assert_cmpuint(fill.report.total_ns, ==, 0);
+	g_assert_cmpuint(fill.total, ==, 0);
+	return true;
+}
+
+/*
+ * INTERRUPT may come before, in or after the FILL: only in it does it stop anything. Tried until
+ * it hit, with the memory put back each time.
+ */
+static void test_interrupt(struct fixture *fixture, gconstpointer data)
+{
+	bool interrupted = false, refused = false;
+
+	for (int attempt = 0; attempt < 30 && !interrupted; attempt++) {
+		int reservation = reservation_new(fixture->pool, ORDER, 0);
+		struct occupant occupant;
+		struct filler filler;
+
+		occupy(fixture, &occupant);
+		filler_start(&filler, reservation, pool_chunks(fixture));
+		g_assert_true(fill_has_begun(fixture));
+		refused |= fill_is_refused(reservation);
+		g_assert_cmpint(reservation_interrupt(reservation), ==, 0);
+		filler_join(&filler);
+		assert_report_sound(&filler.fill);
+		interrupted = filler.result == -EINTR;
+		if (interrupted)
+			g_assert_cmpuint(filler.fill.nr_allocated, <, filler.chunks);
+		else
+			g_assert_true(!filler.result || filler.result == -EBUSY);
+		g_assert_cmpuint(filler.fill.total, ==, filler.fill.nr_allocated);
+		close(reservation);
+		occupant_free(&occupant);
+	}
+	g_assert_true(interrupted);
+	g_assert_true(refused);
+}
+
+/* An INTERRUPT with nothing running is not kept for the next FILL. */
+static void test_interrupt_idle(struct fixture *fixture, gconstpointer data)
+{
+	struct cmabulk_fill fill;
+
+	g_assert_cmpint(reservation_interrupt(fixture->reservation), ==, 0);
+	g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_NORMAL, 10, 0,
+					 &fill), ==, 0);
+	g_assert_cmpuint(fill.nr_allocated, ==, 10);
+}
+
+/* EXPORT beside a running FILL: takes what is there already, or says there is not enough. */
+static void test_export_during_fill(struct fixture *fixture, gconstpointer data)
+{
+	struct cmabulk_fill fill;
+	struct occupant occupant;
+	struct filler filler;
+	int buffer;
+
+	occupy(fixture, &occupant);
+	g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_NORMAL, 40, 0,
+					 &fill), ==, 0);
+	filler_start(&filler, fixture->reservation, pool_chunks(fixture) / 2);
+	buffer = reservation_export(fixture->reservation, 40, O_RDWR | O_CLOEXEC, "", NULL);
+	g_assert_cmpint(buffer, >=, 0);
+	g_assert_cmpuint(buffer_size(buffer), ==, 40 * PAGES * sysconf(_SC_PAGESIZE));
+	filler_join(&filler);
+	g_assert_cmpuint(filler.fill.total, <=, filler.fill.nr_allocated + 40);
+	reservation_fill(fixture->reservation, CMABULK_EFFORT_FAST, 0, 0, &fill);
+	g_assert_cmpuint(fill.total, ==, filler.fill.nr_allocated);
+	close(buffer);
+	occupant_free(&occupant);
+}
+
+/* Several orders and alignments; the addresses tell. */
+static void test_orders(struct fixture *fixture, gconstpointer data)
+{
+	static const guint orders[][2] = { { 0, 0 }, { 2, 2 }, { 6, 6 }, { 9, 9 }, { 0, 5 },
+					   { 4, 7 }, { 5, 2 } };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(orders); i++) {
+		guint order = orders[i][0], align = MAX(order, orders[i][1]);
+		int reservation = reservation_new(fixture->pool, order, orders[i][1]);
+		g_autofree guint64 *addresses = NULL;
+		struct cmabulk_fill fill;
+		guint64 count;
+
+		g_assert_cmpint(reservation_fill(reservation, CMABULK_EFFORT_NORMAL, 20, 0, &fill),
+				==, 0);
+		g_assert_cmpint(reservation_chunks(reservation, &addresses, &count), ==, 0);
+		g_assert_cmpuint(count, ==, 20);
+		for (guint64 chunk = 0; chunk < count; chunk++)
+			g_assert_cmpuint(addresses[chunk] % (sysconf(_SC_PAGESIZE) << align), ==, 0);
+		close(reservation);
+	}
+}
+
+#define ADD(name, function) \
+	g_test_add("/fill/" name, struct fixture, NULL, fixture_setup, function, fixture_teardown)
+
+int main(int argc, char **argv)
+{
+	machine_init(&argc, &argv);
+	module_load_cmabulk(NULL);
+	ADD("zero-requests", test_zero_requests);
+	ADD("whole-request", test_whole_request);
+	ADD("top-up", test_top_up);
+	ADD("top-up-after-export", test_top_up_after_export);
+	ADD("efforts", test_efforts);
+	ADD("taken", test_taken);
+	ADD("budget", test_budget);
+	ADD("interrupt", test_interrupt);
+	ADD("interrupt-idle", test_interrupt_idle);
+	ADD("export-during-fill", test_export_during_fill);
+	ADD("orders", test_orders);
+	return g_test_run();
+}
