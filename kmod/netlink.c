@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The generic netlink family: events in the order of their numbers, sent by
+ * one work item per pool, and the counters of all pools as a dump. An event
+ * that cannot be sent leaves a gap in the numbers, which is how listeners
+ * learn of it.
+ */
+#include <linux/module.h>
+#include <linux/workqueue.h>
+#include <net/genetlink.h>
+
+#include "netlink.h"
+#include "pool.h"
+
+static struct workqueue_struct *event_workers;
+static struct genl_family bulk_family;
+
+/*
+ * Events
+ */
+
+static bool put_u64(struct sk_buff *skb, enum cmabulk_genl_attribute attribute, u64 value)
+{
+	return !nla_put_u64_64bit(skb, attribute, value, CMABULK_ATTR_PAD);
+}
+
+static bool put_object(struct sk_buff *skb, const struct bulk_object *object)
+{
+	if (!put_u64(skb, CMABULK_ATTR_ID, object->id))
+		return false;
+	if (object->kind != CMABULK_OBJECT_BUFFER)
+		return true;
+	return put_u64(skb, CMABULK_ATTR_INODE, object->inode) &&
+	       put_u64(skb, CMABULK_ATTR_RESERVATION, object->reservation);
+}
+
+static bool put_event(struct sk_buff *skb, const struct bulk_pool *pool,
+		      const struct bulk_event *event)
+{
+	void *header;
+
+	header = genlmsg_put(skb, 0, 0, &bulk_family, 0, event->command);
+	if (!header)
+		return false;
+	if (nla_put_string(skb, CMABULK_ATTR_POOL, pool->name) ||
+	    !put_u64(skb, CMABULK_ATTR_SEQUENCE, event->sequence))
+		return false;
+	if (event->object) {
+		if (!put_object(skb, event->object) ||
+		    !put_u64(skb, CMABULK_ATTR_PAGES, event->pages))
+			return false;
+	} else if (!put_u64(skb, CMABULK_ATTR_AREA_PAGES, event->pages)) {
+		return false;
+	}
+	genlmsg_end(skb, header);
+	return true;
+}
+
+static int send_event(const struct bulk_pool *pool, const struct bulk_event *event)
+{
+	struct sk_buff *skb;
+	int ret;
+
+	if (!genl_has_listeners(&bulk_family, &init_net, 0))
+		return 0;
+	skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!skb)
+		return -ENOMEM;
+	if (!put_event(skb, pool, event)) {
+		nlmsg_free(skb);
+		return -EMSGSIZE;
+	}
+	ret = genlmsg_multicast(&bulk_family, skb, 0, 0, GFP_KERNEL);
+	/* The last listener may have left since. */
+	return ret == -ESRCH ? 0 : ret;
+}
+
+static struct bulk_event *next_event(struct bulk_pool *pool)
+{
+	struct bulk_event *event;
+
+	mutex_lock(&pool->lock);
+	event = list_first_entry_or_null(&pool->events, struct bulk_event, node);
+	if (event)
+		list_del_init(&event->node);
+	mutex_unlock(&pool->lock);
+	return event;
+}
+
+static void event_work(struct work_struct *work)
+{
+	struct bulk_pool *pool = container_of(work, struct bulk_pool, event_work);
+	struct bulk_event *event;
+
+	while ((event = next_event(pool))) {
+		if (send_event(pool, event))
+			atomic64_inc(&pool->events_lost);
+		if (event->object)
+			bulk_object_put(event->object);
+		else
+			bulk_pool_put(pool);
+	}
+	bulk_pool_put(pool);
+}
+
+/**
+ * bulk_events_kick() - send the queued events of a pool
+ * @pool:	the caller has a reference; returns at once
+ */
+void bulk_events_kick(struct bulk_pool *pool)
+{
+	bulk_pool_get(pool);
+	if (!queue_work(event_workers, &pool->event_work))
+		bulk_pool_put(pool);	/* was queued, with its reference */
+}
+
+/**
+ * bulk_events_init() - initialise a pool's events
+ * @pool:	the pool
+ */
+void bulk_events_init(struct bulk_pool *pool)
+{
+	INIT_LIST_HEAD(&pool->events);
+	atomic64_set(&pool->events_lost, 0);
+	INIT_WORK(&pool->event_work, event_work);
+}
+
+/**
+ * bulk_events_finish() - wait until all events of a pool are sent
+ * @pool:	nothing can happen to it any more
+ */
+void bulk_events_finish(struct bulk_pool *pool)
+{
+	flush_work(&pool->event_work);
+}
+
+/*
+ * Counters
+ */
+
+static bool put_counters(struct sk_buff *skb, const struct bulk_pool *pool,
+			 const struct bulk_counters *counters)
+{
+	return put_u64(skb, CMABULK_ATTR_SEQUENCE, counters->sequence) &&
+	       put_u64(skb, CMABULK_ATTR_AREA_PAGES, pool->engine.nr_pages) &&
+	       put_u64(skb, CMABULK_ATTR_CACHED, counters->pages[CMABULK_STATE_CACHED]) &&
+	       put_u64(skb, CMABULK_ATTR_RESERVED, counters->pages[CMABULK_STATE_RESERVED]) &&
+	       put_u64(skb, CMABULK_ATTR_EXPORTED, counters->pages[CMABULK_STATE_EXPORTED]) &&
+	       put_u64(skb, CMABULK_ATTR_DRAINING, counters->pages[CMABULK_STATE_DRAINING]) &&
+	       put_u64(skb, CMABULK_ATTR_BUFFERS, counters->buffers) &&
+	       put_u64(skb, CMABULK_ATTR_RESERVATIONS, counters->reservations) &&
+	       put_u64(skb, CMABULK_ATTR_FILLS, counters->fills) &&
+	       put_u64(skb, CMABULK_ATTR_FILLS_SHORT, counters->fills_short) &&
+	       put_u64(skb, CMABULK_ATTR_CHUNKS_ALLOCATED, counters->chunks_allocated);
+}
+
+static int dump_pool(struct sk_buff *skb, struct netlink_callback *cb, struct bulk_pool *pool)
+{
+	struct bulk_counters counters;
+	void *header;
+
+	header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &bulk_family,
+			     NLM_F_MULTI, CMABULK_CMD_POOL_GET);
+	if (!header)
+		return -EMSGSIZE;
+	genl_dump_check_consistent(cb, header);
+	bulk_books_read(pool, &counters);
+	if (nla_put_string(skb, CMABULK_ATTR_POOL, pool->name) ||
+	    !put_counters(skb, pool, &counters)) {
+		genlmsg_cancel(skb, header);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, header);
+	return 0;
+}
+
+/* A pool at a time, from the minor where the last message was full. */
+static int dump_pools(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	u32 minor = cb->args[0];
+	struct bulk_pool *pool;
+	int ret;
+
+	while ((pool = bulk_pool_next(minor, &cb->seq))) {
+		ret = dump_pool(skb, cb, pool);
+		minor = pool->minor + !ret;
+		bulk_pool_put(pool);
+		if (ret)
+			break;
+	}
+	cb->args[0] = minor;
+	return skb->len;
+}
+
+/*
+ * The family
+ */
+
+static const struct genl_small_ops bulk_operations[] = {
+	{
+		.cmd = CMABULK_CMD_POOL_GET,
+		.dumpit = dump_pools,
+	},
+};
+
+static const struct genl_multicast_group bulk_groups[] = {
+	{ .name = CMABULK_GENL_GROUP },
+};
+
+/* No operation takes attributes: from resv_start_op on, all are refused. */
+static struct genl_family bulk_family __ro_after_init = {
+	.name = CMABULK_GENL_NAME,
+	.version = CMABULK_GENL_VERSION,
+	.module = THIS_MODULE,
+	.small_ops = bulk_operations,
+	.n_small_ops = ARRAY_SIZE(bulk_operations),
+	.resv_start_op = CMABULK_CMD_POOL_GET,
+	.mcgrps = bulk_groups,
+	.n_mcgrps = ARRAY_SIZE(bulk_groups),
+};
+
+/**
+ * bulk_events_module_init() - register the family
+ *
+ * Return: 0, -ENOMEM, or what registering returns.
+ */
+int __init bulk_events_module_init(void)
+{
+	int ret;
+
+	event_workers = alloc_workqueue("cmabulk_events", WQ_UNBOUND, 0);
+	if (!event_workers)
+		return -ENOMEM;
+	ret = genl_register_family(&bulk_family);
+	if (ret)
+		destroy_workqueue(event_workers);
+	return ret;
+}
+
+/**
+ * bulk_events_module_exit() - undo bulk_events_module_init()
+ *
+ * All pools are gone and their events sent by now.
+ */
+void bulk_events_module_exit(void)
+{
+	destroy_workqueue(event_workers);
+	genl_unregister_family(&bulk_family);
+}

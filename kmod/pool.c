@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The registry of pools: adding one by area name, removing, finding by minor,
+ * and the lifetime of struct bulk_pool. Books and pages are elsewhere.
+ */
+#define pr_fmt(fmt) "cmabulk: " fmt
+
+#include <linux/device.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/xarray.h>
+
+#include "device.h"
+#include "drain.h"
+#include "netlink.h"
+#include "pool.h"
+#include "reservation.h"
+#include "trace.h"
+
+/*
+ * pools_lock covers all three: @all_pools has every pool until its last
+ * reference is gone, @live_pools those that were not removed, by minor,
+ * @pools_generation grows whenever @live_pools changes, and @pools_closed ends
+ * the adding.
+ */
+static DEFINE_MUTEX(pools_lock);
+static LIST_HEAD(all_pools);
+static DEFINE_XARRAY_ALLOC(live_pools);
+static u32 pools_generation;
+static bool pools_closed;
+
+static bool name_is_valid(const char *name)
+{
+	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+
+	/* "add" is the attribute beside the pools in /sys/class/cmabulk. */
+	return length && !name[length] && length < CMABULK_POOL_NAME_LEN && strcmp(name, "add");
+}
+
+/**
+ * bulk_pool_get() - take another reference
+ * @pool:	the caller has one
+ */
+void bulk_pool_get(struct bulk_pool *pool)
+{
+	kref_get(&pool->ref);
+}
+
+/* Called with pools_lock held, see kref_put_mutex(). */
+static void pool_release(struct kref *ref)
+{
+	struct bulk_pool *pool = container_of(ref, struct bulk_pool, ref);
+
+	list_del(&pool->node);
+	mutex_unlock(&pools_lock);
+	mutex_destroy(&pool->lock);
+	kfree(pool);
+}
+
+/**
+ * bulk_pool_put() - drop a reference
+ * @pool:	may be freed
+ *
+ * Context: process, without pools_lock or bulk_pool.lock.
+ */
+void bulk_pool_put(struct bulk_pool *pool)
+{
+	kref_put_mutex(&pool->ref, pool_release, &pools_lock);
+}
+
+static struct bulk_pool *pool_alloc(const char *name)
+{
+	struct bulk_pool *pool;
+
+	pool = kzalloc(sizeof(*pool), GFP_KERNEL);
+	if (!pool)
+		return NULL;
+	kref_init(&pool->ref);
+	INIT_LIST_HEAD(&pool->node);
+	strscpy(pool->name, name, sizeof(pool->name));
+	mutex_init(&pool->lock);
+	INIT_LIST_HEAD(&pool->objects);
+	INIT_LIST_HEAD(&pool->events);
+	bulk_drain_init(pool);
+	bulk_events_init(pool);
+	return pool;
+}
+
+/*
+ * A removed pool counts until its last buffer is gone: its events carry its
+ * name, and listeners could not tell them from a new pool's.
+ */
+static int check_clash(const struct bulk_pool *pool)
+{
+	const struct bulk_pool *other;
+
+	lockdep_assert_held(&pools_lock);
+	list_for_each_entry(other, &all_pools, node) {
+		const char *removed = other->device ? "" : " (removed, but buffers of it live)";
+
+		if (!strcmp(other->name, pool->name)) {
+			pr_err("there is a pool \"%s\" already%s\n", pool->name, removed);
+			return -EEXIST;
+		}
+		if (bulk_engine_same_area(&other->engine, &pool->engine)) {
+			pr_err("area \"%s\" is pool \"%s\" already%s\n", pool->engine.area,
+			       other->name, removed);
+			return -EBUSY;
+		}
+	}
+	return 0;
+}
+
+/* Makes the caller's reference the registry's. */
+static int pool_publish(struct bulk_pool *pool)
+{
+	struct device *device;
+	int ret;
+
+	lockdep_assert_held(&pools_lock);
+	if (pools_closed)
+		return -ENODEV;
+	ret = check_clash(pool);
+	if (ret)
+		return ret;
+	ret = xa_alloc(&live_pools, &pool->minor, pool, XA_LIMIT(0, BULK_MAX_POOLS - 1),
+		       GFP_KERNEL);
+	if (ret)
+		return ret == -EBUSY ? -ENOSPC : ret;
+	device = bulk_device_create(pool);
+	if (IS_ERR(device)) {
+		xa_erase(&live_pools, pool->minor);
+		return PTR_ERR(device);
+	}
+	pool->device = device;
+	list_add_tail(&pool->node, &all_pools);
+	pools_generation++;
+	trace_pool_add(pool->name, pool->engine.area, pool->engine.nr_pages);
+	/* Opening waits for pools_lock: this is the first event. */
+	bulk_books_pool_event(pool, CMABULK_CMD_POOL_ADDED);
+	return 0;
+}
+
+/**
+ * bulk_pool_add() - offer an area as a pool
+ * @name:	of the pool: lower case letters, digits, '-' and '_'
+ * @area:	of the CMA area
+ *
+ * What is wrong is logged as well.
+ *
+ * Return: 0; -EINVAL for a bad name, -ENOENT for an unknown area, -EEXIST for
+ * a name in use, -EBUSY for an area in use, -ENOSPC for too many pools,
+ * -ENODEV when the module is leaving, -ENOMEM or what creating a device
+ * returns.
+ */
+int bulk_pool_add(const char *name, const char *area)
+{
+	struct bulk_pool *pool;
+	int ret;
+
+	if (!name_is_valid(name)) {
+		pr_err("\"%s\" is no name for a pool: 1 to %d of a-z, 0-9, '-' and '_', and not \"add\"\n",
+		       name, CMABULK_POOL_NAME_LEN - 1);
+		return -EINVAL;
+	}
+	pool = pool_alloc(name);
+	if (!pool)
+		return -ENOMEM;
+	ret = bulk_engine_open(&pool->engine, area);
+	if (ret)
+		goto err_free;
+
+	mutex_lock(&pools_lock);
+	ret = pool_publish(pool);
+	mutex_unlock(&pools_lock);
+	if (ret)
+		goto err_free;
+	pr_info("pool \"%s\": area \"%s\", %lu pages, orders %u to %u\n", name, area,
+		pool->engine.nr_pages, pool->engine.order_per_bit, pool->engine.max_order);
+	return 0;
+
+err_free:
+	kfree(pool);
+	return ret;
+}
+
+/**
+ * bulk_pool_remove() - end a pool
+ * @pool:	the caller has a reference
+ *
+ * The node goes, running FILLs are interrupted, whatever is called from now
+ * on returns -ENODEV. Buffers stay valid.
+ *
+ * Context: process; from an attribute of the pool's device only while its
+ * active protection is broken.
+ * Return: 0, or -ENODEV when somebody else removed it.
+ */
+int bulk_pool_remove(struct bulk_pool *pool)
+{
+	struct device *device;
+
+	mutex_lock(&pools_lock);
+	device = pool->device;
+	pool->device = NULL;
+	if (device) {
+		/* Found no more, but the minor stays taken as long as the node. */
+		xa_store(&live_pools, pool->minor, NULL, GFP_KERNEL);
+		pools_generation++;
+		bulk_books_pool_event(pool, CMABULK_CMD_POOL_REMOVED);
+	}
+	mutex_unlock(&pools_lock);
+	if (!device)
+		return -ENODEV;
+
+	trace_pool_remove(pool->name);
+	bulk_reservations_interrupt(pool);
+	bulk_device_destroy(pool);
+	xa_erase(&live_pools, pool->minor);
+	bulk_pool_put(pool);	/* the registry's */
+	return 0;
+}
+
+static struct bulk_pool *pool_first(void)
+{
+	struct bulk_pool *pool;
+
+	mutex_lock(&pools_lock);
+	pool = list_first_entry_or_null(&all_pools, struct bulk_pool, node);
+	if (pool)
+		bulk_pool_get(pool);
+	mutex_unlock(&pools_lock);
+	return pool;
+}
+
+/**
+ * bulk_pool_remove_all() - end all pools and wait until nothing is left of them
+ *
+ * For module exit: no file is open, no dma-buf lives and zeroing has come to
+ * its end. No pool can be added from now on.
+ */
+void bulk_pool_remove_all(void)
+{
+	struct bulk_pool *pool;
+
+	mutex_lock(&pools_lock);
+	pools_closed = true;
+	mutex_unlock(&pools_lock);
+	while ((pool = pool_first())) {
+		bulk_pool_remove(pool);
+		bulk_drain_finish(pool);
+		bulk_events_finish(pool);
+		bulk_pool_put(pool);
+	}
+}
+
+/**
+ * bulk_pool_find() - find a pool by the minor of its device
+ * @minor:	the minor
+ *
+ * Return: the pool with a reference, NULL if there is none.
+ */
+struct bulk_pool *bulk_pool_find(u32 minor)
+{
+	struct bulk_pool *pool;
+
+	mutex_lock(&pools_lock);
+	pool = xa_load(&live_pools, minor);
+	if (pool)
+		bulk_pool_get(pool);
+	mutex_unlock(&pools_lock);
+	return pool;
+}
+
+/**
+ * bulk_pool_next() - walk the pools
+ * @minor:	where to go on
+ * @generation:	out: changes when pools come and go
+ *
+ * Return: the pool with the least minor from @minor on, with a reference, or
+ * NULL.
+ */
+struct bulk_pool *bulk_pool_next(u32 minor, u32 *generation)
+{
+	unsigned long index = minor;
+	struct bulk_pool *pool;
+
+	mutex_lock(&pools_lock);
+	*generation = pools_generation;
+	pool = xa_find(&live_pools, &index, ULONG_MAX, XA_PRESENT);
+	if (pool)
+		bulk_pool_get(pool);
+	mutex_unlock(&pools_lock);
+	return pool;
+}

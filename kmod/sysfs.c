@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Attributes of the pools' class and devices, see the ABI document
+ * sysfs-class-cmabulk. One value per file, all read under the books' lock.
+ */
+#include <linux/device.h>
+#include <linux/kstrtox.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "pool.h"
+#include "sysfs.h"
+
+static ssize_t area_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct bulk_pool *pool = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%s\n", pool->engine.area);
+}
+static DEVICE_ATTR_RO(area);
+
+static ssize_t engine_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct bulk_pool *pool = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%s\n", pool->engine.ops->name);
+}
+static DEVICE_ATTR_RO(engine);
+
+static ssize_t pages_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct bulk_pool *pool = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%lu\n", pool->engine.nr_pages);
+}
+static DEVICE_ATTR_RO(pages);
+
+static ssize_t order_per_bit_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct bulk_pool *pool = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%u\n", pool->engine.order_per_bit);
+}
+static DEVICE_ATTR_RO(order_per_bit);
+
+static ssize_t max_order_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct bulk_pool *pool = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%u\n", pool->engine.max_order);
+}
+static DEVICE_ATTR_RO(max_order);
+
+static ssize_t events_lost_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct bulk_pool *pool = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%llu\n", (unsigned long long)atomic64_read(&pool->events_lost));
+}
+static DEVICE_ATTR_RO(events_lost);
+
+#define COUNTER_ATTR(_name, _field)							\
+static ssize_t _name##_show(struct device *dev, struct device_attribute *attr,		\
+			    char *buf)							\
+{											\
+	struct bulk_counters counters;							\
+											\
+	bulk_books_read(dev_get_drvdata(dev), &counters);				\
+	return sysfs_emit(buf, "%llu\n", counters._field);				\
+}											\
+static DEVICE_ATTR_RO(_name)
+
+COUNTER_ATTR(cached, pages[CMABULK_STATE_CACHED]);
+COUNTER_ATTR(reserved, pages[CMABULK_STATE_RESERVED]);
+COUNTER_ATTR(exported, pages[CMABULK_STATE_EXPORTED]);
+COUNTER_ATTR(draining, pages[CMABULK_STATE_DRAINING]);
+COUNTER_ATTR(stuck, pages_stuck);
+COUNTER_ATTR(buffers, buffers);
+COUNTER_ATTR(reservations, reservations);
+COUNTER_ATTR(fills, fills);
+COUNTER_ATTR(fills_short, fills_short);
+COUNTER_ATTR(chunks_allocated, chunks_allocated);
+
+/*
+ * Removes the device that the attribute belongs to, which would wait for this
+ * very function: hence the broken protection. What it protected is held
+ * otherwise, the pool by a reference and the code by one to the module.
+ */
+static ssize_t remove_store(struct device *dev, struct device_attribute *attr,
+			    const char *buf, size_t count)
+{
+	struct bulk_pool *pool = dev_get_drvdata(dev);
+	struct kernfs_node *node;
+	bool remove;
+	int ret;
+
+	ret = kstrtobool(buf, &remove);
+	if (ret)
+		return ret;
+	if (!remove)
+		return -EINVAL;
+	if (!try_module_get(THIS_MODULE))
+		return -ENODEV;
+	bulk_pool_get(pool);
+	node = sysfs_break_active_protection(&dev->kobj, &attr->attr);
+	ret = bulk_pool_remove(pool);
+	if (node)
+		sysfs_unbreak_active_protection(node);
+	bulk_pool_put(pool);
+	module_put(THIS_MODULE);
+	return ret ? ret : count;
+}
+static DEVICE_ATTR_WO(remove);
+
+static struct attribute *pool_attrs[] = {
+	&dev_attr_area.attr,
+	&dev_attr_engine.attr,
+	&dev_attr_pages.attr,
+	&dev_attr_order_per_bit.attr,
+	&dev_attr_max_order.attr,
+	&dev_attr_cached.attr,
+	&dev_attr_reserved.attr,
+	&dev_attr_exported.attr,
+	&dev_attr_draining.attr,
+	&dev_attr_stuck.attr,
+	&dev_attr_buffers.attr,
+	&dev_attr_reservations.attr,
+	&dev_attr_fills.attr,
+	&dev_attr_fills_short.attr,
+	&dev_attr_chunks_allocated.attr,
+	&dev_attr_events_lost.attr,
+	&dev_attr_remove.attr,
+	NULL,
+};
+
+static const struct attribute_group pool_group = {
+	.attrs = pool_attrs,
+};
+
+const struct attribute_group *bulk_pool_groups[] = {
+	&pool_group,
+	NULL,
+};
+
+static ssize_t add_store(const struct class *class, const struct class_attribute *attr,
+			 const char *buf, size_t count)
+{
+	char *spec;
+	int ret;
+
+	spec = kstrndup(buf, count, GFP_KERNEL);
+	if (!spec)
+		return -ENOMEM;
+	ret = bulk_pool_add_spec(strim(spec));
+	kfree(spec);
+	return ret ? ret : count;
+}
+static CLASS_ATTR_WO(add);
+
+static struct attribute *class_attrs[] = {
+	&class_attr_add.attr,
+	NULL,
+};
+
+static const struct attribute_group class_group = {
+	.attrs = class_attrs,
+};
+
+const struct attribute_group *bulk_class_groups[] = {
+	&class_group,
+	NULL,
+};

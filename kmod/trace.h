@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Tracepoints of the module. A fill_start without its fill_end is a FILL that
+ * is in the engine.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM cmabulk
+
+#if !defined(BULK_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define BULK_TRACE_H
+
+#include <linux/tracepoint.h>
+
+TRACE_EVENT(fill_start,
+	    TP_PROTO(const char *pool, u64 reservation, unsigned int effort, u64 nr_requests),
+	    TP_ARGS(pool, reservation, effort, nr_requests),
+
+	    TP_STRUCT__entry(__string(pool, pool)
+			     __field(u64, reservation)
+			     __field(unsigned int, effort)
+			     __field(u64, nr_requests)),
+
+	    TP_fast_assign(__assign_str(pool);
+			   __entry->reservation = reservation;
+			   __entry->effort = effort;
+			   __entry->nr_requests = nr_requests;),
+
+	    TP_printk("pool=%s reservation=%llu effort=%u nr_requests=%llu",
+		      __get_str(pool), __entry->reservation, __entry->effort,
+		      __entry->nr_requests)
+);
+
+TRACE_EVENT(fill_end,
+	    TP_PROTO(const char *pool, u64 reservation, int ret, u64 nr_allocated, u64 ns),
+	    TP_ARGS(pool, reservation, ret, nr_allocated, ns),
+
+	    TP_STRUCT__entry(__string(pool, pool)
+			     __field(u64, reservation)
+			     __field(int, ret)
+			     __field(u64, nr_allocated)
+			     __field(u64, ns)),
+
+	    TP_fast_assign(__assign_str(pool);
+			   __entry->reservation = reservation;
+			   __entry->ret = ret;
+			   __entry->nr_allocated = nr_allocated;
+			   __entry->ns = ns;),
+
+	    TP_printk("pool=%s reservation=%llu ret=%d nr_allocated=%llu ns=%llu",
+		      __get_str(pool), __entry->reservation, __entry->ret,
+		      __entry->nr_allocated, __entry->ns)
+);
+
+TRACE_EVENT(export,
+	    TP_PROTO(const char *pool, u64 buffer, u64 reservation, u64 inode,
+		     unsigned int order, u64 nr_chunks),
+	    TP_ARGS(pool, buffer, reservation, inode, order, nr_chunks),
+
+	    TP_STRUCT__entry(__string(pool, pool)
+			     __field(u64, buffer)
+			     __field(u64, reservation)
+			     __field(u64, inode)
+			     __field(unsigned int, order)
+			     __field(u64, nr_chunks)),
+
+	    TP_fast_assign(__assign_str(pool);
+			   __entry->buffer = buffer;
+			   __entry->reservation = reservation;
+			   __entry->inode = inode;
+			   __entry->order = order;
+			   __entry->nr_chunks = nr_chunks;),
+
+	    TP_printk("pool=%s buffer=%llu reservation=%llu inode=%llu order=%u nr_chunks=%llu",
+		      __get_str(pool), __entry->buffer, __entry->reservation,
+		      __entry->inode, __entry->order, __entry->nr_chunks)
+);
+
+/* Pages of an object on their way back. */
+DECLARE_EVENT_CLASS(object_pages,
+		    TP_PROTO(const char *pool, u64 id, u64 number),
+		    TP_ARGS(pool, id, number),
+
+		    TP_STRUCT__entry(__string(pool, pool)
+				     __field(u64, id)
+				     __field(u64, number)),
+
+		    TP_fast_assign(__assign_str(pool);
+				   __entry->id = id;
+				   __entry->number = number;),
+
+		    TP_printk("pool=%s id=%llu pages=%llu",
+			      __get_str(pool), __entry->id, __entry->number)
+);
+
+DEFINE_EVENT(object_pages, buffer_release,
+	     TP_PROTO(const char *pool, u64 id, u64 number),
+	     TP_ARGS(pool, id, number)
+);
+
+DEFINE_EVENT(object_pages, reservation_drop,
+	     TP_PROTO(const char *pool, u64 id, u64 number),
+	     TP_ARGS(pool, id, number)
+);
+
+/* Chunks to zero. */
+DEFINE_EVENT_PRINT(object_pages, zero_start,
+		   TP_PROTO(const char *pool, u64 id, u64 number),
+		   TP_ARGS(pool, id, number),
+		   TP_printk("pool=%s id=%llu chunks=%llu",
+			     __get_str(pool), __entry->id, __entry->number)
+);
+
+/* Time it took to zero them. */
+DEFINE_EVENT_PRINT(object_pages, zero_done,
+		   TP_PROTO(const char *pool, u64 id, u64 number),
+		   TP_ARGS(pool, id, number),
+		   TP_printk("pool=%s id=%llu ns=%llu",
+			     __get_str(pool), __entry->id, __entry->number)
+);
+
+/* Chunks that could not be given back because somebody references them. */
+DEFINE_EVENT_PRINT(object_pages, drained,
+		   TP_PROTO(const char *pool, u64 id, u64 number),
+		   TP_ARGS(pool, id, number),
+		   TP_printk("pool=%s id=%llu chunks_left=%llu",
+			     __get_str(pool), __entry->id, __entry->number)
+);
+
+TRACE_EVENT(pool_add,
+	    TP_PROTO(const char *pool, const char *area, u64 pages),
+	    TP_ARGS(pool, area, pages),
+
+	    TP_STRUCT__entry(__string(pool, pool)
+			     __string(area, area)
+			     __field(u64, pages)),
+
+	    TP_fast_assign(__assign_str(pool);
+			   __assign_str(area);
+			   __entry->pages = pages;),
+
+	    TP_printk("pool=%s area=%s pages=%llu",
+		      __get_str(pool), __get_str(area), __entry->pages)
+);
+
+TRACE_EVENT(pool_remove,
+	    TP_PROTO(const char *pool),
+	    TP_ARGS(pool),
+
+	    TP_STRUCT__entry(__string(pool, pool)),
+
+	    TP_fast_assign(__assign_str(pool);),
+
+	    TP_printk("pool=%s", __get_str(pool))
+);
+
+#endif /* BULK_TRACE_H */
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>

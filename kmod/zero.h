@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Zeroing: no page is seen by anybody before it.
+ */
+#ifndef BULK_ZERO_H
+#define BULK_ZERO_H
+
+#include <linux/atomic.h>
+#include <linux/ktime.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+struct bulk_buffer;
+struct page;
+
+/**
+ * struct bulk_zero_worker - one of the work items that zero a buffer
+ * @work:	the item; while queued or running it holds a use of @buffer
+ * @buffer:	the buffer
+ */
+struct bulk_zero_worker {
+	struct work_struct work;
+	struct bulk_buffer *buffer;
+};
+
+/**
+ * struct bulk_zeroing - how far the zeroing of a buffer is
+ * @nr_chunks:		chunks in the buffer
+ * @claimed:		bitmap: somebody zeroes this chunk or has done so. Whoever
+ *			sets the bit zeroes the chunk, come what may
+ * @done:		bitmap: this chunk is zero; set after the stores, to be read
+ *			with acquire
+ * @cursor:		next chunk to look at for those who want all of them
+ * @left:		chunks not done; 0 is to be read with acquire
+ * @wait:		woken for every chunk done
+ * @cancelled:		the dma-buf is gone, workers need not go on
+ * @started:		when
+ * @nr_workers:		entries in @workers
+ * @workers:		work items
+ *
+ * No lock: workers, faults and mappers only meet in the atomics. Waiting is
+ * for a chunk that somebody is zeroing right now, never for a work item to be
+ * scheduled, so that it is safe under dma_resv and mmap_lock.
+ */
+struct bulk_zeroing {
+	size_t nr_chunks;
+	unsigned long *claimed;
+	unsigned long *done;
+	atomic_long_t cursor;
+	atomic_long_t left;
+	wait_queue_head_t wait;
+	bool cancelled;
+	ktime_t started;
+	unsigned int nr_workers;
+	struct bulk_zero_worker *workers;
+};
+
+int bulk_zero_module_init(void);
+void bulk_zero_module_exit(void);
+bool bulk_zero_by_kernel(void);
+void bulk_zero_pages(struct page *page, unsigned int order);
+int bulk_zero_init(struct bulk_buffer *buffer, size_t nr_chunks);
+void bulk_zero_free(struct bulk_buffer *buffer);
+void bulk_zero_start(struct bulk_buffer *buffer, size_t nr_done);
+void bulk_zero_cancel(struct bulk_buffer *buffer);
+int bulk_zero_chunk(struct bulk_buffer *buffer, size_t index);
+int bulk_zero_all_killable(struct bulk_buffer *buffer);
+void bulk_zero_all(struct bulk_buffer *buffer);
+
+#endif /* BULK_ZERO_H */
