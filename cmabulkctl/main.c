@@ -42,15 +42,12 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct context context = { 0 };
 	const struct verb *verb;
-	int code;
-	int r;
+	int r = options_parse(&usage, &context, argc, argv, NULL, NULL);
 
-	setlocale(LC_CTYPE, "");
-	r = options_parse(&usage, &context, argc, argv, NULL, NULL);
 	if (r <= 0)
 		return r < 0 ? EXIT_USAGE : EXIT_OK;
 	argc -= optind;
@@ -60,7 +57,15 @@ int main(int argc, char **argv)
 	verb = find_verb(argv[0]);
 	if (!verb)
 		return cli_usage("there is no verb '%s'; try 'cmabulkctl --help'", argv[0]);
-	code = verb->function(&context, argc, argv);
+	return verb->function(&context, argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	int code;
+
+	setlocale(LC_CTYPE, "");
+	code = run(argc, argv);
 	/* A full disk or a closed pipe is a failure too. */
 	if (fflush(stdout) == 0 || code != EXIT_OK)
 		return code;

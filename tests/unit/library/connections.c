@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Connections: which one is opened, whose they are, and that errors touch nothing. */
+#include <errno.h>
+#include <glib.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "allocation.h"
+#include "connection.h"
+#include "pool.h"
+#include "request.h"
+#include "suites.h"
+
+#define UNTOUCHED ((void *)1)
+
+/* A backend on which everything works, and whose allocations end as told. */
+static enum cmabulk_allocation_status allocate_status;
+static unsigned int closed;
+
+static int test_get_pool(struct cmabulk_connection *connection, const char *name,
+			 struct cmabulk_pool **ret)
+{
+	return pool_new(name, "area", ret);
+}
+
+static int test_survey_pool(struct cmabulk_connection *connection, const char *pool_name,
+			    struct cmabulk_pool_survey *ret)
+{
+	*ret = (struct cmabulk_pool_survey){ .pages_free = 7, .blocks_taken = 9 };
+	return 0;
+}
+
+static int test_allocate(struct cmabulk_connection *connection, struct cmabulk_request *request,
+			 struct cmabulk_allocation **ret)
+{
+	int r = allocation_new("video", ret);
+
+	if (r >= 0)
+		(*ret)->status = allocate_status;
+	return r;
+}
+
+static void test_close(struct cmabulk_connection *connection)
+{
+	closed++;
+}
+
+static const struct backend test_backend = {
+	.mode = "test",
+	.get_pool = test_get_pool,
+	.survey_pool = test_survey_pool,
+	.allocate = test_allocate,
+	.close = test_close,
+};
+
+static struct cmabulk_connection *make(void)
+{
+	struct cmabulk_connection *connection = NULL;
+
+	g_assert_cmpint(connection_new(&test_backend, &connection), ==, 0);
+	return connection;
+}
+
+static void without_a_daemon(void)
+{
+	static const char *const addresses[] = { NULL, "", "system", "user", "unix:path=/none" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(addresses); i++) {
+		struct cmabulk_connection *connection = UNTOUCHED;
+
+		if (addresses[i])
+			g_setenv("CMABULK_BUS", addresses[i], TRUE);
+		else
+			g_unsetenv("CMABULK_BUS");
+		g_assert_cmpint(cmabulk_connection_open(&connection), ==, -EHOSTUNREACH);
+		g_assert_true(connection == UNTOUCHED);
+	}
+	g_unsetenv("CMABULK_BUS");
+}
+
+static void without_a_module(void)
+{
+	struct cmabulk_connection *connection = UNTOUCHED;
+
+	if (access("/dev/cmabulk", F_OK) == 0) {
+		g_test_skip("this machine has pools");
+		return;
+	}
+	g_assert_cmpint(cmabulk_connection_open_direct(&connection), ==, -ENOENT);
+	g_setenv("CMABULK_BUS", "direct", TRUE);
+	g_assert_cmpint(cmabulk_connection_open(&connection), ==, -ENOENT);
+	g_unsetenv("CMABULK_BUS");
+	g_assert_true(connection == UNTOUCHED);
+}
+
+static void the_last_reference_closes(void)
+{
+	struct cmabulk_connection *connection = make();
+
+	closed = 0;
+	g_assert_true(cmabulk_connection_ref(connection) == connection);
+	g_assert_null(cmabulk_connection_unref(connection));
+	g_assert_cmpuint(closed, ==, 0);
+	g_assert_null(cmabulk_connection_unref(connection));
+	g_assert_cmpuint(closed, ==, 1);
+	g_assert_null(cmabulk_connection_unref(NULL));
+}
+
+static void names_are_checked(void)
+{
+	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = make();
+	struct cmabulk_pool *pool = UNTOUCHED;
+
+	g_assert_cmpint(cmabulk_connection_get_pool(connection, "a/b", &pool), ==, -EINVAL);
+	g_assert_cmpint(cmabulk_connection_get_pool(connection, NULL, &pool), ==, -EINVAL);
+	g_assert_true(pool == UNTOUCHED);
+}
+
+static void structures_may_grow(void)
+{
+	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = make();
+	struct {
+		struct cmabulk_pool_survey survey;
+		uint64_t later;
+	} newer = { .later = 5 };
+	struct cmabulk_pool_survey older = { .blocks_taken = 5 };
+
+	g_assert_cmpint(cmabulk_connection_survey_pool(connection, "video", &newer.survey,
+						       sizeof(newer)),
+			==, 0);
+	g_assert_cmpuint(newer.survey.blocks_taken, ==, 9);
+	g_assert_cmpuint(newer.later, ==, 0);
+	g_assert_cmpint(cmabulk_connection_survey_pool(connection, "video", &older, 8), ==, 0);
+	g_assert_cmpuint(older.pages_free, ==, 7);
+	g_assert_cmpuint(older.blocks_taken, ==, 5);
+}
+
+static void the_status_is_returned(void)
+{
+	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = make();
+	struct cmabulk_request *request CLEANUP(cmabulk_request_unrefp) = NULL;
+
+	g_assert_cmpint(cmabulk_request_new(&request), ==, 0);
+	cmabulk_request_set_count(request, 1);
+	for (int status = 0; status <= CMABULK_ALLOCATION_CANCELLED; status++) {
+		struct cmabulk_allocation *allocation CLEANUP(cmabulk_allocation_unrefp) = NULL;
+
+		allocate_status = (enum cmabulk_allocation_status)status;
+		g_assert_cmpint(cmabulk_connection_allocate(connection, request, &allocation), ==,
+				status);
+		g_assert_cmpint(cmabulk_allocation_get_status(allocation), ==, status);
+	}
+}
+
+static void a_refused_request_is_free_again(void)
+{
+	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = make();
+	struct cmabulk_request *request CLEANUP(cmabulk_request_unrefp) = NULL;
+	struct cmabulk_allocation *allocation = UNTOUCHED;
+
+	g_assert_cmpint(cmabulk_request_new(&request), ==, 0);
+	g_assert_cmpint(cmabulk_connection_allocate(connection, request, &allocation), ==, -EINVAL);
+	g_assert_true(allocation == UNTOUCHED);
+	g_assert_cmpint(cmabulk_request_set_count(request, 1), ==, 0);
+	g_assert_cmpint(request_begin(request), ==, 0);
+	g_assert_cmpint(cmabulk_connection_allocate(connection, request, &allocation), ==, -EBUSY);
+	g_assert_true(allocation == UNTOUCHED);
+}
+
+/* In the child: an exit status of 0 if the connection refuses everything. */
+static int use_in_child(struct cmabulk_connection *connection)
+{
+	struct cmabulk_request *request CLEANUP(cmabulk_request_unrefp) = NULL;
+	struct cmabulk_pool_survey survey;
+	struct cmabulk_allocation *allocation;
+	struct cmabulk_pool **pools;
+	struct cmabulk_pool *pool;
+	struct cmabulk_entry **entries;
+
+	if (cmabulk_request_new(&request) < 0)
+		return 1;
+	return cmabulk_connection_get_pool(connection, "video", &pool) != -ECHILD ||
+	       cmabulk_connection_list_pools(connection, &pools) != -ECHILD ||
+	       cmabulk_connection_list_buffers(connection, "video", &entries) != -ECHILD ||
+	       cmabulk_connection_survey_pool(connection, "video", &survey, sizeof(survey)) !=
+		       -ECHILD ||
+	       cmabulk_connection_allocate(connection, request, &allocation) != -ECHILD;
+}
+
+static void a_child_is_refused(void)
+{
+	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = make();
+	int status;
+	pid_t child = fork();
+
+	g_assert_cmpint(child, >=, 0);
+	if (child == 0)
+		_exit(use_in_child(connection));
+	g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+	g_assert_cmpint(status, ==, 0);
+}
+
+void add_connections(void)
+{
+	g_test_add_func("/connection/without-a-daemon", without_a_daemon);
+	g_test_add_func("/connection/without-a-module", without_a_module);
+	g_test_add_func("/connection/the-last-reference-closes", the_last_reference_closes);
+	g_test_add_func("/connection/names-are-checked", names_are_checked);
+	g_test_add_func("/connection/structures-may-grow", structures_may_grow);
+	g_test_add_func("/connection/the-status-is-returned", the_status_is_returned);
+	g_test_add_func("/connection/a-refused-request-is-free-again",
+			a_refused_request_is_free_again);
+	g_test_add_func("/connection/a-child-is-refused", a_child_is_refused);
+}

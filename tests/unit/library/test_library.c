@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The library without a kernel: its pure parts, and what it does when nothing is there. */
+#include <glib.h>
+
+#include "suites.h"
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	add_steps();
+	add_requests();
+	add_texts();
+	add_connections();
+	add_objects();
+	return g_test_run();
+}
