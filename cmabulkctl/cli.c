@@ -35,8 +35,8 @@ static enum exit_code exit_code_of(int error)
 static const char *hint_of(int error)
 {
 	if (abs(error) == ENOENT && access("/sys/module/cmabulk", F_OK) == 0)
-		return "the module is loaded without a pool: load it again with pools=NAME:AREA, "
-		       "and see 'cmabulkctl doctor'";
+		return "the module is loaded without a pool: add one with 'echo NAME:AREA > "
+		       "/sys/class/cmabulk/add', and see 'cmabulkctl doctor'";
 	if (abs(error) == ENOENT)
 		return "load the module with 'modprobe cmabulk pools=NAME:AREA', and see "
 		       "'cmabulkctl doctor'";

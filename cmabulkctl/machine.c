@@ -154,6 +154,11 @@ int machine_stat_node(const char *name, struct stat *ret)
 	return stat(path, ret) < 0 ? -errno : 0;
 }
 
+uint64_t machine_read_attribute(const char *pool_name, const char *attribute)
+{
+	return read_number(MACHINE_CLASS, pool_name, attribute);
+}
+
 int machine_list_nodes(char ***ret)
 {
 	struct dirent **nodes;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #define MACHINE_NODES "/dev/cmabulk"
+#define MACHINE_CLASS "/sys/class/cmabulk"
 
 /* Bytes of a line of /proc/meminfo; -ENOENT when it has no such line, or why it cannot be read. */
 int machine_read_meminfo(const char *name, uint64_t *ret);
@@ -25,6 +26,9 @@ bool machine_has_module_installed(void);
 
 /* Of /dev/cmabulk/NAME; a negative errno when it is not there. */
 int machine_stat_node(const char *name, struct stat *ret);
+
+/* A number in a pool's directory of sysfs; 0 when it cannot be read. */
+uint64_t machine_read_attribute(const char *pool_name, const char *attribute);
 
 /* Names below /dev/cmabulk, NULL after the last; the count or a negative errno. */
 int machine_list_nodes(char ***ret);

@@ -131,13 +131,13 @@ static void check_engine(struct doctor *doctor)
 		report(doctor, RESULT_OK, "kernel", NULL,
 		       "this kernel has cma_alloc_bulk_req(): any area can be a pool, by name");
 	else if (r == 0)
-		report(doctor, RESULT_WARN, "kernel",
-		       "for shared areas, build the kernel with the series in kmod/patches/",
-		       "this kernel lacks cma_alloc_bulk_req(): a pool needs a private area, "
-		       "as pools=NAME:SIZE@BASE");
+		report(doctor, RESULT_FAIL, "kernel",
+		       "build the kernel with the series in kmod/patches/",
+		       "this kernel lacks cma_alloc_bulk_req(), which the module needs");
 	else
-		report(doctor, RESULT_WARN, "kernel", NULL,
-		       "without /proc/kallsyms it cannot be told which engine pools will have");
+		report(doctor, RESULT_WARN, "kernel",
+		       "mount /proc, or build the kernel with CONFIG_KALLSYMS=y",
+		       "without /proc/kallsyms it cannot be told whether the kernel has the series");
 }
 
 static void check_module(struct doctor *doctor)
@@ -216,6 +216,18 @@ static void check_features(struct doctor *doctor, const struct cmabulk_pool *poo
 		       engine, cmabulk_pool_get_area(pool));
 }
 
+/* Pages that somebody still references although their buffer is gone. */
+static void check_stuck(struct doctor *doctor, const char *name)
+{
+	uint64_t pages = machine_read_attribute(name, "stuck");
+
+	if (pages > 0)
+		report(doctor, RESULT_WARN, "stuck",
+		       "find the driver that imported the buffer: 'dmesg | grep cmabulk'",
+		       "pool %s: %zu pages of released buffers are still referenced", name,
+		       (size_t)pages);
+}
+
 static void check_pool(struct doctor *doctor, struct cmabulk_connection *connection,
 		       const char *name)
 {
@@ -235,6 +247,7 @@ static void check_pool(struct doctor *doctor, struct cmabulk_connection *connect
 	}
 	check_features(doctor, pool);
 	check_survey(doctor, connection, pool);
+	check_stuck(doctor, name);
 }
 
 static void check_pools(struct doctor *doctor)
@@ -249,8 +262,7 @@ static void check_pools(struct doctor *doctor)
 	if (count <= 0 || cmabulk_connection_open_direct(&connection) < 0) {
 		report(doctor, RESULT_FAIL, "pools",
 		       count == -EACCES ? "sudo cmabulkctl doctor" :
-					  "sudo modprobe -r cmabulk; sudo modprobe cmabulk "
-					  "pools=video:AREA",
+					  "echo video:AREA | sudo tee " MACHINE_CLASS "/add",
 		       count == -EACCES ? "not permitted to look into " MACHINE_NODES :
 					  "the module is loaded without a pool");
 		return;

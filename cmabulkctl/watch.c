@@ -50,6 +50,7 @@ static void *run(void *userdata)
 	bool terminal = isatty(STDERR_FILENO);
 	uint64_t start = now_msec();
 	int timeout = terminal ? QUIET_MSEC : -1;
+	bool cancelled = false;
 	bool shown = false;
 
 	for (;;) {
@@ -61,9 +62,13 @@ static void *run(void *userdata)
 			break;
 		if (polled[1].revents) {
 			drain(watch->signals);
-			cmabulk_request_cancel(watch->request);
+			cancelled = true;
+			timeout = REFRESH_MSEC;
 		}
-		if (ready == 0) {
+		/* Again each time: the first may have come between two steps. */
+		if (cancelled)
+			cmabulk_request_cancel(watch->request);
+		if (ready == 0 && terminal) {
 			show_progress(watch, now_msec() - start);
 			shown = true;
 			timeout = REFRESH_MSEC;
