@@ -166,28 +166,55 @@ int bulk_books_export(struct bulk_object *reservation, struct bulk_object *buffe
 	return 0;
 }
 
+/* The caller's reference to @object goes to the event. */
+static void end_object(struct bulk_object *object)
+{
+	struct bulk_pool *pool = object->pool;
+
+	lockdep_assert_held(&pool->lock);
+	list_del_init(&object->node);
+	--*object_count(object);
+	queue_event(pool, &object->ended, object,
+		    object->kind == CMABULK_OBJECT_BUFFER ? CMABULK_CMD_RELEASED :
+							    CMABULK_CMD_DROPPED,
+		    object->ended.pages);
+}
+
 /**
  * bulk_books_close() - the file is gone, the pages are on their way back
- * @object:	listed; stays so until bulk_books_end()
+ * @object:	listed. When it owns pages it stays so until they are back;
+ *		otherwise it ends here, with the caller's reference
+ *
+ * Return: whether it owns pages.
  */
-void bulk_books_close(struct bulk_object *object)
+bool bulk_books_close(struct bulk_object *object)
 {
 	struct bulk_pool *pool = object->pool;
 	u64 pages;
 
+	bulk_pool_get(pool);
 	mutex_lock(&pool->lock);
 	pages = object_pages(object, object->nr_chunks);
 	pool->counters.pages[object->state] -= pages;
 	pool->counters.pages[CMABULK_STATE_DRAINING] += pages;
 	object->state = CMABULK_STATE_DRAINING;
 	object->ended.pages = pages;
+	if (!pages)
+		end_object(object);
 	mutex_unlock(&pool->lock);
+	if (!pages)
+		bulk_events_kick(pool);
+	bulk_pool_put(pool);
+	return pages;
 }
 
 /**
  * bulk_books_drained() - book pages that are back in the area
- * @object:	draining
+ * @object:	draining. When nothing is left it ends here, with the caller's
+ *		reference
  * @left:	chunks that could not be given back, because of a reference
+ *
+ * Context: the caller holds the pool by other means than @object.
  */
 void bulk_books_drained(struct bulk_object *object, u64 left)
 {
@@ -201,29 +228,11 @@ void bulk_books_drained(struct bulk_object *object, u64 left)
 	pool->counters.pages_stuck -= object_pages(object, object->nr_stuck);
 	pool->counters.pages_stuck += object_pages(object, left);
 	object->nr_stuck = left;
+	if (!left)
+		end_object(object);
 	mutex_unlock(&pool->lock);
-}
-
-/**
- * bulk_books_end() - take an object off the list and announce it
- * @object:	draining, and all its pages are back; the caller's reference
- *		goes to the event
- */
-void bulk_books_end(struct bulk_object *object)
-{
-	struct bulk_pool *pool = object->pool;
-
-	mutex_lock(&pool->lock);
-	list_del_init(&object->node);
-	--*object_count(object);
-	queue_event(pool, &object->ended, object,
-		    object->kind == CMABULK_OBJECT_BUFFER ? CMABULK_CMD_RELEASED :
-							    CMABULK_CMD_DROPPED,
-		    object->ended.pages);
-	mutex_unlock(&pool->lock);
-
-	/* The caller holds the pool by other means than @object. */
-	bulk_events_kick(pool);
+	if (!left)
+		bulk_events_kick(pool);
 }
 
 /**
@@ -376,8 +385,7 @@ int bulk_books_snapshot(struct bulk_pool *pool, struct cmabulk_buffers *buffers,
 	if (buffers->count > buffers->capacity) {
 		kvfree(*infos);
 		*infos = NULL;
-		/* A capacity of 0 only counts. */
-		return buffers->capacity ? -ENOSPC : 0;
+		return -ENOSPC;
 	}
 	return 0;
 }

@@ -169,8 +169,9 @@ static void buffer_release(struct dma_buf *dmabuf)
 		return;
 	}
 	bulk_zero_cancel(buffer);
+	trace_buffer_release(object->pool->name, object->id,
+			     bulk_buffer_bytes(buffer) >> PAGE_SHIFT);
 	bulk_books_close(object);
-	trace_buffer_release(object->pool->name, object->id, object->ended.pages);
 	bulk_buffer_put(buffer);
 }
 

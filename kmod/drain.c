@@ -115,26 +115,24 @@ static void report_leak(struct bulk_object *object, size_t left)
 	       object->pool->name, left, object->order);
 }
 
-/* Returns whether the object is done with. */
+/* Returns whether the object is done with, and not to be touched any more. */
 static bool drain_object(struct bulk_object *object)
 {
 	struct bulk_pool *pool = object->pool;
 	bool module_held = object->module_held;
-	u64 id = object->id;
 	size_t left;
 
 	left = drain_pages(object);
-	bulk_books_drained(object, left);
-	trace_drained(pool->name, id, left);
-	if (left && !READ_ONCE(pool->leak_stuck)) {
-		report_stuck(object, left);
-		return false;
-	}
-	if (left) {
+	trace_drained(pool->name, object->id, left);
+	if (left && READ_ONCE(pool->leak_stuck)) {
 		report_leak(object, left);
-		bulk_books_drained(object, 0);
+		left = 0;
 	}
-	bulk_books_end(object);		/* and maybe freed */
+	if (left)
+		report_stuck(object, left);
+	bulk_books_drained(object, left);
+	if (left)
+		return false;
 	if (module_held)
 		module_put(THIS_MODULE);
 	return true;

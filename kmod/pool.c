@@ -214,7 +214,7 @@ int bulk_pool_remove(struct bulk_pool *pool)
 		return -ENODEV;
 
 	trace_pool_remove(pool->name);
-	bulk_reservations_interrupt(pool);
+	bulk_fill_interrupt_all(pool);
 	bulk_device_destroy(pool);
 	xa_erase(&live_pools, pool->minor);
 	bulk_pool_put(pool);	/* the registry's */

@@ -204,9 +204,8 @@ int bulk_books_open(struct bulk_object *reservation);
 void bulk_books_filled(struct bulk_object *reservation, u64 wanted, u64 got);
 int bulk_books_export(struct bulk_object *reservation, struct bulk_object *buffer,
 		      u64 nr_chunks);
-void bulk_books_close(struct bulk_object *object);
+bool bulk_books_close(struct bulk_object *object);
 void bulk_books_drained(struct bulk_object *object, u64 left);
-void bulk_books_end(struct bulk_object *object);
 void bulk_books_pool_event(struct bulk_pool *pool, enum cmabulk_genl_command command);
 void bulk_books_read(struct bulk_pool *pool, struct bulk_counters *counters);
 void bulk_books_states(const struct bulk_counters *counters, struct cmabulk_states *states);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Reservations: file descriptors that own claimed chunks. RESERVE makes one,
- * FILL tops it up, EXPORT takes from it, closing gives the rest back.
+ * FILL (in fill.c) tops it up, EXPORT takes from it, CHUNKS tells where they
+ * are, closing gives the rest back.
  */
 #include <linux/anon_inodes.h>
 #include <linux/capability.h>
@@ -25,142 +26,46 @@
 
 /* Sizes of the first published versions. */
 #define RESERVE_SIZE_1	sizeof(struct cmabulk_reserve)
-#define FILL_SIZE_1	sizeof(struct cmabulk_fill)
 #define EXPORT_SIZE_1	sizeof(struct cmabulk_export)
 #define CHUNKS_SIZE_1	sizeof(struct cmabulk_chunks)
 
 /**
- * struct bulk_reservation - chunks that were claimed but not exported
- * @object:	the common part
- * @lock:	the chunks of @object, and @nr_zeroed. Held for moments only: not
- *		while FILL is in the engine, which writes behind the tail of the
- *		chunks, nor while user memory is accessed
- * @nr_zeroed:	how many of the chunks, from the first on, CHUNKS has zeroed
- * @filling:	a FILL is running; bulk_pool.lock
- * @interrupt:	it shall stop; written under bulk_pool.lock while @filling, read
- *		by the engine without
+ * bulk_reservation_limit() - how many chunks a reservation could ever hold
+ * @reservation:	the reservation
+ *
+ * Return: chunks.
  */
-struct bulk_reservation {
-	struct bulk_object object;
-	struct mutex lock;	/* chunks */
-	size_t nr_zeroed;
-	bool filling;
-	bool interrupt;
-};
-
-static struct bulk_reservation *to_reservation(struct bulk_object *object)
+u64 bulk_reservation_limit(const struct bulk_reservation *reservation)
 {
-	return container_of(object, struct bulk_reservation, object);
-}
+	const struct bulk_object *object = &reservation->object;
 
-static u64 pool_capacity(const struct bulk_object *object)
-{
 	return object->pool->engine.nr_pages >> object->order;
 }
 
-/* More than can be counted, or more than the pool could ever hold? */
-static int check_count(const struct bulk_object *object, u64 nr_chunks)
-{
-	u64 bytes;
-
-	if (check_mul_overflow(nr_chunks, (u64)PAGE_SIZE << object->order, &bytes) ||
-	    bytes > SSIZE_MAX)
-		return -EOVERFLOW;
-	if (nr_chunks > pool_capacity(object))
-		return -E2BIG;
-	return 0;
-}
-
-/*
- * FILL
+/**
+ * bulk_reservation_check_count() - can there be so many chunks?
+ * @reservation:	has their order
+ * @nr_chunks:		how many
+ *
+ * Return: 0; -EOVERFLOW when their pages cannot be counted, -E2BIG when the
+ * pool could never hold them.
  */
-
-static int fill_begin(struct bulk_reservation *reservation)
+int bulk_reservation_check_count(const struct bulk_reservation *reservation, u64 nr_chunks)
 {
-	struct bulk_pool *pool = reservation->object.pool;
-	int ret = 0;
+	u64 pages;
 
-	mutex_lock(&pool->lock);
-	if (reservation->filling) {
-		ret = -EALREADY;
-	} else if (pool->gone) {
-		ret = -ENODEV;
-	} else {
-		reservation->filling = true;
-		WRITE_ONCE(reservation->interrupt, false);
-	}
-	mutex_unlock(&pool->lock);
-	return ret;
+	if (check_mul_overflow(nr_chunks, 1ULL << reservation->object.order, &pages))
+		return -EOVERFLOW;
+	return nr_chunks > bulk_reservation_limit(reservation) ? -E2BIG : 0;
 }
 
-static void fill_end(struct bulk_reservation *reservation)
-{
-	struct bulk_pool *pool = reservation->object.pool;
-
-	mutex_lock(&pool->lock);
-	reservation->filling = false;
-	mutex_unlock(&pool->lock);
-}
-
-/* Room for the chunks, before the engine runs: there is no failing after. */
-static int fill_prepare(struct bulk_reservation *reservation, u64 nr_requests,
-			struct page ***room)
-{
-	struct bulk_chunks *chunks = &reservation->object.chunks;
-	int ret = 0;
-
-	mutex_lock(&reservation->lock);
-	if (nr_requests > pool_capacity(&reservation->object) - bulk_chunks_held(chunks))
-		ret = -E2BIG;
-	else if (nr_requests)
-		ret = bulk_chunks_reserve(chunks, nr_requests);
-	if (!ret && nr_requests)
-		*room = bulk_chunks_room(chunks);
-	mutex_unlock(&reservation->lock);
-	return ret;
-}
-
-static void fill_commit(struct bulk_reservation *reservation, u64 wanted, size_t got)
-{
-	mutex_lock(&reservation->lock);
-	bulk_chunks_commit(&reservation->object.chunks, got);
-	if (wanted)
-		bulk_books_filled(&reservation->object, wanted, got);
-	mutex_unlock(&reservation->lock);
-}
-
-static int fill_engine(struct bulk_reservation *reservation, struct cmabulk_fill *fill,
-		       ktime_t started, struct page **room)
-{
-	struct bulk_object *object = &reservation->object;
-	struct bulk_engine *engine = &object->pool->engine;
-	struct bulk_request request = {
-		.order = object->order,
-		.align = object->align,
-		.effort = fill->effort,
-		.nr_requests = fill->nr_requests,
-		.interrupt = &reservation->interrupt,
-		.pages = room,
-	};
-	int ret;
-
-	if (fill->budget_ns)
-		request.deadline = ktime_add_safe(started, ns_to_ktime(fill->budget_ns));
-	trace_fill_start(object->pool->name, object->id, fill->effort, fill->nr_requests);
-	ret = engine->ops->fill(engine, &request);
-	trace_fill_end(object->pool->name, object->id, ret, request.nr_allocated,
-		       ktime_to_ns(ktime_sub(ktime_get(), started)));
-	fill_commit(reservation, fill->nr_requests, request.nr_allocated);
-	fill->nr_allocated = request.nr_allocated;
-	fill->report = request.report;
-
-	/* Removing the pool interrupts like INTERRUPT does: tell them apart. */
-	if (ret == -EINTR && bulk_books_gone(object->pool))
-		ret = -ENODEV;
-	return ret;
-}
-
-static u64 chunks_held(struct bulk_reservation *reservation)
+/**
+ * bulk_reservation_held() - how many chunks a reservation holds
+ * @reservation:	the reservation
+ *
+ * Return: chunks.
+ */
+u64 bulk_reservation_held(struct bulk_reservation *reservation)
 {
 	u64 held;
 
@@ -168,101 +73,6 @@ static u64 chunks_held(struct bulk_reservation *reservation)
 	held = bulk_chunks_held(&reservation->object.chunks);
 	mutex_unlock(&reservation->lock);
 	return held;
-}
-
-static int fill_check(const struct bulk_reservation *reservation,
-		      const struct cmabulk_fill *fill)
-{
-	if (fill->flags || fill->pad || fill->effort > CMABULK_EFFORT_HARD ||
-	    memchr_inv(fill->reserved, 0, sizeof(fill->reserved)))
-		return -EINVAL;
-	if (fill->budget_ns > KTIME_MAX)
-		return -EOVERFLOW;
-	return check_count(&reservation->object, fill->nr_requests);
-}
-
-/* Returns whether the outputs are to be written; the result is in *@ret. */
-static bool fill_run(struct bulk_reservation *reservation, struct cmabulk_fill *fill, int *ret)
-{
-	ktime_t started = ktime_get();
-	struct page **room = NULL;
-
-	fill->nr_allocated = 0;
-	memset(&fill->report, 0, sizeof(fill->report));
-	*ret = fill_begin(reservation);
-	if (*ret == -EALREADY)
-		return false;
-	if (!*ret) {
-		*ret = fill_prepare(reservation, fill->nr_requests, &room);
-		if (!*ret)
-			*ret = fill_engine(reservation, fill, started, room);
-		fill_end(reservation);
-	}
-	fill->total = chunks_held(reservation);
-	return *ret != -E2BIG;
-}
-
-static long reservation_fill(struct bulk_reservation *reservation, void __user *arg)
-{
-	struct cmabulk_fill fill;
-	int ret, written;
-	u32 size;
-
-	ret = bulk_struct_read(&fill, sizeof(fill), FILL_SIZE_1, arg, &size);
-	if (ret)
-		return ret;
-	ret = fill_check(reservation, &fill);
-	if (ret)
-		return ret;
-	/* Memory that cannot be written is better found before the work. */
-	ret = bulk_struct_write(arg, size, &fill, sizeof(fill));
-	if (ret)
-		return ret;
-	if (!fill_run(reservation, &fill, &ret))
-		return ret;
-	written = bulk_struct_write(arg, size, &fill, sizeof(fill));
-	return written ? written : ret;
-}
-
-/*
- * INTERRUPT
- */
-
-static void interrupt_fill(struct bulk_reservation *reservation)
-{
-	lockdep_assert_held(&reservation->object.pool->lock);
-	if (reservation->filling)
-		WRITE_ONCE(reservation->interrupt, true);
-}
-
-/* Meant for the FILL that runs now; the next one starts with a clean slate. */
-static long reservation_interrupt(struct bulk_reservation *reservation)
-{
-	struct bulk_pool *pool = reservation->object.pool;
-	int ret = 0;
-
-	mutex_lock(&pool->lock);
-	if (pool->gone)
-		ret = -ENODEV;
-	else
-		interrupt_fill(reservation);
-	mutex_unlock(&pool->lock);
-	return ret;
-}
-
-/**
- * bulk_reservations_interrupt() - interrupt all FILLs of a pool
- * @pool:	the pool
- */
-void bulk_reservations_interrupt(struct bulk_pool *pool)
-{
-	struct bulk_object *object;
-
-	mutex_lock(&pool->lock);
-	list_for_each_entry(object, &pool->objects, node)
-		if (object->kind == CMABULK_OBJECT_RESERVATION)
-			interrupt_fill(to_reservation(object));
-	mutex_unlock(&pool->lock);
 }
 
 /*
@@ -299,13 +109,13 @@ static int export_check(struct bulk_reservation *reservation,
 	    !bulk_string_ends(export->name, sizeof(export->name)) ||
 	    memchr_inv(export->reserved, 0, sizeof(export->reserved)))
 		return -EINVAL;
-	ret = check_count(&reservation->object, export->nr_chunks);
+	ret = bulk_reservation_check_count(reservation, export->nr_chunks);
 	if (ret)
 		return ret;
 	if (bulk_books_gone(reservation->object.pool))
 		return -ENODEV;
 	/* Looked at again when it counts; this is before any allocation. */
-	return chunks_held(reservation) < export->nr_chunks ? -ENODATA : 0;
+	return bulk_reservation_held(reservation) < export->nr_chunks ? -ENODATA : 0;
 }
 
 static long reservation_export(struct bulk_reservation *reservation, void __user *arg)
@@ -408,11 +218,12 @@ static int collect_addresses(struct bulk_reservation *reservation,
 static int chunks_check(const struct bulk_reservation *reservation,
 			const struct cmabulk_chunks *chunks)
 {
-	u64 end;
+	u64 end, bytes;
 
 	if (chunks->flags || memchr_inv(chunks->reserved, 0, sizeof(chunks->reserved)))
 		return -EINVAL;
-	if (check_add_overflow(chunks->first, chunks->count, &end))
+	if (check_add_overflow(chunks->first, chunks->count, &end) ||
+	    check_mul_overflow(chunks->count, (u64)sizeof(u64), &bytes))
 		return -EOVERFLOW;
 	if (bulk_books_gone(reservation->object.pool))
 		return -ENODEV;
@@ -436,7 +247,7 @@ static long reservation_chunks(struct bulk_reservation *reservation, void __user
 		return ret;
 
 	/* Room for what is held now is enough: what a FILL adds may be missed. */
-	chunks.count = min(chunks.count, chunks_held(reservation));
+	chunks.count = min(chunks.count, bulk_reservation_held(reservation));
 	addresses = kvmalloc_array(max(chunks.count, 1), sizeof(*addresses),
 				   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!addresses)
@@ -462,9 +273,9 @@ static long reservation_ioctl(struct file *file, unsigned int command, unsigned 
 
 	switch (BULK_COMMAND(command)) {
 	case BULK_COMMAND(CMABULK_IOC_FILL):
-		return reservation_fill(reservation, user);
+		return bulk_fill(reservation, user);
 	case BULK_COMMAND(CMABULK_IOC_INTERRUPT):
-		return reservation_interrupt(reservation);
+		return bulk_fill_interrupt(reservation);
 	case BULK_COMMAND(CMABULK_IOC_EXPORT):
 		return reservation_export(reservation, user);
 	case BULK_COMMAND(CMABULK_IOC_CHUNKS):
@@ -483,9 +294,10 @@ static int reservation_release(struct inode *inode, struct file *file)
 		bulk_object_put(object);
 		return 0;
 	}
-	bulk_books_close(object);
-	trace_reservation_drop(object->pool->name, object->id, object->ended.pages);
-	bulk_drain_queue(object);
+	trace_reservation_drop(object->pool->name, object->id,
+			       (u64)bulk_chunks_held(&object->chunks) << object->order);
+	if (bulk_books_close(object))
+		bulk_drain_queue(object);
 	return 0;
 }
 
@@ -498,7 +310,7 @@ static const struct file_operations reservation_operations = {
 
 static void reservation_free(struct bulk_object *object)
 {
-	struct bulk_reservation *reservation = to_reservation(object);
+	struct bulk_reservation *reservation = bulk_reservation_of(object);
 
 	mutex_destroy(&reservation->lock);
 	kfree(reservation);

@@ -5,9 +5,43 @@
 #ifndef BULK_RESERVATION_H
 #define BULK_RESERVATION_H
 
-struct bulk_pool;
+#include <linux/mutex.h>
 
+#include "pool.h"
+
+/**
+ * struct bulk_reservation - chunks that were claimed but not exported
+ * @object:	the common part
+ * @lock:	the chunks of @object, and @nr_zeroed. Held for moments only: not
+ *		while FILL is in the engine, which writes behind the tail of the
+ *		chunks, nor while user memory is accessed
+ * @nr_zeroed:	how many of the chunks, from the first on, CHUNKS has zeroed
+ * @filling:	a FILL is running; bulk_pool.lock
+ * @interrupt:	it shall stop; written under bulk_pool.lock while @filling, read
+ *		by the engine without
+ */
+struct bulk_reservation {
+	struct bulk_object object;
+	struct mutex lock;	/* chunks */
+	size_t nr_zeroed;
+	bool filling;
+	bool interrupt;
+};
+
+static inline struct bulk_reservation *bulk_reservation_of(struct bulk_object *object)
+{
+	return container_of(object, struct bulk_reservation, object);
+}
+
+/* reservation.c */
 long bulk_reservation_create(struct bulk_pool *pool, void __user *arg);
-void bulk_reservations_interrupt(struct bulk_pool *pool);
+u64 bulk_reservation_held(struct bulk_reservation *reservation);
+u64 bulk_reservation_limit(const struct bulk_reservation *reservation);
+int bulk_reservation_check_count(const struct bulk_reservation *reservation, u64 nr_chunks);
+
+/* fill.c */
+long bulk_fill(struct bulk_reservation *reservation, void __user *arg);
+long bulk_fill_interrupt(struct bulk_reservation *reservation);
+void bulk_fill_interrupt_all(struct bulk_pool *pool);
 
 #endif /* BULK_RESERVATION_H */
