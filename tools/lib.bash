@@ -10,7 +10,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly top
 
 # Everything that takes long to make and can be made again lives here, outside the source tree.
-cache=${CMABULK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cmabulk}
+cache=${CMABULK_CACHE:-${XDG_CACHE_HOME:-~/.cache}/cmabulk}
 readonly cache
 
 # The kernel the VM runs: the distribution's source package of this version, plus our series for it.
