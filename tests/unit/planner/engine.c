@@ -188,8 +188,8 @@ static bool engine_grow(struct engine *engine)
 void engine_run(struct engine *engine)
 {
 	engine->area->map.nr_units = 0;
-	engine->max_plans = engine->nr_plans + 2ULL * area_nr_slots(engine->area) +
-			    engine->area->nr_units + 1;
+	engine->max_plans =
+		engine->nr_plans + 2ULL * area_nr_slots(engine->area) + engine->area->nr_units + 1;
 	while (!engine->failed && engine_grow(engine))
 		while (engine_step(engine))
 			;

@@ -104,7 +104,7 @@ double model_planned_moves(const struct plan *plan)
 }
 
 /* Free slots of @unit, 0 when it has suspects. */
-static u32 free_slots(const struct plan *plan, u32 unit)
+u32 model_nr_free(const struct plan *plan, u32 unit)
 {
 	const u32 slots = cma_bulk_unit_slots(plan->map);
 	u32 nr = 0;
@@ -115,16 +115,36 @@ static u32 free_slots(const struct plan *plan, u32 unit)
 	return plan_unit_is_suspect(plan, unit) ? 0 : nr;
 }
 
-/* The free slots of the unit that the whole request fits into best, 0 if none. */
-u32 model_best_fit(const struct plan *plan)
+static u32 nr_free_units(const struct plan *plan)
 {
-	u32 best = 0;
+	u32 nr = 0;
 	u32 unit;
 
-	for (unit = 0; unit < plan->map->nr_units; unit++) {
-		const u32 nr = free_slots(plan, unit);
+	for (unit = 0; unit < plan->map->nr_units; unit++)
+		nr += model_nr_free(plan, unit) == cma_bulk_unit_slots(plan->map);
+	return nr;
+}
 
-		if (nr && nr >= plan->want.nr_chunks && (!best || nr < best))
+/*
+ * The request is for some units and a remainder. Where there are that many free
+ * units: the free slots of the unit that the remainder fits into best. 0 if
+ * there is no remainder, or no such unit.
+ */
+u32 model_best_fit(const struct plan *plan)
+{
+	const u32 slots = cma_bulk_unit_slots(plan->map);
+	const u64 nr_whole = plan->want.nr_chunks / slots;
+	const u32 remainder = (u32)(plan->want.nr_chunks % slots);
+	const u32 nr_units = nr_free_units(plan);
+	u32 best = nr_units > nr_whole ? slots : 0;
+	u32 unit;
+
+	if (!remainder || nr_units < nr_whole)
+		return 0;
+	for (unit = 0; unit < plan->map->nr_units; unit++) {
+		const u32 nr = model_nr_free(plan, unit);
+
+		if (nr >= remainder && nr < slots && (!best || nr < best))
 			best = nr;
 	}
 	return best;

@@ -376,46 +376,63 @@ static bool free_neighbours_are_one_range(const struct plan *plan)
 	return true;
 }
 
-static bool small_requests_go_where_they_fit_best(const struct plan *plan)
+static u32 unit_nr_planned(const struct plan *plan, u32 unit)
+{
+	const u32 slots = cma_bulk_unit_slots(plan->map);
+	u32 nr = 0;
+	u32 slot;
+
+	for (slot = unit * slots; slot < (unit + 1) * slots; slot++)
+		nr += plan->planned[slot] != 0;
+	return nr;
+}
+
+/* What is left of the request once whole units are off goes where it leaves least. */
+static bool remainders_go_where_they_fit_best(const struct plan *plan)
 {
 	const u32 slots = cma_bulk_unit_slots(plan->map);
 	const u32 best = model_best_fit(plan);
-	u32 nr_free = 0;
-	u32 unit, slot;
+	u32 nr_partial = 0;
+	u32 unit;
 
-	if (plan_is_cut(plan) || !best || !plan->nr_ranges || plan->want.nr_chunks >= slots)
+	if (plan_is_cut(plan) || !best)
 		return true;
-	unit = plan_slot_unit(plan, range_last_slot(plan, plan->ranges));
-	for (slot = unit * slots; slot < (unit + 1) * slots; slot++)
-		nr_free += plan->slots[slot] == CMA_SLOT_FREE;
-	return nr_free == best &&
-	       plan_slot_unit(plan, range_last_slot(plan, ranges_end(plan) - 1)) == unit;
+	for (unit = 0; unit < plan->map->nr_units; unit++) {
+		const u32 nr = unit_nr_planned(plan, unit);
+
+		if (nr && nr < slots && model_nr_free(plan, unit) != best)
+			return false;
+		nr_partial += nr && nr < slots;
+	}
+	return nr_partial == 1;
 }
 
 const struct rule rules[] = {
-	{ "stays-in-the-area", stays_in_the_area },
-	{ "never-overlaps", never_overlaps },
-	{ "never-plans-more-than-wanted", never_plans_more_than_wanted },
-	{ "never-plans-more-ranges-than-fit", never_plans_more_ranges_than_fit },
-	{ "never-plans-what-is-taken-or-tried", never_plans_what_is_taken_or_tried },
-	{ "leaves-the-map-as-it-was", leaves_the_map_as_it_was },
+	{ "stays-in-the-area", stays_in_the_area, .always = true },
+	{ "never-overlaps", never_overlaps, .always = true },
+	{ "never-plans-more-than-wanted", never_plans_more_than_wanted, .always = true },
+	{ "never-plans-more-ranges-than-fit", never_plans_more_ranges_than_fit, .always = true },
+	{ "never-plans-what-is-taken-or-tried", never_plans_what_is_taken_or_tried,
+	  .always = true },
+	{ "leaves-the-map-as-it-was", leaves_the_map_as_it_was, .always = true },
 	{ "plans-all-it-may", plans_all_it_may },
 	{ "plans-nothing-only-when-nothing-is-left", plans_nothing_only_when_nothing_is_left },
-	{ "free-only-moves-nothing", free_only_moves_nothing },
-	{ "fast-leaves-suspect-units-alone", fast_leaves_suspect_units_alone },
+	{ "free-only-moves-nothing", free_only_moves_nothing, .always = true },
+	{ "fast-leaves-suspect-units-alone", fast_leaves_suspect_units_alone, .always = true },
 	{ "normal-tries-suspect-units-whole", normal_tries_suspect_units_whole },
 	{ "normal-tries-suspect-units-last", normal_tries_suspect_units_last },
-	{ "hard-tries-suspects-one-by-one", hard_tries_suspects_one_by_one },
+	{ "hard-tries-suspects-one-by-one", hard_tries_suspects_one_by_one, .always = true },
 	{ "hard-takes-the-sure-ones-first", hard_takes_the_sure_ones_first },
-	{ "kinds-come-in-order", kinds_come_in_order },
-	{ "kinds-say-what-is-in-the-range", kinds_say_what_is_in_the_range },
-	{ "suspect-units-go-by-themselves", suspect_units_go_by_themselves },
+	{ "kinds-come-in-order", kinds_come_in_order, .always = true },
+	{ "kinds-say-what-is-in-the-range", kinds_say_what_is_in_the_range, .always = true },
+	{ "suspect-units-go-by-themselves", suspect_units_go_by_themselves, .always = true },
 	{ "moves-nothing-while-free-is-left", moves_nothing_while_free_is_left },
 	{ "moves-as-few-pages-as-possible", moves_as_few_pages_as_possible },
 	{ "moves-are-estimated", moves_are_estimated },
-	{ "one-range-moves-no-more-than-allowed", one_range_moves_no_more_than_allowed },
-	{ "chunks-with-gaps-go-one-by-one", chunks_with_gaps_go_one_by_one },
-	{ "free-neighbours-are-one-range", free_neighbours_are_one_range },
-	{ "small-requests-go-where-they-fit-best", small_requests_go_where_they_fit_best },
+	{ "one-range-moves-no-more-than-allowed", one_range_moves_no_more_than_allowed,
+	  .always = true },
+	{ "chunks-with-gaps-go-one-by-one", chunks_with_gaps_go_one_by_one, .always = true },
+	{ "free-neighbours-are-one-range", free_neighbours_are_one_range, .always = true },
+	{ "remainders-go-where-they-fit-best", remainders_go_where_they_fit_best },
 	{ NULL, NULL },
 };

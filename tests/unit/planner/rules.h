@@ -9,10 +9,13 @@
  * struct rule - something that must hold of every plan
  * @name:	what it says, as a test's name
  * @holds:	does it?
+ * @always:	it holds even when slots and units contradict each other, as a
+ *		survey without locks might make them
  */
 struct rule {
 	const char *name;
 	bool (*holds)(const struct plan *plan);
+	bool always;
 };
 
 /* Ends with one without a name. */
