@@ -15,8 +15,8 @@
 #include "lib/machine.h"
 #include "lib/pool.h"
 
-#define ORDER	4
-#define HELD	12	/* chunks in the reservation all calls are made on */
+#define ORDER 4
+#define HELD  12 /* chunks in the reservation all calls are made on */
 
 struct fixture {
 	int pool;
@@ -32,7 +32,8 @@ static void fixture_setup(struct fixture *fixture, gconstpointer data)
 	fixture->pool = pool_open(POOL_MEDIA);
 	fixture->reservation = reservation_new(fixture->pool, ORDER, 0);
 	g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_NORMAL, HELD + 1, 0,
-					 &fill), ==, 0);
+					 &fill),
+			==, 0);
 	fixture->buffer = reservation_export(fixture->reservation, 1, O_RDWR | O_CLOEXEC, "", NULL);
 	g_assert_cmpint(fixture->buffer, >=, 0);
 	fixture->books = books_settled(fixture->pool);
@@ -117,8 +118,10 @@ static void prepare_chunks(void *argument)
 	chunks->addresses = (guintptr)addresses;
 }
 
-#define CALL(NAME, name, on_reservation, prepare) \
-	{ #NAME, CMABULK_IOC_##NAME, sizeof(struct cmabulk_##name), on_reservation, prepare }
+#define CALL(NAME, name, on_reservation, prepare)                                                 \
+	{                                                                                         \
+#NAME, CMABULK_IOC_##NAME, sizeof(struct cmabulk_##name), on_reservation, prepare \
+	}
 
 static const struct call calls[] = {
 	CALL(QUERY, query, false, prepare_nothing),
@@ -219,9 +222,11 @@ static void test_flags(struct fixture *fixture, gconstpointer data)
 	}
 }
 
-#define RESERVED(NAME, name, field) \
-	{ CMABULK_IOC_##NAME, offsetof(struct cmabulk_##name, field), \
-	  sizeof(((struct cmabulk_##name *)NULL)->field) }
+#define RESERVED(NAME, name, field)                                         \
+	{                                                                   \
+		CMABULK_IOC_##NAME, offsetof(struct cmabulk_##name, field), \
+			sizeof(((struct cmabulk_##name *)NULL)->field)      \
+	}
 
 static void test_reserved_fields(struct fixture *fixture, gconstpointer data)
 {
@@ -229,10 +234,14 @@ static void test_reserved_fields(struct fixture *fixture, gconstpointer data)
 		unsigned long request;
 		size_t offset, size;
 	} fields[] = {
-		RESERVED(QUERY, query, reserved),   RESERVED(SURVEY, survey, reserved),
-		RESERVED(BUFFERS, buffers, reserved), RESERVED(RESERVE, reserve, reserved),
-		RESERVED(RESERVE, reserve, pad),    RESERVED(FILL, fill, reserved),
-		RESERVED(FILL, fill, pad),	    RESERVED(EXPORT, export, reserved),
+		RESERVED(QUERY, query, reserved),
+		RESERVED(SURVEY, survey, reserved),
+		RESERVED(BUFFERS, buffers, reserved),
+		RESERVED(RESERVE, reserve, reserved),
+		RESERVED(RESERVE, reserve, pad),
+		RESERVED(FILL, fill, reserved),
+		RESERVED(FILL, fill, pad),
+		RESERVED(EXPORT, export, reserved),
 		RESERVED(CHUNKS, chunks, reserved),
 	};
 
@@ -267,7 +276,8 @@ static void test_pointers(struct fixture *fixture, gconstpointer data)
 		/* The first half of it there, the second not. */
 		call_prepare(&calls[i], &argument);
 		memcpy(end - calls[i].size / 2, &argument, calls[i].size / 2);
-		g_assert_cmpint(call_make(fixture, &calls[i], end - calls[i].size / 2), ==, -EFAULT);
+		g_assert_cmpint(call_make(fixture, &calls[i], end - calls[i].size / 2), ==,
+				-EFAULT);
 		/* To be read and not to be written: nothing may have happened when that shows. */
 		memcpy(locked, &argument, calls[i].size);
 		g_assert_no_errno(mprotect(locked, 4096, PROT_READ));
@@ -556,7 +566,7 @@ static void test_privilege(struct fixture *fixture, gconstpointer data)
 	g_assert_cmpint(call_make(fixture, &calls[6], &argument), ==, 0);
 }
 
-#define ADD(name, function) \
+#define ADD(name, function)                                                           \
 	g_test_add("/bad-input/" name, struct fixture, NULL, fixture_setup, function, \
 		   fixture_teardown)
 

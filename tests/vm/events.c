@@ -15,9 +15,9 @@
 #include "lib/machine.h"
 #include "lib/pool.h"
 
-#define ORDER		3
-#define PAGES		(1 << ORDER)
-#define TIMEOUT_MS	60000
+#define ORDER	   3
+#define PAGES	   (1 << ORDER)
+#define TIMEOUT_MS 60000
 
 struct fixture {
 	int pool;
@@ -208,8 +208,8 @@ static void test_snapshot_room(struct fixture *fixture, gconstpointer data)
  */
 static void test_snapshot_and_events(struct fixture *fixture, gconstpointer data)
 {
-	g_autoptr(GHashTable) known = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free,
-							    NULL);
+	g_autoptr(GHashTable)
+		known = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	g_autofree struct cmabulk_buffer_info *entries = NULL, *final = NULL;
 	struct cmabulk_buffers snapshot, end;
 	g_autoptr(GRand) random = machine_random(1);
@@ -356,9 +356,11 @@ static void test_survey(struct fixture *fixture, gconstpointer data)
 	g_assert_cmpint(reservation_fill(reservation, CMABULK_EFFORT_NORMAL, 12, 0, &fill), ==, 0);
 	g_assert_cmpint(pool_survey(fixture->pool, &survey), ==, 0);
 	g_assert_cmpuint(survey.pages_free + survey.pages_movable + survey.pages_suspect +
-			 survey.pages_taken, ==, query.pages);
+				 survey.pages_taken,
+			 ==, query.pages);
 	g_assert_cmpuint(survey.blocks_free + survey.blocks_movable + survey.blocks_suspect +
-			 survey.blocks_taken, ==, survey.blocks);
+				 survey.blocks_taken,
+			 ==, survey.blocks);
 	g_assert_cmpuint(survey.blocks, ==, query.pages / FRAMES_PER_BLOCK);
 	g_assert_cmpuint(survey.pages_taken, ==, 12 * FRAMES_PER_BLOCK);
 	g_assert_cmpuint(survey.blocks_taken, ==, 12);

@@ -17,10 +17,10 @@
 #include "lib/machine.h"
 #include "lib/pool.h"
 
-#define ORDER		4
-#define CHUNKS		20
-#define CHUNK_BYTES	(4096 << ORDER)
-#define BYTES		(CHUNKS * CHUNK_BYTES)
+#define ORDER	    4
+#define CHUNKS	    20
+#define CHUNK_BYTES (4096 << ORDER)
+#define BYTES	    (CHUNKS * CHUNK_BYTES)
 
 struct fixture {
 	int pool;
@@ -114,8 +114,8 @@ static void test_offsets(struct fixture *fixture, gconstpointer data)
 	buffer_stamp(map);
 	munmap(map, BYTES);
 	for (size_t i = 0; i < G_N_ELEMENTS(pages); i++) {
-		char *part = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fixture->buffer,
-				  pages[i] * 4096);
+		char *part =
+			mmap(NULL, 4096, PROT_READ, MAP_SHARED, fixture->buffer, pages[i] * 4096);
 
 		g_assert_true(part != MAP_FAILED);
 		page_assert_stamp(part, pages[i]);
@@ -421,7 +421,7 @@ static void test_passed_on(struct fixture *fixture, gconstpointer data)
 	close(ends[1]);
 }
 
-#define ADD(name, function) \
+#define ADD(name, function)                                                          \
 	g_test_add("/exporter/" name, struct fixture, NULL, fixture_setup, function, \
 		   fixture_teardown)
 

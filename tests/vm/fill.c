@@ -13,11 +13,11 @@
 #include "lib/pins.h"
 #include "lib/pool.h"
 
-#define ORDER	4
-#define PAGES	(1 << ORDER)
+#define ORDER 4
+#define PAGES (1 << ORDER)
 
 /* More than one range takes to claim on a slow machine, and far less than the whole area. */
-#define OVERSHOOT_NS	G_GINT64_CONSTANT(20000000000)
+#define OVERSHOOT_NS G_GINT64_CONSTANT(20000000000)
 
 struct fixture {
 	struct area area;
@@ -60,7 +60,8 @@ static void assert_report_sound(const struct cmabulk_fill *fill)
 	const struct cmabulk_report *report = &fill->report;
 
 	g_assert_cmpuint(report->blocks_free + report->blocks_movable + report->blocks_suspect +
-			 report->blocks_taken, ==, report->blocks_surveyed);
+				 report->blocks_taken,
+			 ==, report->blocks_surveyed);
 	g_assert_cmpuint(report->chunks_free + report->chunks_moved + report->chunks_salvaged, ==,
 			 fill->nr_allocated);
 	g_assert_cmpuint(report->ranges_failed, <=, report->ranges_tried);
@@ -90,7 +91,8 @@ static void test_whole_request(struct fixture *fixture, gconstpointer data)
 	struct cmabulk_fill fill;
 
 	g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_NORMAL,
-					 reference_request, 0, &fill), ==, 0);
+					 reference_request, 0, &fill),
+			==, 0);
 	g_assert_cmpuint(fill.nr_allocated, ==, reference_request);
 	g_assert_cmpuint(fill.total, ==, reference_request);
 	assert_report_sound(&fill);
@@ -192,7 +194,8 @@ static void test_taken(struct fixture *fixture, gconstpointer data)
 
 	g_assert_cmpint(reservation_fill(other, CMABULK_EFFORT_NORMAL, half, 0, &fill), ==, 0);
 	g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_HARD,
-					 pool_chunks(fixture), 0, &fill), ==, -EBUSY);
+					 pool_chunks(fixture), 0, &fill),
+			==, -EBUSY);
 	g_assert_cmpuint(fill.nr_allocated, >=, (pool_chunks(fixture) - half) * 99 / 100);
 	g_assert_cmpuint(fill.nr_allocated, <=, pool_chunks(fixture) - half);
 	g_assert_cmpuint(fill.report.skipped_taken, ==, half);
@@ -236,7 +239,8 @@ static void test_budget(struct fixture *fixture, gconstpointer data)
 	g_assert_true(expired);
 	/* A budget that suffices changes nothing. */
 	g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_HARD, 0, G_MAXINT64,
-					 &fill), ==, 0);
+					 &fill),
+			==, 0);
 	occupant_free(&occupant);
 }
 
@@ -335,8 +339,8 @@ static void test_interrupt_idle(struct fixture *fixture, gconstpointer data)
 	struct cmabulk_fill fill;
 
 	g_assert_cmpint(reservation_interrupt(fixture->reservation), ==, 0);
-	g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_NORMAL, 10, 0,
-					 &fill), ==, 0);
+	g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_NORMAL, 10, 0, &fill),
+			==, 0);
 	g_assert_cmpuint(fill.nr_allocated, ==, 10);
 }
 
@@ -349,8 +353,8 @@ static void test_export_during_fill(struct fixture *fixture, gconstpointer data)
 	int buffer;
 
 	occupy(fixture, &occupant);
-	g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_NORMAL, 40, 0,
-					 &fill), ==, 0);
+	g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_NORMAL, 40, 0, &fill),
+			==, 0);
 	filler_start(&filler, fixture->reservation, pool_chunks(fixture) / 2);
 	buffer = reservation_export(fixture->reservation, 40, O_RDWR | O_CLOEXEC, "", NULL);
 	g_assert_cmpint(buffer, >=, 0);
@@ -366,8 +370,8 @@ static void test_export_during_fill(struct fixture *fixture, gconstpointer data)
 /* Several orders and alignments; the addresses tell. */
 static void test_orders(struct fixture *fixture, gconstpointer data)
 {
-	static const guint orders[][2] = { { 0, 0 }, { 2, 2 }, { 6, 6 }, { 9, 9 }, { 0, 5 },
-					   { 4, 7 }, { 5, 2 } };
+	static const guint orders[][2] = { { 0, 0 }, { 2, 2 }, { 6, 6 }, { 9, 9 },
+					   { 0, 5 }, { 4, 7 }, { 5, 2 } };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(orders); i++) {
 		guint order = orders[i][0], align = MAX(order, orders[i][1]);
@@ -381,7 +385,8 @@ static void test_orders(struct fixture *fixture, gconstpointer data)
 		g_assert_cmpint(reservation_chunks(reservation, &addresses, &count), ==, 0);
 		g_assert_cmpuint(count, ==, 20);
 		for (guint64 chunk = 0; chunk < count; chunk++)
-			g_assert_cmpuint(addresses[chunk] % (sysconf(_SC_PAGESIZE) << align), ==, 0);
+			g_assert_cmpuint(addresses[chunk] % (sysconf(_SC_PAGESIZE) << align), ==,
+					 0);
 		close(reservation);
 	}
 }

@@ -17,16 +17,16 @@
 #include "lib/machine.h"
 #include "lib/pool.h"
 
-#define ORDER		4
-#define CHUNKS		24
-#define CHUNK_BYTES	(4096 << ORDER)
-#define BYTES		(CHUNKS * CHUNK_BYTES)
+#define ORDER	    4
+#define CHUNKS	    24
+#define CHUNK_BYTES (4096 << ORDER)
+#define BYTES	    (CHUNKS * CHUNK_BYTES)
 
 struct fixture {
 	int pool;
 	int buffer;
 	int importer;
-	guint64 addresses[CHUNKS];	/* of the chunks, in the buffer's order */
+	guint64 addresses[CHUNKS]; /* of the chunks, in the buffer's order */
 };
 
 /*
@@ -47,14 +47,16 @@ static void fixture_setup(struct fixture *fixture, gconstpointer data)
 		struct cmabulk_fill gap;
 
 		g_assert_cmpint(reservation_fill(reservation, CMABULK_EFFORT_NORMAL,
-						 MIN(step, CHUNKS - fill.total), 0, &fill), ==, 0);
-		g_assert_cmpint(reservation_fill(between, CMABULK_EFFORT_NORMAL, 1, 0, &gap), ==, 0);
+						 MIN(step, CHUNKS - fill.total), 0, &fill),
+				==, 0);
+		g_assert_cmpint(reservation_fill(between, CMABULK_EFFORT_NORMAL, 1, 0, &gap), ==,
+				0);
 	}
 	g_assert_cmpint(reservation_chunks(reservation, &addresses, &count), ==, 0);
 	g_assert_cmpuint(count, ==, CHUNKS);
 	memcpy(fixture->addresses, addresses, sizeof(fixture->addresses));
-	fixture->buffer = reservation_export(reservation, CHUNKS, O_RDWR | O_CLOEXEC, "imported",
-					     NULL);
+	fixture->buffer =
+		reservation_export(reservation, CHUNKS, O_RDWR | O_CLOEXEC, "imported", NULL);
 	g_assert_cmpint(fixture->buffer, >=, 0);
 	close(reservation);
 	close(between);
@@ -107,7 +109,7 @@ static void assert_table_covers(const struct fixture *fixture, guint32 max, guin
 			g_assert_cmpuint(offset, <, BYTES);
 			g_assert_cmpuint(segment->address + done, ==,
 					 fixture->addresses[offset / CHUNK_BYTES] +
-					 offset % CHUNK_BYTES);
+						 offset % CHUNK_BYTES);
 		}
 	}
 	g_assert_cmpuint(offset, ==, BYTES);
@@ -225,10 +227,12 @@ static void test_views(struct fixture *fixture, gconstpointer data)
 	for (size_t i = 0; i < G_N_ELEMENTS(offsets); i++) {
 		memset(bytes, 1 + i, sizeof(bytes));
 		g_assert_cmpint(importer_write(fixture->importer, i % 2, offsets[i], bytes,
-					       sizeof(bytes)), ==, 0);
+					       sizeof(bytes)),
+				==, 0);
 		g_assert_cmpmem(map + offsets[i], sizeof(bytes), bytes, sizeof(bytes));
 		g_assert_cmpint(importer_read(fixture->importer, !(i % 2), offsets[i], back,
-					      sizeof(back)), ==, 0);
+					      sizeof(back)),
+				==, 0);
 		g_assert_cmpmem(back, sizeof(back), bytes, sizeof(bytes));
 		memset(map + offsets[i], 0, sizeof(bytes));
 	}
@@ -366,7 +370,7 @@ struct racer {
 	pthread_t thread;
 	pthread_barrier_t begin;
 	int pool;
-	int buffer;	/* a duplicate, closed by the racer */
+	int buffer; /* a duplicate, closed by the racer */
 	int result;
 };
 
@@ -457,8 +461,7 @@ static void test_reference_kept(struct fixture *fixture, gconstpointer data)
 		g_assert_cmpint(pool_query(fixture->pool, &query), ==, 0);
 		g_assert_cmpuint(query.states.draining, >, 0);
 		reservation = reservation_new(fixture->pool, ORDER, 0);
-		reservation_fill(reservation, CMABULK_EFFORT_HARD,
-				 query.pages >> ORDER, 0, &fill);
+		reservation_fill(reservation, CMABULK_EFFORT_HARD, query.pages >> ORDER, 0, &fill);
 		g_clear_pointer(&addresses, g_free);
 		g_assert_cmpint(reservation_chunks(reservation, &addresses, &count), ==, 0);
 		for (guint64 i = 0; i < count; i++)
@@ -481,7 +484,7 @@ static void test_refused(struct fixture *fixture, gconstpointer data)
 	close(file);
 }
 
-#define ADD(name, function) \
+#define ADD(name, function)                                                          \
 	g_test_add("/importer/" name, struct fixture, NULL, fixture_setup, function, \
 		   fixture_teardown)
 

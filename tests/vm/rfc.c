@@ -14,11 +14,11 @@
 #include "lib/occupant.h"
 #include "lib/pins.h"
 
-#define ORDER		4
-#define CHUNK		(1 << ORDER)
+#define ORDER 4
+#define CHUNK (1 << ORDER)
 
-#define EFFORT_NORMAL	1
-#define EFFORT_HARD	2
+#define EFFORT_NORMAL 1
+#define EFFORT_HARD   2
 
 /* What every case starts from, and must find again at its end. */
 struct fixture {
@@ -120,7 +120,8 @@ static void test_complete(struct fixture *fixture, gconstpointer data)
 
 	for (int fast = 0; fast <= 1; fast++) {
 		g_assert_cmpint(caller_bulk(fixture->caller, AREA_MEDIA, ORDER, fast, ORDER,
-					    reference_request, &call), ==, 0);
+					    reference_request, &call),
+				==, 0);
 		g_assert_cmpuint(call.allocated, ==, reference_request);
 		g_free(assert_chunks_sound(fixture, ORDER, ORDER, reference_request));
 	}
@@ -170,8 +171,9 @@ static void test_skips_busy(struct fixture *fixture, gconstpointer data)
 		g_autofree guint64 *chunks = NULL;
 
 		take_frames(fixture, pinned);
-		g_assert_cmpint(caller_bulk(fixture->caller, AREA_MEDIA, ORDER, fast, ORDER,
-					    wanted, &call), ==, 0);
+		g_assert_cmpint(caller_bulk(fixture->caller, AREA_MEDIA, ORDER, fast, ORDER, wanted,
+					    &call),
+				==, 0);
 		g_assert_cmpuint(call.allocated, ==, wanted);
 		chunks = assert_chunks_sound(fixture, ORDER, ORDER, wanted);
 		g_assert_cmpuint(chunks[0], >=, fixture->area.base + pinned * FRAMES_PER_BLOCK);
@@ -242,7 +244,8 @@ static void test_invalid(struct fixture *fixture, gconstpointer data)
 
 			call.flags |= flags;
 			g_test_message("case %zu flags %u", i, call.flags);
-			g_assert_cmpint(caller_call(fixture->caller, AREA_MEDIA, &call), ==, -EINVAL);
+			g_assert_cmpint(caller_call(fixture->caller, AREA_MEDIA, &call), ==,
+					-EINVAL);
 			g_assert_cmpuint(call.allocated, ==, 0);
 		}
 	}
@@ -274,7 +277,8 @@ static void test_alignment(struct fixture *fixture, gconstpointer data)
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_test_message("order %u align %u", cases[i].order, cases[i].align);
 		g_assert_cmpint(caller_bulk(fixture->caller, AREA_MEDIA, cases[i].align, false,
-					    cases[i].order, 50, &call), ==, 0);
+					    cases[i].order, 50, &call),
+				==, 0);
 		g_free(assert_chunks_sound(fixture, cases[i].order, cases[i].align, 50));
 	}
 }
@@ -296,7 +300,8 @@ static void test_release_each(struct fixture *fixture, gconstpointer data)
 	struct caller_call call;
 
 	g_assert_cmpint(caller_bulk(fixture->caller, AREA_MEDIA, ORDER, false, ORDER, wanted,
-				    &call), ==, 0);
+				    &call),
+			==, 0);
 	/* Every other one first: a chunk's neighbours must not go with it. */
 	for (guint64 i = 0; i < wanted; i++) {
 		guint64 chunk = i < wanted / 2 ? 2 * i + 1 : 2 * (i - wanted / 2);

@@ -16,7 +16,7 @@
 #include "lib/pool.h"
 
 /* Of the chunks that hold no pinned page. */
-#define PERCENT_EXPECTED	99
+#define PERCENT_EXPECTED 99
 
 struct scene {
 	struct area area;
@@ -24,7 +24,7 @@ struct scene {
 	int frames;
 	struct occupant occupant;
 	struct pins pins;
-	bool *pinned;	/* per page of the area */
+	bool *pinned; /* per page of the area */
 };
 
 struct shape {
@@ -33,7 +33,7 @@ struct shape {
 	const char *area;
 	unsigned int order;
 	unsigned int align;
-	bool occupied;	/* programs' memory lies in the area too, and holds some of the pins */
+	bool occupied; /* programs' memory lies in the area too, and holds some of the pins */
 };
 
 static void scene_pin(struct scene *scene, guint64 frame)
@@ -147,9 +147,11 @@ static void test_salvage(gconstpointer data)
 	most = scene.area.pages >> shape->order;
 	reservation = reservation_new(scene.pool, shape->order, shape->align);
 	ret = reservation_fill(reservation, CMABULK_EFFORT_HARD, most, 0, &fill);
-	g_print("# %s: %llu of %" G_GUINT64_FORMAT " obtainable chunks in %.1f ms, %llu ranges, %llu "
-		"salvaged\n", shape->name, fill.nr_allocated, obtainable,
-		fill.report.total_ns / 1e6, fill.report.ranges_tried, fill.report.chunks_salvaged);
+	g_print("# %s: %llu of %" G_GUINT64_FORMAT
+		" obtainable chunks in %.1f ms, %llu ranges, %llu "
+		"salvaged\n",
+		shape->name, fill.nr_allocated, obtainable, fill.report.total_ns / 1e6,
+		fill.report.ranges_tried, fill.report.chunks_salvaged);
 	g_assert_cmpint(ret, ==, -EBUSY);
 	g_assert_cmpuint(fill.nr_allocated, <=, obtainable);
 	g_assert_cmpuint(fill.nr_allocated * 100, >=, obtainable * PERCENT_EXPECTED);

@@ -20,15 +20,15 @@
 #include "lib/machine.h"
 #include "lib/pool.h"
 
-#define ORDER		4
-#define CHUNK_BYTES	(4096 << ORDER)
-#define PATTERN		0xa5
+#define ORDER	    4
+#define CHUNK_BYTES (4096 << ORDER)
+#define PATTERN	    0xa5
 
 /* Exit status of a child that looked. Anything else means that it could not look. */
 enum verdict {
 	VERDICT_CLEAN = 10,
 	VERDICT_STALE = 11,
-	VERDICT_OTHER = 12,	/* neither zero nor the pattern */
+	VERDICT_OTHER = 12, /* neither zero nor the pattern */
 };
 
 static bool expect_stale;
@@ -134,13 +134,13 @@ static enum verdict look_by_device(int buffer)
 struct look {
 	const char *name;
 	enum verdict (*run)(int buffer);
-	guint delay_us;		/* before each chunk */
-	bool wait;		/* for the end of zeroing */
-	bool cancel;		/* a buffer before it is closed while it is being zeroed */
+	guint delay_us; /* before each chunk */
+	bool wait; /* for the end of zeroing */
+	bool cancel; /* a buffer before it is closed while it is being zeroed */
 };
 
 /* Much slower than any look: most of the buffer is not zeroed yet when it begins. */
-#define SLOW_US	2000
+#define SLOW_US 2000
 
 static const struct look looks[] = {
 	{ "/stale/mmap/during", look_by_map, .delay_us = SLOW_US },

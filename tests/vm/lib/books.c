@@ -11,9 +11,9 @@
 #include "pool.h"
 
 /* Giving back everything takes far less, even on a slow debug kernel. */
-#define SETTLE_SECONDS	120
+#define SETTLE_SECONDS 120
 /* An event may have been sent before we listened: look again at least this often. */
-#define SETTLE_POLL_MS	200
+#define SETTLE_POLL_MS 200
 
 guint64 books_owned(const struct cmabulk_states *states)
 {
@@ -22,8 +22,8 @@ guint64 books_owned(const struct cmabulk_states *states)
 
 static guint64 books_used(const struct cmabulk_query *query)
 {
-	g_autofree char *path = g_build_filename("/sys/kernel/debug/cma", query->area, "used",
-						 NULL);
+	g_autofree char *path =
+		g_build_filename("/sys/kernel/debug/cma", query->area, "used", NULL);
 
 	return machine_read_number(path);
 }

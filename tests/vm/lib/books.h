@@ -9,7 +9,7 @@
 /* A pool's counters when nothing was on its way. */
 struct books {
 	struct cmabulk_query query;
-	guint64 used;	/* pages handed out, from the area's bitmap */
+	guint64 used; /* pages handed out, from the area's bitmap */
 };
 
 /* Pages in all states. */

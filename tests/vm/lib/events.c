@@ -10,11 +10,11 @@
 #include <string.h>
 
 /* Bytes of receive buffer: no test is to lose an event it did not mean to lose. */
-#define RECEIVE_BYTES	(4 << 20)
+#define RECEIVE_BYTES (4 << 20)
 
 struct events {
 	struct nl_sock *socket;
-	GQueue *queue;	/* of struct event, owned */
+	GQueue *queue; /* of struct event, owned */
 };
 
 static guint64 attribute_number(struct nlattr **attributes, int type)
@@ -153,8 +153,8 @@ int counters_dump(GArray **ret)
 
 	if (family >= 0) {
 		nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, counters_receive, array);
-		error = genl_send_simple(socket, family, CMABULK_CMD_POOL_GET,
-					 CMABULK_GENL_VERSION, NLM_F_DUMP);
+		error = genl_send_simple(socket, family, CMABULK_CMD_POOL_GET, CMABULK_GENL_VERSION,
+					 NLM_F_DUMP);
 		if (error >= 0)
 			error = nl_recvmsgs_default(socket);
 	}

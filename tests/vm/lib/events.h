@@ -15,7 +15,7 @@ struct event {
 	guint64 pages;
 	guint64 inode;
 	guint64 reservation;
-	guint64 present;	/* bit 1 << CMABULK_ATTR_* for each attribute there was */
+	guint64 present; /* bit 1 << CMABULK_ATTR_* for each attribute there was */
 };
 
 /* One message of the POOL_GET dump; indexed by CMABULK_ATTR_*. */

@@ -9,9 +9,9 @@
 
 #include "machine.h"
 
-#define FAIL_SLAB	"/sys/kernel/debug/failslab/"
-#define FAIL_PAGES	"/sys/kernel/debug/fail_page_alloc/"
-#define FAIL_NTH	"/proc/thread-self/fail-nth"
+#define FAIL_SLAB  "/sys/kernel/debug/failslab/"
+#define FAIL_PAGES "/sys/kernel/debug/fail_page_alloc/"
+#define FAIL_NTH   "/proc/thread-self/fail-nth"
 
 bool faults_available(void)
 {
@@ -21,12 +21,8 @@ bool faults_available(void)
 static void faults_quiet(const char *directory)
 {
 	static const char *const settings[][2] = {
-		{ "ignore-gfp-wait", "N" },
-		{ "verbose", "0" },
-		{ "probability", "0" },
-		{ "times", "-1" },
-		{ "interval", "1" },
-		{ "space", "0" },
+		{ "ignore-gfp-wait", "N" }, { "verbose", "0" },	 { "probability", "0" },
+		{ "times", "-1" },	    { "interval", "1" }, { "space", "0" },
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(settings); i++) {

@@ -9,11 +9,11 @@
 #include "machine.h"
 #include "pool.h"
 
-#define PAGEMAP_PRESENT		(G_GUINT64_CONSTANT(1) << 63)
-#define PAGEMAP_FRAME_MASK	((G_GUINT64_CONSTANT(1) << 55) - 1)
+#define PAGEMAP_PRESENT	   (G_GUINT64_CONSTANT(1) << 63)
+#define PAGEMAP_FRAME_MASK ((G_GUINT64_CONSTANT(1) << 55) - 1)
 
 /* How often to look again for pages in flight between lists, a drain each time. */
-#define CENSUS_ATTEMPTS		20
+#define CENSUS_ATTEMPTS 20
 
 static guint64 area_number(const char *name, const char *file)
 {
@@ -108,8 +108,8 @@ void frames_of(const void *address, size_t count, guint64 *ret_frames)
 	g_assert_cmpint(length, ==, count * sizeof(*ret_frames));
 	close(fd);
 	for (size_t i = 0; i < count; i++)
-		ret_frames[i] = ret_frames[i] & PAGEMAP_PRESENT ?
-				ret_frames[i] & PAGEMAP_FRAME_MASK : 0;
+		ret_frames[i] =
+			ret_frames[i] & PAGEMAP_PRESENT ? ret_frames[i] & PAGEMAP_FRAME_MASK : 0;
 }
 
 guint64 frame_of(const void *address)

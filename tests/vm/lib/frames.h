@@ -8,12 +8,12 @@
 
 #include "modules/cmabulk_pin/cmabulk_pin.h"
 
-#define FRAMES_PER_BLOCK	512	/* pageblock_order 9; area_open() checks it */
+#define FRAMES_PER_BLOCK 512 /* pageblock_order 9; area_open() checks it */
 
 /* A CMA area as debugfs shows it. */
 struct area {
 	char *name;
-	guint64 base;	/* first page frame */
+	guint64 base; /* first page frame */
 	guint64 pages;
 };
 

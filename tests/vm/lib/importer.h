@@ -17,8 +17,7 @@ enum importer_direction {
 
 /* A new device; loads the module. Closing the file undoes whatever is left. */
 int importer_open(void);
-int importer_attach(int importer, int buffer, guint32 flags, guint32 max_segment,
-		    guint64 boundary);
+int importer_attach(int importer, int buffer, guint32 flags, guint32 max_segment, guint64 boundary);
 int importer_detach(int importer);
 int importer_map(int importer, enum importer_direction direction);
 int importer_unmap(int importer);

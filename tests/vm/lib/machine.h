@@ -7,11 +7,11 @@
 #include <stdbool.h>
 
 /* The pools every test loads the module with, unless it says otherwise. */
-#define POOL_MEDIA	"media"		/* 400 MiB of the area "reserved" */
-#define POOL_CAMERA	"camera"	/* 64 MiB of the area "numa0" */
-#define AREA_MEDIA	"reserved"
-#define AREA_CAMERA	"numa0"
-#define MODULE_POOLS	"pools=" POOL_MEDIA ":" AREA_MEDIA "," POOL_CAMERA ":" AREA_CAMERA
+#define POOL_MEDIA   "media" /* 400 MiB of the area "reserved" */
+#define POOL_CAMERA  "camera" /* 64 MiB of the area "numa0" */
+#define AREA_MEDIA   "reserved"
+#define AREA_CAMERA  "numa0"
+#define MODULE_POOLS "pools=" POOL_MEDIA ":" AREA_MEDIA "," POOL_CAMERA ":" AREA_CAMERA
 
 /* Sets GTest up, prints the seed and mounts what the guest lacks. First call of every main(). */
 void machine_init(int *argc, char ***argv);

@@ -10,9 +10,9 @@
 #include "pool.h"
 
 /* Touched between two looks at where it lies. */
-#define STEP_PAGES	1024
+#define STEP_PAGES  1024
 /* What the kernel keeps for itself outside the areas while we touch. */
-#define LEAVE_PAGES	(48 * 1024 / 4)
+#define LEAVE_PAGES (48 * 1024 / 4)
 
 static void occupant_map(struct occupant *occupant, enum occupant_kind kind)
 {

@@ -11,17 +11,17 @@
 enum occupant_kind {
 	OCCUPANT_ANONYMOUS,
 	OCCUPANT_SHMEM,
-	OCCUPANT_HUGE,		/* anonymous, in huge pages as far as there are any */
+	OCCUPANT_HUGE, /* anonymous, in huge pages as far as there are any */
 };
 
 struct occupant {
 	enum occupant_kind kind;
 	char *base;
-	size_t reserved;	/* bytes of address space at @base */
-	size_t touched;		/* bytes of it that were touched */
-	guint64 *frames;	/* where its pages were when it was made, 0 for pages outside */
-	size_t pages;		/* entries of @frames */
-	size_t inside;		/* pages that lay in the area */
+	size_t reserved; /* bytes of address space at @base */
+	size_t touched; /* bytes of it that were touched */
+	guint64 *frames; /* where its pages were when it was made, 0 for pages outside */
+	size_t pages; /* entries of @frames */
+	size_t inside; /* pages that lay in the area */
 };
 
 /*

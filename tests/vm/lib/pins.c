@@ -13,7 +13,7 @@
 #include "machine.h"
 
 /* Pages one pipe holds; more than this needs privilege. */
-#define PIPE_PAGES	256
+#define PIPE_PAGES 256
 
 static void pin_splice(int pipe, void *page)
 {
@@ -64,7 +64,7 @@ struct flicker {
 	pthread_cond_t wake;
 	bool stop;
 	void **pages;
-	int *pipes;		/* two per page, -1 while the page is not pinned */
+	int *pipes; /* two per page, -1 while the page is not pinned */
 	size_t count;
 	guint period_ms;
 	GRand *random;

@@ -9,8 +9,8 @@
 #include <glib.h>
 
 struct pins {
-	GArray *pipes;		/* of int: read and write end of each pipe in turn */
-	size_t room;		/* pages the last pipe still takes */
+	GArray *pipes; /* of int: read and write end of each pipe in turn */
+	size_t room; /* pages the last pipe still takes */
 };
 
 void pins_init(struct pins *pins);

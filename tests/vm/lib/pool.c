@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* What the tests put into struct cmabulk_owner. */
-#define TEST_ACCOUNT	"tests"
+#define TEST_ACCOUNT "tests"
 
 int pool_ioctl(int fd, unsigned long request, void *argument)
 {

@@ -7,10 +7,10 @@
 
 #include "machine.h"
 
-#define TRACING		"/sys/kernel/tracing/"
+#define TRACING "/sys/kernel/tracing/"
 
 /* Per CPU; a FILL of a few thousand ranges fits. */
-#define BUFFER_KIB	"4096"
+#define BUFFER_KIB "4096"
 
 static void tracing_enable(const char *event, const char *value)
 {

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The demonstration: 300 MiB from a 400 MiB area that programs occupy half of and in which pages
+ * are pinned. As one piece it fails; as 4800 chunks, through cmabulkctl, it succeeds. Tells what
+ * happened, and ends with an error if any of it was not so.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <json.h>
+#include <linux/dma-heap.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/books.h"
+#include "lib/frames.h"
+#include "lib/machine.h"
+#include "lib/occupant.h"
+#include "lib/pins.h"
+#include "lib/pool.h"
+
+#define MIB	    (1 << 20)
+#define CHUNKS	    4800
+#define CHUNK_BYTES 65536
+#define BUFFERS	    25
+#define WANTED	    ((guint64)CHUNKS * CHUNK_BYTES)
+
+/* What the areas is to be filled with, and the least that counts as pressure. */
+#define OCCUPY_BYTES (220ULL * MIB)
+#define OCCUPY_LEAST (130ULL * MIB)
+
+/*
+ * Pageblocks with a page that is pinned for good: so many that whole pageblocks alone do not make
+ * 4800 chunks. And pageblocks where pins come and go, every so often.
+ */
+#define PINNED_BLOCKS  80
+#define FLICKER_BLOCKS 25
+#define FLICKER_MS     80
+
+static bool failed;
+
+static void G_GNUC_PRINTF(2, 3) expect(bool condition, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (!condition) {
+		g_autofree char *text = g_strdup_vprintf(format, arguments);
+
+		g_print("      NOT SO: %s\n", text);
+		failed = true;
+	}
+	va_end(arguments);
+}
+
+static double mib(guint64 number)
+{
+	return (double)number / MIB;
+}
+
+struct pressure {
+	int frames;
+	struct area area;
+	struct occupant occupant;
+	struct pins pins;
+	struct flicker *flicker;
+	size_t pinned;
+	size_t flickering;
+};
+
+/* Random pageblocks of those in which this program has memory. */
+static void pin_some(struct pressure *pressure, GRand *random)
+{
+	size_t blocks = pressure->area.pages / FRAMES_PER_BLOCK, occupied;
+	g_autofree void **pages = NULL;
+	void *flicker[FLICKER_BLOCKS];
+
+	pages = occupant_page_per_block(&pressure->occupant, &pressure->area, random, &occupied);
+	expect(occupied >= PINNED_BLOCKS + FLICKER_BLOCKS,
+	       "memory in at least %d pageblocks, but it is %zu", PINNED_BLOCKS + FLICKER_BLOCKS,
+	       occupied);
+	if (failed)
+		exit(1);
+	while (pressure->pinned < PINNED_BLOCKS || pressure->flickering < FLICKER_BLOCKS) {
+		size_t block = g_rand_int_range(random, 0, blocks);
+
+		if (!pages[block])
+			continue;
+		if (pressure->pinned < PINNED_BLOCKS) {
+			pins_add(&pressure->pins, pages[block]);
+			pressure->pinned++;
+		} else {
+			flicker[pressure->flickering++] = pages[block];
+		}
+		pages[block] = NULL;
+	}
+	pressure->flicker = flicker_start(flicker, FLICKER_BLOCKS, FLICKER_MS, 2);
+}
+
+static void pressure_make(struct pressure *pressure)
+{
+	g_autoptr(GRand) random = machine_random(1);
+	guint64 inside;
+
+	memset(pressure, 0, sizeof(*pressure));
+	pressure->frames = frames_open();
+	area_open(&pressure->area, AREA_MEDIA);
+	pins_init(&pressure->pins);
+	occupant_fill(&pressure->occupant, pressure->frames, &pressure->area, OCCUPANT_ANONYMOUS,
+		      OCCUPY_BYTES / sysconf(_SC_PAGESIZE));
+	pin_some(pressure, random);
+	inside = pressure->occupant.inside * sysconf(_SC_PAGESIZE);
+
+	g_print("   The area     \"%s\", %.0f MiB at %#" G_GINT64_MODIFIER "x, %" G_GUINT64_FORMAT
+		" pageblocks\n",
+		pressure->area.name, mib(pressure->area.pages * sysconf(_SC_PAGESIZE)),
+		pressure->area.base * sysconf(_SC_PAGESIZE),
+		pressure->area.pages / FRAMES_PER_BLOCK);
+	g_print("   Occupied     %.0f MiB of it by a program's memory (as pagemap shows)\n",
+		mib(inside));
+	g_print("   Pinned       a page for good in %zu pageblocks, pins that come and go in %zu\n",
+		pressure->pinned, pressure->flickering);
+	expect(inside >= OCCUPY_LEAST, "at least %.0f MiB occupied", mib(OCCUPY_LEAST));
+	expect((pressure->area.pages / FRAMES_PER_BLOCK - pressure->pinned) *
+			       (FRAMES_PER_BLOCK * sysconf(_SC_PAGESIZE) / CHUNK_BYTES) <
+		       CHUNKS,
+	       "whole pageblocks alone do not suffice");
+}
+
+static void pressure_end(struct pressure *pressure)
+{
+	flicker_stop(pressure->flicker);
+	pins_clear(&pressure->pins);
+	occupant_free(&pressure->occupant);
+}
+
+static void show_contiguous(void)
+{
+	struct dma_heap_allocation_data allocation = {
+		.len = WANTED,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
+	int heap = open("/dev/dma_heap/" AREA_MEDIA, O_RDWR | O_CLOEXEC), ret;
+	gint64 start = machine_now();
+
+	g_print("\n1. One contiguous piece of %.0f MiB, from the dma-heap\n", mib(WANTED));
+	g_assert_no_errno(heap);
+	ret = pool_ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &allocation);
+	g_print("   %s after %.2f s%s%s\n", ret ? "Failed" : "Succeeded",
+		(machine_now() - start) / 1e9, ret ? ": " : "", ret ? g_strerror(-ret) : "");
+	expect(ret == -ENOMEM || ret == -EBUSY, "it fails");
+	if (!ret)
+		close(allocation.fd);
+	close(heap);
+}
+
+/* The program NAME of the build this one belongs to. */
+static char *built(const char *name)
+{
+	g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
+	g_autofree char *directory = g_path_get_dirname(program);
+
+	return g_build_filename(directory, name, NULL);
+}
+
+/* Runs cmabulkctl; its report comes on standard error, what its command says on standard output. */
+static bool run_cmabulkctl(char **ret_said, char **ret_report)
+{
+	g_autofree char *cmabulkctl = built("../../cmabulkctl/cmabulkctl");
+	g_autofree char *use = built("vm-demo-use");
+	g_autofree char *amount = g_strdup_printf("%dx%dK", CHUNKS, CHUNK_BYTES / 1024);
+	g_autofree char *buffers = g_strdup_printf("%d", BUFFERS);
+	char *arguments[] = { cmabulkctl, "--direct", "alloc",	  amount,      "--buffers",
+			      buffers,	  "--pool",   POOL_MEDIA, "--timeout", "60s",
+			      "--json",	  "--",	      use,	  NULL };
+	g_autoptr(GError) error = NULL;
+	int status;
+
+	g_print("\n2. cmabulkctl --direct alloc %s --buffers %s\n", amount, buffers);
+	if (!g_spawn_sync(NULL, arguments, NULL, G_SPAWN_DEFAULT, NULL, NULL, ret_said, ret_report,
+			  &status, &error))
+		g_error("%s", error->message);
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		g_print("   cmabulkctl ended with %#x and said:\n%s", status, *ret_report);
+	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+static guint64 json_number(struct json_object *object, const char *name)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(object, name, &value))
+		g_error("the report has no \"%s\"", name);
+	return json_object_get_uint64(value);
+}
+
+static struct json_object *json_member(struct json_object *object, const char *name)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(object, name, &value))
+		g_error("the report has no \"%s\"", name);
+	return value;
+}
+
+/* Chunks and microseconds of one effort, which may have been tried more than once. */
+static guint64 tell_effort(struct json_object *report, const char *effort)
+{
+	struct json_object *steps = json_member(report, "steps");
+	guint64 granted = 0, elapsed = 0;
+
+	for (size_t i = 0; i < json_object_array_length(steps); i++) {
+		struct json_object *step = json_object_array_get_idx(steps, i);
+
+		if (strcmp(json_object_get_string(json_member(step, "effort")), effort))
+			continue;
+		granted += json_number(step, "granted");
+		elapsed += json_number(step, "elapsed_us");
+	}
+	g_print("   by %-10s%5" G_GUINT64_FORMAT " chunks in %.2f s\n", effort, granted,
+		elapsed / 1e6);
+	expect(granted > 0, "some come by %s", effort);
+	return granted;
+}
+
+static void tell_report(const char *text)
+{
+	/* Whatever else came on standard error came before the report. */
+	const char *brace = text ? strchr(text, '{') : NULL;
+	struct json_object *report = brace ? json_tokener_parse(brace) : NULL;
+	guint64 sum = 0;
+
+	if (!report) {
+		expect(false, "cmabulkctl reports in JSON; it said: %s", text);
+		return;
+	}
+	g_print("   %" G_GUINT64_FORMAT " chunks of 64 KiB (%.0f MiB) in %zu buffers in %.2f s\n",
+		json_number(report, "granted"), mib(json_number(report, "bytes")),
+		json_object_array_length(json_member(report, "buffers")),
+		json_number(report, "elapsed_us") / 1e6);
+	sum += tell_effort(report, "fast");
+	sum += tell_effort(report, "normal");
+	sum += tell_effort(report, "hard");
+	expect(json_number(report, "granted") == CHUNKS, "all %d chunks are granted", CHUNKS);
+	expect(sum == CHUNKS, "the efforts add up to %d", CHUNKS);
+	expect(json_number(report, "bytes") == WANTED, "that is %.0f MiB", mib(WANTED));
+	expect(json_object_array_length(json_member(report, "buffers")) == BUFFERS,
+	       "they come in %d buffers", BUFFERS);
+	json_object_put(report);
+}
+
+static void tell_use(const char *said)
+{
+	unsigned int buffers = 0;
+	size_t bytes = 0, segments = 0;
+
+	g_print("\n3. The buffers used\n");
+	if (sscanf(said, "%u %zu %zu", &buffers, &bytes, &segments) != 3) {
+		expect(false, "every buffer can be used");
+		return;
+	}
+	g_print("   Mapped       %u buffers, %.0f MiB, every byte of it zero\n", buffers,
+		mib(bytes));
+	g_print("   Written      and read back, each its own\n");
+	g_print("   Imported     by a device, which sees the same bytes in %zu segments\n",
+		segments);
+	expect(buffers == BUFFERS && bytes == WANTED, "all of them were used");
+}
+
+static void show_bulk(void)
+{
+	g_autofree char *said = NULL, *report = NULL;
+	bool worked = run_cmabulkctl(&said, &report);
+
+	expect(worked, "it succeeds");
+	if (!worked)
+		return;
+	tell_report(report);
+	tell_use(said);
+}
+
+static void show_whole(struct pressure *pressure)
+{
+	int pool = pool_open(POOL_MEDIA);
+	struct books books = books_settled(pool);
+	struct pin_census census;
+
+	g_print("\n4. Everything closed\n");
+	pressure_end(pressure);
+	/* Aborts when a page is missing. */
+	books_assert_empty(pool);
+	census = area_census(pressure->frames, &pressure->area);
+	g_print("   The area     whole: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+		" pages handed out\n",
+		books.used, pressure->area.pages);
+	g_print("   Counters     cached %llu, reserved %llu, exported %llu, draining %llu, buffers "
+		"%llu, reservations %llu\n",
+		books.query.states.cached, books.query.states.reserved, books.query.states.exported,
+		books.query.states.draining, books.query.buffers, books.query.reservations);
+	expect(!books.used && !census.owned, "no page is missing");
+	expect(!books_owned(&books.query.states) && !books.query.buffers &&
+		       !books.query.reservations,
+	       "all counters are zero");
+	close(pool);
+}
+
+int main(int argc, char **argv)
+{
+	struct pressure pressure;
+
+	machine_init(&argc, &argv);
+	g_print("\ncmabulk: %d chunks of 64 KiB (%.0f MiB) from an area under pressure\n\n", CHUNKS,
+		mib(WANTED));
+	module_load_cmabulk(NULL);
+	module_load("cmabulk_importer", NULL);
+	pressure_make(&pressure);
+	show_contiguous();
+	show_bulk();
+	show_whole(&pressure);
+	close(pressure.frames);
+	area_close(&pressure.area);
+	g_print("\n%s\n",
+		failed ? "Not everything happened as said." : "All of it happened as said.");
+	return failed ? 1 : 0;
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What keeps what alive: the module, its pools, devices, reservations and buffers, in every order
+ * of going away; pools added and removed while the module runs; loading it wrongly.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/books.h"
+#include "lib/events.h"
+#include "lib/frames.h"
+#include "lib/importer.h"
+#include "lib/machine.h"
+#include "lib/pool.h"
+
+#define ORDER	    4
+#define CHUNKS	    10
+#define CHUNK_BYTES (4096 << ORDER)
+#define TIMEOUT_MS  60000
+
+#define CLASS "/sys/class/cmabulk/"
+
+static void setup(void)
+{
+	if (!module_is_loaded("cmabulk"))
+		module_load_cmabulk(NULL);
+}
+
+static void assert_all_whole(void)
+{
+	static const char *const pools[] = { POOL_MEDIA, POOL_CAMERA };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(pools); i++) {
+		int pool = pool_open(pools[i]);
+
+		books_assert_empty(pool);
+		close(pool);
+	}
+}
+
+static void assert_unload_refused(void)
+{
+	g_assert_cmpint(module_try_unload("cmabulk"), ==, -EWOULDBLOCK);
+	g_assert_true(module_is_loaded("cmabulk"));
+}
+
+/* Each of the things that may live, as the only one that does. */
+static void test_unload(void)
+{
+	int pool, reservation, buffer, importer;
+	struct cmabulk_fill fill;
+	struct area area;
+	void *map;
+
+	setup();
+	area_open(&area, AREA_MEDIA);
+	pool = pool_open(POOL_MEDIA);
+	assert_unload_refused();
+
+	reservation = reservation_new(pool, ORDER, 0);
+	close(pool);
+	assert_unload_refused();
+
+	g_assert_cmpint(reservation_fill(reservation, CMABULK_EFFORT_NORMAL, CHUNKS, 0, &fill), ==,
+			0);
+	buffer = reservation_export(reservation, CHUNKS, O_RDWR | O_CLOEXEC, "", NULL);
+	g_assert_cmpint(buffer, >=, 0);
+	close(reservation);
+	assert_unload_refused();
+
+	map = buffer_map(buffer);
+	close(buffer);
+	memset(map, 1, CHUNKS * CHUNK_BYTES);
+	assert_unload_refused();
+	munmap(map, CHUNKS * CHUNK_BYTES);
+
+	pool = pool_open(POOL_MEDIA);
+	buffer = buffer_new(pool, ORDER, CHUNKS);
+	close(pool);
+	importer = importer_open();
+	g_assert_cmpint(importer_attach(importer, buffer, 0, 0, 0), ==, 0);
+	close(buffer);
+	assert_unload_refused();
+	close(importer);
+
+	/* The pages may still be on their way back: unloading waits for them. */
+	module_unload("cmabulk");
+	g_assert_cmpuint(area_used(&area), ==, 0);
+	g_assert_false(g_file_test("/dev/cmabulk/" POOL_MEDIA, G_FILE_TEST_EXISTS));
+	area_close(&area);
+}
+
+/* In and out, with work left to be done at each exit. */
+static void test_reload(void)
+{
+	struct area area;
+
+	area_open(&area, AREA_MEDIA);
+	setup();
+	for (int round = 0; round < machine_scale(30, 10); round++) {
+		int pool = pool_open(POOL_MEDIA);
+		int reservation = reservation_new(pool, ORDER, 0);
+		guint64 chunks = reservation_fill_all(reservation, 500);
+
+		int buffer = reservation_export(reservation, chunks / 2, O_CLOEXEC, "", NULL);
+
+		g_assert_cmpint(buffer, >=, 0);
+		close(buffer);
+		close(reservation);
+		close(pool);
+		module_unload("cmabulk");
+		g_assert_cmpuint(area_used(&area), ==, 0);
+		module_load_cmabulk(NULL);
+	}
+	assert_all_whole();
+	area_close(&area);
+}
+
+static void test_device_closed(void)
+{
+	struct cmabulk_fill fill;
+	int pool, reservation;
+
+	setup();
+	pool = pool_open(POOL_MEDIA);
+	reservation = reservation_new(pool, ORDER, 0);
+	close(pool);
+	g_assert_cmpint(reservation_fill(reservation, CMABULK_EFFORT_NORMAL, CHUNKS, 0, &fill), ==,
+			0);
+	g_assert_cmpint(reservation_interrupt(reservation), ==, 0);
+	pool = reservation_export(reservation, CHUNKS, O_RDWR | O_CLOEXEC, "", NULL);
+	g_assert_cmpint(pool, >=, 0);
+	close(pool);
+	close(reservation);
+	assert_all_whole();
+}
+
+/* A reservation shared by fork lives until both have closed it. */
+static void test_reservation_shared(void)
+{
+	struct cmabulk_query query;
+	struct cmabulk_fill fill;
+	int pool, reservation, go[2], status;
+	pid_t child;
+	char byte;
+
+	setup();
+	pool = pool_open(POOL_MEDIA);
+	reservation = reservation_new(pool, ORDER, 0);
+	g_assert_no_errno(pipe2(go, O_CLOEXEC));
+	child = fork();
+	if (!child) {
+		close(go[1]);
+		if (read(go[0], &byte, 1))
+			_exit(1);
+		_exit(reservation_fill(reservation, CMABULK_EFFORT_NORMAL, 5, 0, &fill) ||
+		      fill.total != CHUNKS + 5);
+	}
+	close(go[0]);
+	g_assert_cmpint(reservation_fill(reservation, CMABULK_EFFORT_NORMAL, CHUNKS, 0, &fill), ==,
+			0);
+	close(reservation);
+	g_assert_cmpint(pool_query(pool, &query), ==, 0);
+	g_assert_cmpuint(query.states.reserved, ==, CHUNKS << ORDER);
+	close(go[1]);
+	g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+	g_assert_cmpint(status, ==, 0);
+	books_assert_empty(pool);
+	close(pool);
+}
+
+static void assert_attribute(const char *name, guint64 expected)
+{
+	g_autofree char *path = g_build_filename(CLASS POOL_MEDIA, name, NULL);
+
+	g_assert_cmpuint(machine_read_number(path), ==, expected);
+}
+
+static void test_attributes(void)
+{
+	g_autofree char *area = NULL;
+	struct cmabulk_query query;
+	struct cmabulk_fill fill;
+	int pool, reservation, buffer;
+
+	setup();
+	pool = pool_open(POOL_MEDIA);
+	reservation = reservation_new(pool, ORDER, 0);
+	g_assert_cmpint(reservation_fill(reservation, CMABULK_EFFORT_NORMAL, CHUNKS, 0, &fill), ==,
+			0);
+	buffer = reservation_export(reservation, 3, O_RDWR | O_CLOEXEC, "", NULL);
+	g_assert_cmpint(pool_query(pool, &query), ==, 0);
+	area = machine_read(CLASS POOL_MEDIA "/area");
+	g_assert_cmpstr(area, ==, AREA_MEDIA);
+	assert_attribute("pages", query.pages);
+	assert_attribute("order_per_bit", query.order_per_bit);
+	assert_attribute("max_order", query.max_order);
+	assert_attribute("cached", 0);
+	assert_attribute("reserved", (CHUNKS - 3) << ORDER);
+	assert_attribute("exported", 3 << ORDER);
+	assert_attribute("draining", 0);
+	assert_attribute("stuck", 0);
+	assert_attribute("buffers", 1);
+	assert_attribute("reservations", 1);
+	assert_attribute("events_lost", 0);
+	close(reservation);
+	close(buffer);
+	books_assert_empty(pool);
+	close(pool);
+}
+
+/* Nodes are root's alone: nobody passes by quotas or makes up owners. */
+static void test_node(void)
+{
+	struct stat status;
+
+	setup();
+	g_assert_no_errno(stat("/dev/cmabulk/" POOL_MEDIA, &status));
+	g_assert_true(S_ISCHR(status.st_mode));
+	g_assert_cmpuint(status.st_mode & 07777, ==, 0600);
+	g_assert_cmpuint(status.st_uid, ==, 0);
+}
+
+static void expect_pool_event(struct events *events, enum cmabulk_genl_command command)
+{
+	struct event event;
+
+	do {
+		if (!events_next(events, TIMEOUT_MS, &event))
+			g_error("no event %d", command);
+	} while (event.command != command);
+	g_assert_cmpstr(event.pool, ==, POOL_CAMERA);
+}
+
+static void test_pool_removed(void)
+{
+	guint64 cookie = G_GUINT64_CONSTANT(0x1122334455667788);
+	int pool, held, filled, buffer;
+	struct cmabulk_export export;
+	struct cmabulk_query query;
+	struct cmabulk_fill fill;
+	struct events *events;
+	guint64 *map;
+
+	setup();
+	events = events_new();
+	pool = pool_open(POOL_CAMERA);
+	buffer = buffer_new(pool, ORDER, CHUNKS);
+	map = buffer_map(buffer);
+	*map = cookie;
+	held = reservation_new(pool, ORDER, 0);
+	filled = reservation_new(pool, ORDER, 0);
+	g_assert_cmpint(reservation_fill(filled, CMABULK_EFFORT_NORMAL, CHUNKS, 0, &fill), ==, 0);
+
+	machine_write(CLASS POOL_CAMERA "/remove", "1");
+	expect_pool_event(events, CMABULK_CMD_POOL_REMOVED);
+	g_assert_false(g_file_test("/dev/cmabulk/" POOL_CAMERA, G_FILE_TEST_EXISTS));
+	g_assert_false(g_file_test(CLASS POOL_CAMERA, G_FILE_TEST_EXISTS));
+	g_assert_cmpint(pool_try_open(POOL_CAMERA), ==, -ENOENT);
+	g_assert_cmpint(pool_query(pool, &query), ==, -ENODEV);
+	g_assert_cmpint(reservation_try_new(pool, ORDER, 0, NULL), ==, -ENODEV);
+	memset(&fill, 0xff, sizeof(fill));
+	g_assert_cmpint(reservation_fill(held, CMABULK_EFFORT_FAST, 1, 0, &fill), ==, -ENODEV);
+	g_assert_cmpuint(fill.nr_allocated, ==, 0);
+	g_assert_cmpint(reservation_fill(filled, CMABULK_EFFORT_FAST, 1, 0, &fill), ==, -ENODEV);
+	g_assert_cmpuint(fill.total, ==, CHUNKS);
+	g_assert_cmpint(reservation_export(filled, 1, O_CLOEXEC, "", &export), ==, -ENODEV);
+
+	/* What was exported stays whole, for old and new users. */
+	g_assert_cmpuint(*map, ==, cookie);
+	munmap(map, buffer_size(buffer));
+	map = buffer_map(buffer);
+	g_assert_cmpuint(*map, ==, cookie);
+	munmap(map, buffer_size(buffer));
+
+	/* As long as it lives its area cannot be a pool again. */
+	g_assert_cmpint(machine_try_write(CLASS "add", POOL_CAMERA ":" AREA_CAMERA), <, 0);
+	close(buffer);
+	close(held);
+	close(filled);
+	close(pool);
+	while (machine_try_write(CLASS "add", POOL_CAMERA ":" AREA_CAMERA) < 0)
+		events_wait(events, 100);
+	expect_pool_event(events, CMABULK_CMD_POOL_ADDED);
+	events_free(events);
+	assert_all_whole();
+}
+
+/* A FILL that runs while its pool goes ends with -ENODEV or has just ended by itself. */
+struct filler {
+	pthread_t thread;
+	pthread_barrier_t begin;
+	int reservation;
+	int result;
+	struct cmabulk_fill fill;
+};
+
+static void *filler_run(void *data)
+{
+	struct filler *filler = data;
+
+	pthread_barrier_wait(&filler->begin);
+	do {
+		filler->result = reservation_fill(filler->reservation, CMABULK_EFFORT_HARD, 1, 0,
+						  &filler->fill);
+	} while (!filler->result && filler->fill.total < 900);
+	return NULL;
+}
+
+static void test_pool_removed_during_fill(void)
+{
+	int caught = 0;
+
+	setup();
+	for (int round = 0; round < machine_scale(20, 8); round++) {
+		struct filler filler = { 0 };
+		int pool = pool_open(POOL_CAMERA);
+
+		filler.reservation = reservation_new(pool, ORDER, 0);
+		close(pool);
+		pthread_barrier_init(&filler.begin, NULL, 2);
+		g_assert_cmpint(pthread_create(&filler.thread, NULL, filler_run, &filler), ==, 0);
+		pthread_barrier_wait(&filler.begin);
+		machine_write(CLASS POOL_CAMERA "/remove", "1");
+		pthread_join(filler.thread, NULL);
+		pthread_barrier_destroy(&filler.begin);
+		g_assert_true(!filler.result || filler.result == -ENODEV ||
+			      filler.result == -EBUSY);
+		caught += filler.result == -ENODEV;
+		close(filler.reservation);
+		while (machine_try_write(CLASS "add", POOL_CAMERA ":" AREA_CAMERA) < 0)
+			g_thread_yield();
+		assert_all_whole();
+	}
+	g_assert_cmpint(caught, >, 0);
+}
+
+static void test_pool_added_wrongly(void)
+{
+	static const struct {
+		const char *text;
+		int expected;
+	} cases[] = {
+		{ "x", -EINVAL },
+		{ ":", -EINVAL },
+		{ "x:", -ENOENT },
+		{ ":numa0", -EINVAL },
+		{ "x:nothing", -ENOENT },
+		{ POOL_MEDIA ":" AREA_MEDIA, -EEXIST },
+		{ "other:" AREA_MEDIA, -EBUSY },
+		{ POOL_MEDIA ":" AREA_CAMERA, -EEXIST },
+		{ "a/b:" AREA_CAMERA, -EINVAL },
+		{ "..:" AREA_CAMERA, -EINVAL },
+		{ "abcdefghijklmnopqrstuvwxyz-0123456789:" AREA_CAMERA, -EINVAL },
+	};
+
+	setup();
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		int ret = machine_try_write(CLASS "add", cases[i].text);
+
+		g_test_message("\"%s\": %d", cases[i].text, ret);
+		g_assert_cmpint(ret, ==, cases[i].expected);
+	}
+	g_assert_cmpint(machine_try_write(CLASS POOL_MEDIA "/remove", "0"), ==, -EINVAL);
+	g_assert_cmpint(machine_try_write(CLASS POOL_MEDIA "/remove", "maybe"), ==, -EINVAL);
+	assert_all_whole();
+}
+
+/* A module that cannot do what its parameters say does not stay, and leaves nothing. */
+static void test_loaded_wrongly(void)
+{
+	static const char *const wrong[] = {
+		"pools=a:nothing",
+		"pools=a:" AREA_MEDIA ",b:nothing",
+		"pools=a:" AREA_MEDIA ",a:" AREA_CAMERA,
+		"pools=a:" AREA_MEDIA ",b:" AREA_MEDIA,
+		"pools=a",
+		"pools=/:" AREA_MEDIA,
+		"pools=,",
+	};
+
+	setup();
+	module_unload("cmabulk");
+	for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
+		int ret = module_try_load("cmabulk", wrong[i]);
+
+		g_test_message("%s: %d", wrong[i], ret);
+		g_assert_cmpint(ret, <, 0);
+		g_assert_false(module_is_loaded("cmabulk"));
+		g_assert_false(g_file_test(CLASS, G_FILE_TEST_EXISTS));
+	}
+	/* Without pools it waits for some to be added. */
+	module_load("cmabulk", NULL);
+	machine_write(CLASS "add", POOL_MEDIA ":" AREA_MEDIA);
+	machine_write(CLASS "add", POOL_CAMERA ":" AREA_CAMERA);
+	assert_all_whole();
+}
+
+int main(int argc, char **argv)
+{
+	machine_init(&argc, &argv);
+	g_test_add_func("/lifetimes/unload", test_unload);
+	g_test_add_func("/lifetimes/reload", test_reload);
+	g_test_add_func("/lifetimes/device-closed", test_device_closed);
+	g_test_add_func("/lifetimes/reservation-shared", test_reservation_shared);
+	g_test_add_func("/lifetimes/attributes", test_attributes);
+	g_test_add_func("/lifetimes/node", test_node);
+	g_test_add_func("/lifetimes/pool-removed", test_pool_removed);
+	g_test_add_func("/lifetimes/pool-removed-during-fill", test_pool_removed_during_fill);
+	g_test_add_func("/lifetimes/pool-added-wrongly", test_pool_added_wrongly);
+	g_test_add_func("/lifetimes/loaded-wrongly", test_loaded_wrongly);
+	return g_test_run();
+}
