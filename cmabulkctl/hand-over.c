@@ -63,6 +63,12 @@ static void set_number(const char *name, uint64_t value)
 	setenv(name, text, 1);
 }
 
+static void print_name(FILE *stream, const char *name)
+{
+	for (; *name; name++)
+		fputc(*name == ':' ? '_' : *name, stream);
+}
+
 /* The names and the sizes, each joined by colons; so no colon may be in a name. */
 static int describe_each(const struct cmabulk_allocation *allocation)
 {
@@ -78,8 +84,12 @@ static int describe_each(const struct cmabulk_allocation *allocation)
 	for (unsigned int i = 0; names_stream && sizes_stream && i < count; i++) {
 		const struct cmabulk_buffer *buffer = cmabulk_allocation_get_buffer(allocation, i);
 
-		fprintf(names_stream, "%s%s", i ? ":" : "", cmabulk_buffer_get_name(buffer));
-		fprintf(sizes_stream, "%s%" PRIu64, i ? ":" : "", cmabulk_buffer_get_size(buffer));
+		if (i > 0) {
+			fputc(':', names_stream);
+			fputc(':', sizes_stream);
+		}
+		print_name(names_stream, cmabulk_buffer_get_name(buffer));
+		fprintf(sizes_stream, "%" PRIu64, cmabulk_buffer_get_size(buffer));
 	}
 	if (!names_stream || fclose(names_stream) != 0)
 		r = -ENOMEM;
