@@ -8,6 +8,8 @@
  *
  * Pure: see cma_bulk_plan.h.
  */
+#include <linux/limits.h>
+#include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/sort.h>
 #include <linux/types.h>
@@ -77,23 +79,26 @@ static bool pick_takes_unit(enum pick pick, bool suspect)
  * The price of the @gain slots that @pick would get from @unit when @need are
  * wanted. Free slots cost the isolation of their unit only: units that give
  * more of them come first, but what fits into a part of a unit goes where the
- * least is left over. All others cost the pages to be moved, per slot gained.
+ * least is left over. All others cost the pages to be moved, per slot gained;
+ * among units with suspects these come first, as one of them spoils the unit.
  */
 static u32 pick_price(const struct cma_bulk_map *map, enum pick pick, u32 unit,
 		      u32 gain, u64 need)
 {
 	const struct cma_bulk_unit *info = &map->units[unit];
-	u64 pages = info->movable;
+	const u64 pages = ((u64)info->movable << 8) / gain;
 
-	if (pick == PICK_FREE || pick == PICK_SALVAGE_FREE) {
+	switch (pick) {
+	case PICK_FREE:
+	case PICK_SALVAGE_FREE:
 		if (need < cma_bulk_unit_slots(map) && gain >= need)
 			return gain - (u32)need;
 		return 2 * cma_bulk_unit_slots(map) - gain;
+	case PICK_WHOLE:
+		return min(info->suspect, 0xfffU) << 20 | (u32)min(pages, (u64)0xfffff);
+	default:
+		return (u32)min(pages, (u64)U32_MAX);
 	}
-	/* Fewer suspects beat fewer pages to move: one of them spoils the unit. */
-	if (pick == PICK_WHOLE)
-		pages += (u64)info->suspect << map->unit_order;
-	return min((pages << 8) / gain, (u64)U32_MAX);
 }
 
 /* How many slots @pick would get from @unit. */
@@ -149,6 +154,8 @@ static u64 pick_cheapest(struct cma_bulk_map *map, enum pick pick, u64 need)
 	u32 unit;
 	u32 i;
 
+	if (!need)
+		return 0;
 	for (unit = 0; unit < map->nr_units; unit++) {
 		const u32 gain = pick_gain(map, pick, unit);
 
@@ -173,13 +180,13 @@ static bool slot_is_lone_suspect(const struct cma_bulk_want *want, u8 slot)
 	return want->salvage && slot == (CMA_SLOT_SUSPECT | CMA_SLOT_PICKED);
 }
 
-static enum cma_bulk_kind slot_kind(u8 slot, bool suspect_unit)
+static enum cma_bulk_kind slot_kind(u8 slot, bool salvage)
 {
 	switch (slot & ~CMA_SLOT_PICKED) {
 	case CMA_SLOT_FREE:
-		return suspect_unit ? CMA_RANGE_SALVAGE_FREE : CMA_RANGE_FREE;
+		return salvage ? CMA_RANGE_SALVAGE_FREE : CMA_RANGE_FREE;
 	case CMA_SLOT_MOVABLE:
-		return suspect_unit ? CMA_RANGE_SALVAGE_MOVE : CMA_RANGE_MOVE;
+		return salvage ? CMA_RANGE_SALVAGE_MOVE : CMA_RANGE_MOVE;
 	default:
 		return CMA_RANGE_SUSPECT;
 	}
@@ -188,7 +195,8 @@ static enum cma_bulk_kind slot_kind(u8 slot, bool suspect_unit)
 /*
  * The kind of the picked slots of @unit: that of the worst of them, so that a
  * unit from which free and movable slots were picked is isolated and claimed
- * once. A salvaged unit's suspects are not counted, they go by themselves.
+ * once. A salvaged unit's suspects are not counted, they go by themselves; a
+ * unit with suspects that is not salvaged is suspect as a whole.
  */
 static enum cma_bulk_kind unit_kind(const struct cma_bulk_map *map,
 				    const struct cma_bulk_want *want, u32 unit)
@@ -199,26 +207,53 @@ static enum cma_bulk_kind unit_kind(const struct cma_bulk_map *map,
 	enum cma_bulk_kind kind = CMA_RANGE_FREE;
 	u32 i;
 
+	if (suspect && !want->salvage)
+		return CMA_RANGE_SUSPECT;
 	for (i = 0; i < per_unit; i++)
 		if ((slots[i] & CMA_SLOT_PICKED) && !slot_is_lone_suspect(want, slots[i]))
 			kind = max(kind, slot_kind(slots[i], suspect));
 	return kind;
 }
 
-/* Pages to migrate in one slot of @unit: its share of the unit's. */
-static u32 slot_migrate(const struct cma_bulk_map *map, u32 unit, u8 slot)
-{
-	const struct cma_bulk_unit *info = &map->units[unit];
+/*
+ * What has to be moved for a slot of a unit, if it is not free, and for all
+ * slots that are picked from it. An estimate: pages in use are taken to be
+ * spread over the slots that are not free.
+ */
+struct burden {
+	u32 per_slot;
+	u64 picked;
+};
 
-	if ((slot & ~CMA_SLOT_PICKED) == CMA_SLOT_FREE)
-		return 0;
-	return DIV_ROUND_UP(info->movable + info->suspect, cma_bulk_unit_slots(map));
+static struct burden unit_burden(const struct cma_bulk_map *map, u32 unit)
+{
+	const u32 per_unit = cma_bulk_unit_slots(map);
+	const u8 *slots = map->slots + (size_t)unit * per_unit;
+	const struct cma_bulk_unit *info = &map->units[unit];
+	u32 used = 0, picked = 0;
+	struct burden burden;
+	u32 i;
+
+	for (i = 0; i < per_unit; i++) {
+		const u8 state = slots[i] & ~CMA_SLOT_PICKED;
+
+		if (state != CMA_SLOT_MOVABLE && state != CMA_SLOT_SUSPECT)
+			continue;
+		used++;
+		picked += slots[i] != state;
+	}
+	burden.per_slot = used ? DIV_ROUND_UP(info->movable + info->suspect, used) : 0;
+	burden.picked = (u64)burden.per_slot * picked;
+	return burden;
 }
 
-/* May @slot, needing @migrate pages moved, join @range, which is of its kind? */
+/*
+ * May @slot join @range, which is of its kind? When it is the first of its unit
+ * then all of the unit must fit, as the others will follow.
+ */
 static bool range_takes(const struct cma_bulk_map *map,
 			const struct cma_bulk_want *want,
-			const struct cma_bulk_range *range, u32 slot, u32 migrate)
+			const struct cma_bulk_range *range, u32 slot, u64 unit_pages)
 {
 	const bool same_unit = slot % cma_bulk_unit_slots(map) != 0;
 
@@ -231,7 +266,8 @@ static bool range_takes(const struct cma_bulk_map *map,
 	/* Units with suspects are likely to fail: not together with others. */
 	if (range->kind == CMA_RANGE_SALVAGE_MOVE)
 		return same_unit;
-	return same_unit || range->migrate + (u64)migrate <= want->max_migrate;
+	return same_unit ||
+	       range->migrate + unit_pages <= min(want->max_migrate, (u64)U32_MAX);
 }
 
 /* The ranges made so far, and whether the last is of the kind being made. */
@@ -244,14 +280,19 @@ struct joiner {
 
 static void join_slot(const struct cma_bulk_map *map,
 		      const struct cma_bulk_want *want, struct joiner *joiner,
-		      u32 slot, u32 migrate, enum cma_bulk_kind kind)
+		      u32 slot, const struct burden *burden, enum cma_bulk_kind kind)
 {
-	struct cma_bulk_range *last = joiner->ranges + joiner->nr_ranges - 1;
+	const bool is_free = (map->slots[slot] & ~CMA_SLOT_PICKED) == CMA_SLOT_FREE;
+	const u32 migrate = is_free ? 0 : burden->per_slot;
 
-	if (joiner->open && range_takes(map, want, last, slot, migrate)) {
-		last->nr_slots++;
-		last->migrate += migrate;
-		return;
+	if (joiner->open) {
+		struct cma_bulk_range *last = joiner->ranges + joiner->nr_ranges - 1;
+
+		if (range_takes(map, want, last, slot, burden->picked)) {
+			last->nr_slots++;
+			last->migrate += migrate;
+			return;
+		}
 	}
 	/* What does not fit is left for the next plan. */
 	if (joiner->nr_ranges == joiner->max_ranges) {
@@ -274,6 +315,7 @@ static void join_unit(const struct cma_bulk_map *map,
 {
 	const u32 per_unit = cma_bulk_unit_slots(map);
 	const enum cma_bulk_kind others = (enum cma_bulk_kind)map->keys[unit];
+	const struct burden burden = unit_burden(map, unit);
 	u32 i;
 
 	for (i = unit * per_unit; i < (unit + 1) * per_unit; i++) {
@@ -282,7 +324,7 @@ static void join_unit(const struct cma_bulk_map *map,
 		if (!(slot & CMA_SLOT_PICKED))
 			continue;
 		if (kind == (slot_is_lone_suspect(want, slot) ? CMA_RANGE_SUSPECT : others))
-			join_slot(map, want, joiner, i, slot_migrate(map, unit, slot), kind);
+			join_slot(map, want, joiner, i, &burden, kind);
 	}
 }
 
@@ -301,7 +343,8 @@ static u32 join_picked(struct cma_bulk_map *map, const struct cma_bulk_want *wan
 	for (kind = CMA_RANGE_FREE; kind <= CMA_RANGE_SUSPECT; kind++) {
 		joiner.open = false;
 		for (i = 0; i < map->nr_units; i++)
-			join_unit(map, want, &joiner, i, kind);
+			if (map->keys[i] == kind || kind == CMA_RANGE_SUSPECT)
+				join_unit(map, want, &joiner, i, kind);
 	}
 
 	for (i = 0; i < nr_slots; i++)
@@ -329,9 +372,13 @@ u32 cma_bulk_plan(struct cma_bulk_map *map, const struct cma_bulk_want *want,
 	u64 need = want->nr_chunks;
 	enum pick pick;
 
-	for (pick = PICK_FREE; pick < NR_PICKS && need; pick++)
-		if (pick_wanted(pick, want))
-			need -= pick_cheapest(map, pick, need);
+	for (pick = PICK_FREE; pick < NR_PICKS && need; pick++) {
+		if (!pick_wanted(pick, want))
+			continue;
+		/* Whole units first, then where the rest of the request fits best. */
+		need -= pick_cheapest(map, pick, need - need % cma_bulk_unit_slots(map));
+		need -= pick_cheapest(map, pick, need);
+	}
 
 	return join_picked(map, want, ranges, max_ranges);
 }

@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Bulk allocation from CMA areas.
+ *
+ * Callers that need thousands of high-order chunks, but not next to each other,
+ * are badly served by cma_alloc(): as one piece the request fails when a single
+ * page does not move, as many pieces every one of them pays for isolation and
+ * drains. Here one call takes what can be had, skips what does not move, says
+ * how much it got and why not more, and lets the caller choose how hard to try.
+ *
+ * Survey, plan, claim and salvage are each in a file or function of that name;
+ * this file is the way through them.
+ */
+#include <linux/bitmap.h>
+#include <linux/cma.h>
+#include <linux/cma_bulk.h>
+#include <linux/export.h>
+#include <linux/ktime.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/swap.h>
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/cma_bulk.h>
+
+#include "internal.h"
+#include "cma_bulk.h"
+
+static bool area_is_ready(const struct cma *cma)
+{
+	return cma && cma->count && cma->bitmap;
+}
+
+/**
+ * cma_bulk_order_per_bit() - the smallest order of a chunk
+ * @cma:	the area
+ *
+ * Return: the order that one bit of the area's bitmap stands for.
+ */
+unsigned int cma_bulk_order_per_bit(const struct cma *cma)
+{
+	return cma->order_per_bit;
+}
+EXPORT_SYMBOL_GPL(cma_bulk_order_per_bit);
+
+/**
+ * cma_bulk_max_order() - the largest order of a chunk
+ * @cma:	the area, which is not empty
+ *
+ * Return: the largest order, and alignment, that cma_alloc_bulk_req() takes. A
+ * chunk of it need not exist: that depends on where the area starts, too.
+ */
+unsigned int cma_bulk_max_order(const struct cma *cma)
+{
+	return ilog2(cma->count);
+}
+EXPORT_SYMBOL_GPL(cma_bulk_max_order);
+
+/**
+ * cma_bulk_pages_available() - pages that CMA has not handed out
+ * @cma:	the area
+ *
+ * Return: pages; those in use as movable memory count as available.
+ */
+unsigned long cma_bulk_pages_available(struct cma *cma)
+{
+	const unsigned long nr_bits = cma_bitmap_maxno(cma);
+	unsigned long used;
+
+	spin_lock_irq(&cma->lock);
+	used = bitmap_weight(cma->bitmap, nr_bits);
+	spin_unlock_irq(&cma->lock);
+	return (nr_bits - used) << cma->order_per_bit;
+}
+EXPORT_SYMBOL_GPL(cma_bulk_pages_available);
+
+static void free_call(struct cma_bulk_call *call)
+{
+	kvfree(call->map.slots);
+	kvfree(call->map.units);
+	kvfree(call->map.keys);
+	kvfree(call->isolated);
+	kvfree(call->ranges);
+}
+
+/*
+ * Divide the area into slots and units. Its ends are on pageblock borders, see
+ * cma_init_reserved_mem(), but not necessarily on those of larger slots.
+ */
+static void init_map(struct cma_bulk_call *call)
+{
+	const struct cma *cma = call->cma;
+	struct cma_bulk_map *map = &call->map;
+	const unsigned long end = cma->base_pfn + cma->count;
+
+	map->order = call->req->order;
+	map->slot_order = max(map->order, call->req->align);
+	map->unit_order = max_t(u32, map->slot_order, pageblock_order);
+	map->first_pfn = ALIGN(cma->base_pfn, 1UL << map->slot_order);
+	if (map->first_pfn < end)
+		call->total_units = (end - map->first_pfn) >> map->unit_order;
+}
+
+static int init_call(struct cma_bulk_call *call, struct cma *cma,
+		     struct cma_bulk_req *req)
+{
+	struct cma_bulk_map *map = &call->map;
+	size_t nr_slots, nr_blocks;
+
+	*call = (struct cma_bulk_call){
+		.cma = cma,
+		.req = req,
+		.zone = page_zone(pfn_to_page(cma->base_pfn)),
+	};
+	init_map(call);
+	if (!call->total_units)
+		return 0;
+
+	nr_slots = (size_t)call->total_units * cma_bulk_unit_slots(map);
+	nr_blocks = (size_t)call->total_units << (map->unit_order - pageblock_order);
+	map->slots = kvmalloc(nr_slots, GFP_KERNEL);
+	map->units = kvmalloc_array(call->total_units, sizeof(*map->units), GFP_KERNEL);
+	map->keys = kvmalloc_array(call->total_units, sizeof(*map->keys), GFP_KERNEL);
+	call->isolated = kvcalloc(BITS_TO_LONGS(nr_blocks), sizeof(long), GFP_KERNEL);
+	call->ranges = kvmalloc_array(CMA_BULK_MAX_RANGES, sizeof(*call->ranges),
+				      GFP_KERNEL);
+	if (!map->slots || !map->units || !map->keys || !call->isolated || !call->ranges) {
+		free_call(call);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Free slots of @unit that this effort may take without moving anything. */
+static u32 free_slots(const struct cma_bulk_call *call, u32 unit)
+{
+	const u32 per_unit = cma_bulk_unit_slots(&call->map);
+	const u8 *slots = call->map.slots + (size_t)unit * per_unit;
+	u32 nr_free = 0;
+	u32 i;
+
+	if (call->map.units[unit].suspect && call->req->effort != CMA_BULK_HARD)
+		return 0;
+	for (i = 0; i < per_unit; i++)
+		nr_free += slots[i] == CMA_SLOT_FREE;
+	return nr_free;
+}
+
+static void trace_survey(const struct cma_bulk_call *call)
+{
+	const struct cma_bulk_report *report = &call->req->report;
+
+	trace_cma_bulk_survey(call->cma->name, call->map.nr_units, report->pages_free,
+			      report->pages_movable, report->pages_suspect,
+			      report->pages_taken);
+}
+
+/* Survey on until there are @wanted free slots: what is free is cheapest. */
+static void survey_ahead(struct cma_bulk_call *call, u64 wanted)
+{
+	const ktime_t start = ktime_get();
+	u64 found = 0;
+	u32 unit;
+
+	for (unit = 0; unit < call->map.nr_units; unit++)
+		found += free_slots(call, unit);
+	while (found < wanted && call->map.nr_units < call->total_units) {
+		unit = call->map.nr_units;
+		cma_bulk_survey_unit(call, unit);
+		found += free_slots(call, unit);
+	}
+	cma_bulk_clock(&call->req->report.survey_ns, start);
+	trace_survey(call);
+}
+
+/* Look once more at what looked pinned or busy, now that LRU caches are empty. */
+static void survey_suspects(struct cma_bulk_call *call)
+{
+	const ktime_t start = ktime_get();
+	u32 unit;
+
+	for (unit = 0; unit < call->map.nr_units; unit++)
+		if (call->map.units[unit].suspect)
+			cma_bulk_survey_unit(call, unit);
+	cma_bulk_clock(&call->req->report.survey_ns, start);
+	trace_survey(call);
+}
+
+/*
+ * How many pages one range may have to move. Near the deadline less, taking
+ * some 16 us per page, which is slow, so that the last range does not overshoot
+ * by much.
+ */
+static u64 range_migrate_limit(const struct cma_bulk_req *req)
+{
+	s64 left_us;
+
+	if (!req->deadline)
+		return CMA_BULK_RANGE_MIGRATE;
+	left_us = ktime_us_delta(req->deadline, ktime_get());
+	return clamp_t(s64, left_us / 16, 1, CMA_BULK_RANGE_MIGRATE);
+}
+
+static u32 plan(struct cma_bulk_call *call)
+{
+	const struct cma_bulk_want want = {
+		.nr_chunks = cma_bulk_missing(call),
+		.max_migrate = range_migrate_limit(call->req),
+		.free_only = !call->may_move || call->no_memory,
+		.suspects = call->req->effort != CMA_BULK_FAST,
+		.salvage = call->req->effort == CMA_BULK_HARD,
+	};
+	const ktime_t start = ktime_get();
+	u32 nr_ranges;
+
+	nr_ranges = cma_bulk_plan(&call->map, &want, call->ranges, CMA_BULK_MAX_RANGES);
+	call->req->report.ranges_planned += nr_ranges;
+	cma_bulk_clock(&call->req->report.plan_ns, start);
+	trace_cma_bulk_plan(call->cma->name, want.nr_chunks, nr_ranges, want.free_only);
+	return nr_ranges;
+}
+
+/*
+ * First phase: what is free, surveying no more than needed to find it. Ends with
+ * 0 when there is enough or no more.
+ */
+static int take_free(struct cma_bulk_call *call)
+{
+	int ret = 0;
+
+	while (cma_bulk_missing(call) && !ret) {
+		u32 nr_ranges;
+
+		survey_ahead(call, cma_bulk_missing(call));
+		nr_ranges = plan(call);
+		if (nr_ranges)
+			ret = cma_bulk_claim(call, nr_ranges);
+		else if (call->map.nr_units == call->total_units)
+			break;
+	}
+	return ret;
+}
+
+/*
+ * Pages that some CPU keeps in a batch on their way to the LRU lists hold a
+ * reference and cannot be isolated. The fast effort empties the batches once,
+ * the others keep them empty until they are done.
+ */
+static void drain_lru(struct cma_bulk_call *call)
+{
+	const ktime_t start = ktime_get();
+
+	if (call->req->effort == CMA_BULK_FAST) {
+		lru_add_drain_all();
+	} else {
+		lru_cache_disable();
+		call->lru_disabled = true;
+	}
+	cma_bulk_clock(&call->req->report.drain_ns, start);
+}
+
+/* Second phase: what has to be moved, as far as the effort goes. */
+static int take_movable(struct cma_bulk_call *call)
+{
+	u32 nr_ranges;
+	int ret = 0;
+
+	drain_lru(call);
+	survey_suspects(call);
+	call->may_move = true;
+	while (cma_bulk_missing(call) && !ret) {
+		nr_ranges = plan(call);
+		if (!nr_ranges)
+			break;
+		ret = cma_bulk_claim(call, nr_ranges);
+	}
+	if (call->lru_disabled)
+		lru_cache_enable();
+	return ret;
+}
+
+static int run_call(struct cma_bulk_call *call)
+{
+	int ret;
+
+	if (!call->req->nr_requests) {
+		survey_ahead(call, U64_MAX);
+		return 0;
+	}
+
+	ret = take_free(call);
+	if (!ret && cma_bulk_missing(call))
+		ret = take_movable(call);
+	if (!cma_bulk_missing(call))
+		return 0;
+	if (ret)
+		return ret;
+	return call->no_memory ? -ENOMEM : -EBUSY;
+}
+
+/* Why the slots that did not come did not come. */
+static void report_skipped(struct cma_bulk_call *call)
+{
+	struct cma_bulk_report *report = &call->req->report;
+	const u32 nr_slots = call->map.nr_units * cma_bulk_unit_slots(&call->map);
+	u32 slot;
+
+	for (slot = 0; slot < nr_slots; slot++) {
+		switch (call->map.slots[slot]) {
+		case CMA_SLOT_TAKEN:
+			report->skipped_taken++;
+			break;
+		case CMA_SLOT_BUSY:
+			report->skipped_busy++;
+			break;
+		case CMA_SLOT_ISOLATED:
+			report->skipped_isolated++;
+			break;
+		case CMA_SLOT_NO_MEMORY:
+			report->skipped_no_memory++;
+			break;
+		case CMA_SLOT_DONE:
+			break;
+		default:
+			if (call->map.units[cma_bulk_slot_unit(call, slot)].suspect)
+				report->skipped_suspect++;
+			else if (call->no_memory)
+				report->skipped_no_memory++;
+			break;
+		}
+	}
+}
+
+static void account_call(const struct cma_bulk_call *call, int ret)
+{
+	const struct cma_bulk_req *req = call->req;
+
+	if (req->nr_allocated)
+		cma_sysfs_account_success_pages(call->cma, req->nr_allocated << req->order);
+	if (cma_bulk_missing(call))
+		cma_sysfs_account_fail_pages(call->cma, cma_bulk_missing(call) << req->order);
+	if (req->nr_requests)
+		count_vm_event(ret ? CMA_ALLOC_FAIL : CMA_ALLOC_SUCCESS);
+}
+
+static int check_request(const struct cma *cma, const struct cma_bulk_req *req)
+{
+	if (!area_is_ready(cma) || (!req->pages && req->nr_requests))
+		return -EINVAL;
+	if (req->effort > CMA_BULK_HARD)
+		return -EINVAL;
+	/* Releasing one chunk would release its neighbours' bit. */
+	if (req->order < cma->order_per_bit ||
+	    !IS_ALIGNED(cma->base_pfn, 1UL << cma->order_per_bit))
+		return -EINVAL;
+	if (max(req->order, req->align) > cma_bulk_max_order(cma))
+		return -EINVAL;
+	if (req->nr_requests > cma->count >> req->order)
+		return -E2BIG;
+	return 0;
+}
+
+/**
+ * cma_alloc_bulk_req() - allocate many chunks from an area
+ * @cma:	the area
+ * @req:	what is wanted; what came of it
+ *
+ * Takes what can be had, free memory first, then movable memory by pages to
+ * move per chunk, then, as far as req->effort allows, what looks pinned or
+ * busy. Whatever it returns, req->nr_allocated chunks are in req->pages and
+ * belong to the caller, each to be released by
+ * cma_release(cma, page, 1 << req->order) or several at once when they follow
+ * each other; and req->report tells what was done. A caller that is short may
+ * call again with more effort.
+ *
+ * The pages are not zeroed, unless init_on_alloc or init_on_free says so.
+ *
+ * Context: Process context, may sleep. Holds cma_mutex for a batch of ranges at
+ * a time.
+ * Return: 0 when all chunks came; -EBUSY when this effort finds no more;
+ * -ETIME after the deadline; -EINTR on req->interrupt or a fatal signal;
+ * -ENOMEM when there was nowhere to move pages to, or no memory for the books;
+ * -EINVAL for an area that is missing or not ready, a missing array, or an
+ * order, alignment or effort out of range; -E2BIG for more chunks than the area
+ * could hold.
+ */
+int cma_alloc_bulk_req(struct cma *cma, struct cma_bulk_req *req)
+{
+	const ktime_t start = ktime_get();
+	struct cma_bulk_call call;
+	int ret;
+
+	req->nr_allocated = 0;
+	req->report = (struct cma_bulk_report){};
+	ret = check_request(cma, req);
+	if (ret)
+		return ret;
+
+	trace_cma_bulk_start(cma->name, req->order, req->align, req->nr_requests,
+			     req->effort);
+	ret = init_call(&call, cma, req);
+	if (!ret) {
+		ret = run_call(&call);
+		if (ret)
+			report_skipped(&call);
+		free_call(&call);
+	}
+	account_call(&call, ret);
+	cma_bulk_clock(&req->report.total_ns, start);
+	trace_cma_bulk_finish(cma->name, req->nr_requests, req->nr_allocated, ret);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(cma_alloc_bulk_req);
+
+/**
+ * cma_alloc_bulk() - allocate many chunks from an area
+ * @cma:	the area
+ * @align:	alignment of each chunk as an order; below @order means @order
+ * @fast:	skip every costly step, rather than get more
+ * @order:	order of each chunk
+ * @nr_requests: chunks wanted
+ * @page_array:	out: first page of each chunk, room for @nr_requests
+ * @nr_allocated: out: chunks in @page_array
+ *
+ * Best effort: what is busy is skipped, any other error ends it. Whatever it
+ * returns, *@nr_allocated tells how many chunks are in @page_array, and the
+ * caller owns them; one that is short may call again, with @fast false, to top
+ * up. Meant mostly for areas that nobody else uses.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 only when all @nr_requests came; else -EBUSY when the area is
+ * exhausted, -EINVAL when area or array are missing or the area is not ready, or
+ * an error of cma_alloc_bulk_req().
+ */
+int cma_alloc_bulk(struct cma *cma, unsigned int align, bool fast,
+		   unsigned int order, size_t nr_requests,
+		   struct page **page_array, size_t *nr_allocated)
+{
+	struct cma_bulk_req req = {
+		.order = order,
+		.align = align,
+		.nr_requests = nr_requests,
+		.effort = fast ? CMA_BULK_FAST : CMA_BULK_NORMAL,
+		.stop_on_error = true,
+		.pages = page_array,
+	};
+	int ret;
+
+	if (!nr_allocated)
+		return -EINVAL;
+	*nr_allocated = 0;
+	if (!area_is_ready(cma) || !page_array)
+		return -EINVAL;
+	if (!nr_requests)
+		return 0;
+
+	/* More than there is: as much as there is, and short by the rest. */
+	if (order <= cma_bulk_max_order(cma))
+		req.nr_requests = min(nr_requests, cma->count >> order);
+
+	ret = cma_alloc_bulk_req(cma, &req);
+	*nr_allocated = req.nr_allocated;
+	if (!ret && req.nr_allocated < nr_requests)
+		return -EBUSY;
+	return ret;
+}
+EXPORT_SYMBOL_GPL(cma_alloc_bulk);

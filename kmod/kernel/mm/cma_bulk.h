@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Bulk CMA allocation, between its own files.
+ */
+#ifndef _MM_CMA_BULK_H
+#define _MM_CMA_BULK_H
+
+#include <linux/cma_bulk.h>
+#include <linux/mm.h>
+
+#include "cma.h"
+#include "cma_bulk_plan.h"
+
+/* Ranges planned at a time; the plan is made anew for the next ones. */
+#define CMA_BULK_MAX_RANGES	64
+
+/*
+ * Pages in use in one range: enough to make isolating and migrating them at one
+ * go worth it, few enough that a deadline, a signal or an interrupt, which are
+ * looked at between ranges, is noticed soon.
+ */
+#define CMA_BULK_RANGE_MIGRATE	2048
+
+/*
+ * Pages in use in one batch, the ranges that are isolated together under
+ * cma_mutex: bounds how long other users of CMA wait.
+ */
+#define CMA_BULK_BATCH_MIGRATE	4096
+
+/**
+ * struct cma_bulk_call - one call of cma_alloc_bulk_req() on its way
+ * @cma:	the area
+ * @req:	the request, and where results go
+ * @zone:	the zone that the area lies in
+ * @map:	what is known of the area
+ * @total_units: units in the area, of which @map.nr_units have been surveyed
+ * @isolated:	bit per pageblock from @map.first_pfn on: isolated by us; only
+ *		used under cma_mutex
+ * @ranges:	the plan in hand, room for CMA_BULK_MAX_RANGES
+ * @may_move:	the first phase, which only takes what is free, is over
+ * @no_memory:	there was nowhere to move pages to: go on with free memory only
+ * @lru_disabled: lru_cache_disable() is in force
+ *
+ * Lives on the stack of the caller and is only ever used by it. The pages of a
+ * slot belong to the call from the moment the slot's bits in the area's bitmap
+ * are set, and to req->pages once they are off the free lists.
+ */
+struct cma_bulk_call {
+	struct cma *cma;
+	struct cma_bulk_req *req;
+	struct zone *zone;
+	struct cma_bulk_map map;
+	u32 total_units;
+	unsigned long *isolated;
+	struct cma_bulk_range *ranges;
+	bool may_move;
+	bool no_memory;
+	bool lru_disabled;
+};
+
+static inline u64 cma_bulk_missing(const struct cma_bulk_call *call)
+{
+	return call->req->nr_requests - call->req->nr_allocated;
+}
+
+static inline u32 cma_bulk_slot_unit(const struct cma_bulk_call *call, u32 slot)
+{
+	return slot >> (call->map.unit_order - call->map.slot_order);
+}
+
+/* Adds the time since @since to @sum, both in nanoseconds. */
+static inline void cma_bulk_clock(u64 *sum, ktime_t since)
+{
+	*sum += ktime_to_ns(ktime_sub(ktime_get(), since));
+}
+
+void cma_bulk_survey_unit(struct cma_bulk_call *call, u32 unit);
+void cma_bulk_survey_claimed(struct cma_bulk_call *call, u32 first, u32 nr);
+void cma_bulk_survey_taken(struct cma_bulk_call *call, u32 first, u32 nr);
+void cma_bulk_suspect(struct cma_bulk_call *call, u32 first, u32 nr);
+int cma_bulk_migrate(struct cma_bulk_call *call, unsigned long start, unsigned long end);
+int cma_bulk_grab(struct cma_bulk_call *call, unsigned long start, unsigned long end);
+int cma_bulk_claim(struct cma_bulk_call *call, u32 nr_ranges);
+
+#endif /* _MM_CMA_BULK_H */

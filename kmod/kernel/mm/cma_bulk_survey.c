@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The survey of bulk CMA allocation: what the pages of an area look like.
+ *
+ * Reads without locks and without references, so everything may be stale or in
+ * flux: only raw loads, every number checked before it is used, none of the
+ * folio_*() helpers, which assert. What comes out is a hint.
+ */
+#include <linux/cma.h>
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/page-flags.h>
+#include <linux/sched.h>
+
+#include "internal.h"
+#include "cma_bulk.h"
+
+/*
+ * An order-0 page that is in use: does it hold more references than its
+ * mappings, its page cache and its private data explain? A page that is not on
+ * the LRU lists cannot be isolated; it may be on the way there in some CPU's
+ * batch, which a drain tells.
+ */
+static enum cma_bulk_slot survey_small_page(const struct page *page,
+					    unsigned long flags, int type)
+{
+	const unsigned long mapping = (unsigned long)READ_ONCE(page->mapping);
+	int expected;
+
+	if (page_type_has_type(type) || (flags & BIT(PG_reserved)))
+		return CMA_SLOT_SUSPECT;
+	if ((mapping & PAGE_MAPPING_FLAGS) == PAGE_MAPPING_MOVABLE)
+		return CMA_SLOT_MOVABLE;
+	if (!(flags & BIT(PG_lru)))
+		return CMA_SLOT_SUSPECT;
+	if (flags & (BIT(PG_locked) | BIT(PG_writeback)))
+		return CMA_SLOT_SUSPECT;
+
+	expected = type + 1;	/* shares its place with the map count, less one */
+	if (mapping & PAGE_MAPPING_ANON)
+		expected += !!(flags & BIT(PG_swapcache));
+	else
+		expected += !!mapping;
+	expected += !!(flags & BIT(PG_private)) + !!(flags & BIT(PG_private_2));
+
+	return page_ref_count(page) > expected ? CMA_SLOT_SUSPECT : CMA_SLOT_MOVABLE;
+}
+
+/*
+ * A page of a compound page: movable when the whole is on the LRU lists, is
+ * hugetlb's or has movable operations. Returns how many pages from @pfn on
+ * belong to it.
+ */
+static unsigned long survey_compound(const struct page *page, unsigned long pfn,
+				     unsigned long compound_head,
+				     enum cma_bulk_slot *kind)
+{
+	const struct page *head = (compound_head & 1) ?
+		(const struct page *)(compound_head - 1) : page;
+	const unsigned long head_pfn = page_to_pfn(head);
+	const unsigned long flags = READ_ONCE(head->flags);
+	const unsigned long mapping = (unsigned long)READ_ONCE(head->mapping);
+	const unsigned int type = READ_ONCE(head->page_type);
+	const unsigned int order =
+		READ_ONCE(((const struct folio *)head)->_flags_1) & 0xff;
+
+	*kind = CMA_SLOT_SUSPECT;
+	if (pfn < head_pfn || order >= BITS_PER_LONG - 1 ||
+	    pfn - head_pfn >= (1UL << order))
+		return 1;
+
+	if ((flags & BIT(PG_lru)) || type >> 24 == PGTY_hugetlb ||
+	    (mapping & PAGE_MAPPING_FLAGS) == PAGE_MAPPING_MOVABLE)
+		*kind = CMA_SLOT_MOVABLE;
+	return head_pfn + (1UL << order) - pfn;
+}
+
+/* What the page at @pfn looks like, and how many from there on look the same. */
+static unsigned long survey_page(unsigned long pfn, enum cma_bulk_slot *kind)
+{
+	const struct page *page = pfn_to_page(pfn);
+	const unsigned long flags = READ_ONCE(page->flags);
+	const unsigned long compound_head = READ_ONCE(page->compound_head);
+	const int type = READ_ONCE(page->page_type);
+
+	if ((unsigned int)type >> 24 == PGTY_buddy) {
+		const unsigned long order = buddy_order_unsafe(page);
+
+		*kind = CMA_SLOT_FREE;
+		return order <= MAX_PAGE_ORDER ? 1UL << order : 1;
+	}
+	if ((compound_head & 1) || (flags & BIT(PG_head)))
+		return survey_compound(page, pfn, compound_head, kind);
+
+	/* Neither on the buddy lists nor in use: probably on a per-CPU list. */
+	if (!page_ref_count(page))
+		*kind = CMA_SLOT_FREE;
+	else
+		*kind = survey_small_page(page, flags, type);
+	return 1;
+}
+
+/*
+ * The same, with what CMA handed out. @claimed: the pages are this call's own,
+ * their bits in the bitmap say nothing.
+ */
+static unsigned long survey_run(const struct cma *cma, unsigned long pfn,
+				unsigned long end, bool claimed,
+				enum cma_bulk_slot *kind)
+{
+	const unsigned long bit = (pfn - cma->base_pfn) >> cma->order_per_bit;
+	const unsigned long last = (end - 1 - cma->base_pfn) >> cma->order_per_bit;
+	unsigned long next;
+
+	if (!claimed) {
+		next = find_next_bit(cma->bitmap, last + 1, bit);
+		if (next == bit) {
+			*kind = CMA_SLOT_TAKEN;
+			next = find_next_zero_bit(cma->bitmap, last + 1, bit);
+			return min(end, cma->base_pfn + (next << cma->order_per_bit)) - pfn;
+		}
+		end = min(end, cma->base_pfn + (next << cma->order_per_bit));
+	}
+	return min(survey_page(pfn, kind), end - pfn);
+}
+
+/* Note that the @nr pages at @pfn look like @kind. */
+static void survey_note(struct cma_bulk_call *call, unsigned long pfn,
+			unsigned long nr, enum cma_bulk_slot kind,
+			struct cma_bulk_unit *unit)
+{
+	const struct cma_bulk_map *map = &call->map;
+	const unsigned long end = pfn + nr;
+	u32 slot = (pfn - map->first_pfn) >> map->slot_order;
+
+	while (pfn < end) {
+		const unsigned long start = cma_bulk_slot_pfn(map, slot);
+		const unsigned long chunk_end = min(end, start + (1UL << map->order));
+
+		/* What follows the chunk in its slot does not matter. */
+		if (pfn < chunk_end) {
+			if (map->slots[slot] < CMA_SLOT_DONE)
+				map->slots[slot] = max_t(u8, map->slots[slot], kind);
+			if (unit && kind == CMA_SLOT_MOVABLE)
+				unit->movable += chunk_end - pfn;
+			if (unit && kind == CMA_SLOT_SUSPECT)
+				unit->suspect += chunk_end - pfn;
+		}
+		pfn = cma_bulk_slot_pfn(map, ++slot);
+	}
+}
+
+/* Forget what was seen of slots whose fate is still open. */
+static void survey_forget(struct cma_bulk_call *call, u32 first, u32 nr)
+{
+	u8 *slots = call->map.slots + first;
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		if (slots[i] < CMA_SLOT_DONE)
+			slots[i] = CMA_SLOT_FREE;
+}
+
+/* A page that is suspect makes its unit so, for the planner. */
+static void survey_suspects(struct cma_bulk_call *call, u32 first, u32 nr)
+{
+	u32 slot;
+
+	for (slot = first; slot < first + nr; slot++) {
+		struct cma_bulk_unit *unit =
+			&call->map.units[cma_bulk_slot_unit(call, slot)];
+
+		if (call->map.slots[slot] == CMA_SLOT_SUSPECT && !unit->suspect)
+			unit->suspect = 1;
+	}
+}
+
+/**
+ * cma_bulk_suspect() - note that slots which looked free were not to be had
+ * @call:	the call
+ * @first:	first slot
+ * @nr:		slots
+ */
+void cma_bulk_suspect(struct cma_bulk_call *call, u32 first, u32 nr)
+{
+	memset(call->map.slots + first, CMA_SLOT_SUSPECT, nr);
+	survey_suspects(call, first, nr);
+}
+
+/* Look at @nr slots from @first on. */
+static void survey_slots(struct cma_bulk_call *call, u32 first, u32 nr, bool claimed)
+{
+	unsigned long pfn = cma_bulk_slot_pfn(&call->map, first);
+	const unsigned long end = cma_bulk_slot_pfn(&call->map, first + nr);
+
+	survey_forget(call, first, nr);
+	while (pfn < end) {
+		enum cma_bulk_slot kind;
+		const unsigned long run = survey_run(call->cma, pfn, end, claimed, &kind);
+
+		survey_note(call, pfn, run, kind, NULL);
+		pfn += run;
+	}
+	survey_suspects(call, first, nr);
+}
+
+/**
+ * cma_bulk_survey_claimed() - look again at slots whose bits this call has set
+ * @call:	the call
+ * @first:	first slot
+ * @nr:		slots
+ */
+void cma_bulk_survey_claimed(struct cma_bulk_call *call, u32 first, u32 nr)
+{
+	const ktime_t start = ktime_get();
+
+	survey_slots(call, first, nr, true);
+	cma_bulk_clock(&call->req->report.survey_ns, start);
+}
+
+/**
+ * cma_bulk_survey_taken() - look again at slots that somebody may have taken
+ * @call:	the call
+ * @first:	first slot
+ * @nr:		slots
+ */
+void cma_bulk_survey_taken(struct cma_bulk_call *call, u32 first, u32 nr)
+{
+	const ktime_t start = ktime_get();
+
+	survey_slots(call, first, nr, false);
+	cma_bulk_clock(&call->req->report.survey_ns, start);
+}
+
+/* Count a pageblock that has been looked at, by the worst of its pages. */
+static void survey_count(struct cma_bulk_report *report, const u64 *pages)
+{
+	report->pages_free += pages[CMA_SLOT_FREE];
+	report->pages_movable += pages[CMA_SLOT_MOVABLE];
+	report->pages_suspect += pages[CMA_SLOT_SUSPECT];
+	report->pages_taken += pages[CMA_SLOT_TAKEN];
+
+	report->blocks_surveyed++;
+	if (pages[CMA_SLOT_SUSPECT])
+		report->blocks_suspect++;
+	else if (pages[CMA_SLOT_TAKEN])
+		report->blocks_taken++;
+	else if (pages[CMA_SLOT_MOVABLE])
+		report->blocks_movable++;
+	else
+		report->blocks_free++;
+}
+
+/**
+ * cma_bulk_survey_unit() - look at all of a unit
+ * @call:	the call
+ * @unit:	the unit; counted in the report when it is the next new one
+ */
+void cma_bulk_survey_unit(struct cma_bulk_call *call, u32 unit)
+{
+	struct cma_bulk_map *map = &call->map;
+	const u32 per_unit = cma_bulk_unit_slots(map);
+	const unsigned long end = cma_bulk_slot_pfn(map, (unit + 1) * per_unit);
+	unsigned long pfn = cma_bulk_slot_pfn(map, unit * per_unit);
+	const bool new = unit == map->nr_units;
+
+	if (new) {
+		map->nr_units++;
+		memset(map->slots + (size_t)unit * per_unit, CMA_SLOT_FREE, per_unit);
+	}
+	survey_forget(call, unit * per_unit, per_unit);
+	map->units[unit] = (struct cma_bulk_unit){};
+
+	while (pfn < end) {
+		const unsigned long block_end = min(end, pageblock_end_pfn(pfn));
+		u64 pages[CMA_SLOT_TAKEN + 1] = {};
+
+		while (pfn < block_end) {
+			enum cma_bulk_slot kind;
+			const unsigned long run = survey_run(call->cma, pfn, block_end,
+							     false, &kind);
+
+			survey_note(call, pfn, run, kind, &map->units[unit]);
+			pages[kind] += run;
+			pfn += run;
+		}
+		if (new)
+			survey_count(&call->req->report, pages);
+	}
+	cond_resched();
+}

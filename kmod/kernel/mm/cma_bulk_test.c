@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests of bulk CMA allocation, on real pages.
+ *
+ * Each test borrows some pageblocks of the default area: it claims them there
+ * and frees their pages, so that they are free CMA memory in which nobody else's
+ * cma_alloc() looks, and lays an area of its own over them, of whatever
+ * geometry it likes.
+ */
+#include <kunit/static_stub.h>
+#include <kunit/test.h>
+#include <linux/bitmap.h>
+#include <linux/cma.h>
+#include <linux/cma_bulk.h>
+#include <linux/dma-map-ops.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/page-isolation.h>
+
+#include "cma.h"
+#include "cma_bulk.h"
+
+#define NR_BLOCKS	8U
+#define NR_PAGES	(NR_BLOCKS << pageblock_order)
+#define ORDER		min(4, pageblock_order)
+#define NR_CHUNKS	(NR_PAGES >> ORDER)
+#define BLOCK_CHUNKS	(NR_CHUNKS / NR_BLOCKS)
+
+struct fixture {
+	struct cma *parent;
+	struct cma cma;
+	struct page **pages;
+	unsigned long pins[NR_BLOCKS];
+	unsigned int nr_pins;
+	unsigned int calls;
+	bool interrupt;
+};
+
+static int setup(struct kunit *test)
+{
+	struct cma *parent = dev_get_cma_area(NULL);
+	struct fixture *fix;
+	struct page *page;
+
+	if (!parent)
+		kunit_skip(test, "no default CMA area: boot with cma=64M or more");
+
+	fix = kunit_kzalloc(test, sizeof(*fix), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, fix);
+	fix->pages = kunit_kcalloc(test, NR_PAGES + 1, sizeof(*fix->pages), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, fix->pages);
+	fix->cma.bitmap = kunit_kcalloc(test, BITS_TO_LONGS(NR_PAGES), sizeof(long), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, fix->cma.bitmap);
+
+	page = cma_alloc(parent, NR_PAGES, pageblock_order + ilog2(NR_BLOCKS), true);
+	if (!page)
+		kunit_skip(test, "no %u pageblocks to be had from the default area", NR_BLOCKS);
+	fix->parent = parent;
+	fix->cma.base_pfn = page_to_pfn(page);
+	fix->cma.count = NR_PAGES;
+	spin_lock_init(&fix->cma.lock);
+	strscpy(fix->cma.name, "kunit");
+	free_contig_range(fix->cma.base_pfn, NR_PAGES);
+
+	test->priv = fix;
+	return 0;
+}
+
+static void unpin_all(struct fixture *fix)
+{
+	while (fix->nr_pins)
+		free_contig_range(fix->pins[--fix->nr_pins], 1);
+}
+
+static void teardown(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+
+	if (!fix)
+		return;
+	unpin_all(fix);
+	KUNIT_EXPECT_TRUE_MSG(test, bitmap_empty(fix->cma.bitmap, cma_bitmap_maxno(&fix->cma)),
+			      "a chunk was not given back");
+	cma_clear_bitmap(fix->parent, fix->cma.base_pfn, NR_PAGES);
+}
+
+/* Make one page of block @block unmovable. */
+static void pin(struct kunit *test, unsigned int block, unsigned int page)
+{
+	struct fixture *fix = test->priv;
+	const unsigned long pfn = fix->cma.base_pfn + (block << pageblock_order) + page;
+
+	KUNIT_ASSERT_EQ(test, 0, alloc_contig_range(pfn, pfn + 1, MIGRATE_CMA, GFP_KERNEL));
+	fix->pins[fix->nr_pins++] = pfn;
+}
+
+static struct cma_bulk_req request(struct fixture *fix, enum cma_bulk_effort effort, size_t nr)
+{
+	return (struct cma_bulk_req){
+		.order = ORDER,
+		.nr_requests = nr,
+		.effort = effort,
+		.pages = fix->pages,
+	};
+}
+
+/* Chunks must lie in the area, be aligned, owned alone, and not overlap. */
+static void expect_sound(struct kunit *test, size_t nr, unsigned int order, unsigned int align)
+{
+	struct fixture *fix = test->priv;
+	unsigned long *seen = kunit_kcalloc(test, BITS_TO_LONGS(NR_PAGES), sizeof(long),
+					    GFP_KERNEL);
+	unsigned long chunk, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, seen);
+	for (chunk = 0; chunk < nr; chunk++) {
+		const unsigned long pfn = page_to_pfn(fix->pages[chunk]);
+		const unsigned long first = pfn - fix->cma.base_pfn;
+
+		KUNIT_ASSERT_GE(test, pfn, fix->cma.base_pfn);
+		KUNIT_ASSERT_LE(test, first + (1UL << order), (unsigned long)NR_PAGES);
+		KUNIT_EXPECT_TRUE(test, IS_ALIGNED(pfn, 1UL << max(order, align)));
+		for (i = 0; i < 1UL << order; i++) {
+			KUNIT_EXPECT_FALSE(test, __test_and_set_bit(first + i, seen));
+			KUNIT_EXPECT_EQ(test, 1, page_ref_count(fix->pages[chunk] + i));
+		}
+	}
+	KUNIT_EXPECT_EQ(test, bitmap_weight(fix->cma.bitmap, cma_bitmap_maxno(&fix->cma)),
+			nr << order >> fix->cma.order_per_bit);
+}
+
+/* Give @nr chunks back, one by one, each with its own bits and no others'. */
+static void release(struct kunit *test, size_t nr, unsigned int order)
+{
+	struct fixture *fix = test->priv;
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		KUNIT_EXPECT_TRUE(test, cma_release(&fix->cma, fix->pages[i], 1UL << order));
+		KUNIT_EXPECT_EQ(test, bitmap_weight(fix->cma.bitmap, cma_bitmap_maxno(&fix->cma)),
+				(nr - 1 - i) << order >> fix->cma.order_per_bit);
+	}
+}
+
+static void whole_area_comes_and_goes_chunk_by_chunk(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	size_t got = 1;
+
+	KUNIT_EXPECT_EQ(test, 0, cma_alloc_bulk(&fix->cma, 0, true, ORDER, NR_CHUNKS,
+						fix->pages, &got));
+	KUNIT_EXPECT_EQ(test, got, NR_CHUNKS);
+	expect_sound(test, got, ORDER, 0);
+	release(test, got, ORDER);
+}
+
+static void more_than_there_is_comes_short_with_ebusy(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	size_t got = 0;
+
+	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk(&fix->cma, 0, false, ORDER, NR_CHUNKS + 1,
+						     fix->pages, &got));
+	KUNIT_EXPECT_EQ(test, got, NR_CHUNKS);
+	expect_sound(test, got, ORDER, 0);
+	release(test, got, ORDER);
+}
+
+static void busy_unit_is_skipped(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	size_t got = 0;
+
+	pin(test, 2, 5);
+	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk(&fix->cma, 0, true, ORDER, NR_CHUNKS,
+						     fix->pages, &got));
+	KUNIT_EXPECT_EQ(test, got, NR_CHUNKS - BLOCK_CHUNKS);
+	expect_sound(test, got, ORDER, 0);
+	release(test, got, ORDER);
+}
+
+static void short_call_is_topped_up(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	size_t got = 0, more = 0;
+
+	pin(test, 2, 5);
+	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk(&fix->cma, 0, true, ORDER, NR_CHUNKS,
+						     fix->pages, &got));
+	unpin_all(fix);
+	KUNIT_EXPECT_EQ(test, 0, cma_alloc_bulk(&fix->cma, 0, false, ORDER, NR_CHUNKS - got,
+						fix->pages + got, &more));
+	KUNIT_EXPECT_EQ(test, got + more, NR_CHUNKS);
+	expect_sound(test, got + more, ORDER, 0);
+	release(test, got + more, ORDER);
+}
+
+static void pin_in_every_block_costs_hard_one_chunk_each(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req;
+	unsigned int block;
+
+	for (block = 0; block < NR_BLOCKS; block++)
+		pin(test, block, block * 37 % pageblock_nr_pages);
+
+	req = request(fix, CMA_BULK_NORMAL, NR_CHUNKS);
+	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk_req(&fix->cma, &req));
+	KUNIT_EXPECT_EQ(test, req.nr_allocated, 0);
+	KUNIT_EXPECT_EQ(test, req.report.skipped_busy, NR_CHUNKS);
+
+	req = request(fix, CMA_BULK_HARD, NR_CHUNKS);
+	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk_req(&fix->cma, &req));
+	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - NR_BLOCKS);
+	KUNIT_EXPECT_EQ(test, req.report.chunks_salvaged, NR_CHUNKS - NR_BLOCKS);
+	KUNIT_EXPECT_EQ(test, req.report.skipped_busy, NR_BLOCKS);
+	expect_sound(test, req.nr_allocated, ORDER, 0);
+	release(test, req.nr_allocated, ORDER);
+}
+
+static void fast_leaves_suspects_alone(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_FAST, NR_CHUNKS);
+
+	pin(test, 1, 0);
+	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk_req(&fix->cma, &req));
+	KUNIT_EXPECT_EQ(test, req.report.skipped_suspect, BLOCK_CHUNKS);
+	KUNIT_EXPECT_EQ(test, req.report.skipped_busy, 0);
+	KUNIT_EXPECT_EQ(test, req.report.blocks_suspect, 1);
+	release(test, req.nr_allocated, ORDER);
+}
+
+static int grab_once_then_fail(struct cma_bulk_call *call, unsigned long start, unsigned long end)
+{
+	struct kunit *test = kunit_get_current_test();
+	struct fixture *fix = test->priv;
+	int ret;
+
+	if (fix->calls++)
+		return -EIO;
+	kunit_deactivate_static_stub(test, cma_bulk_grab);
+	ret = cma_bulk_grab(call, start, end);
+	kunit_activate_static_stub(test, cma_bulk_grab, grab_once_then_fail);
+	return ret;
+}
+
+static void other_errors_end_the_scan(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	size_t got = 0;
+
+	/* A taken chunk in the middle makes two ranges of the area. */
+	__set_bit((3UL << pageblock_order), fix->cma.bitmap);
+	kunit_activate_static_stub(test, cma_bulk_grab, grab_once_then_fail);
+	KUNIT_EXPECT_EQ(test, -EIO, cma_alloc_bulk(&fix->cma, 0, false, ORDER, NR_CHUNKS,
+						   fix->pages, &got));
+	kunit_deactivate_static_stub(test, cma_bulk_grab);
+	__clear_bit((3UL << pageblock_order), fix->cma.bitmap);
+
+	KUNIT_EXPECT_EQ(test, fix->calls, 2);
+	KUNIT_EXPECT_GT(test, got, 0);
+	KUNIT_EXPECT_LT(test, got, NR_CHUNKS - 1);
+	expect_sound(test, got, ORDER, 0);
+	release(test, got, ORDER);
+}
+
+static void invalid_requests_are_refused(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_FAST, 1);
+	unsigned long *bitmap = fix->cma.bitmap;
+	size_t got = 7;
+
+	KUNIT_EXPECT_EQ(test, -EINVAL, cma_alloc_bulk(NULL, 0, true, ORDER, 1, fix->pages, &got));
+	KUNIT_EXPECT_EQ(test, got, 0);
+	KUNIT_EXPECT_EQ(test, -EINVAL, cma_alloc_bulk(&fix->cma, 0, true, ORDER, 1, NULL, &got));
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			cma_alloc_bulk(&fix->cma, 0, true, ORDER, 1, fix->pages, NULL));
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			cma_alloc_bulk(&fix->cma, 0, true, BITS_PER_LONG, 1, fix->pages, &got));
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			cma_alloc_bulk(&fix->cma, BITS_PER_LONG, true, 0, 1, fix->pages, &got));
+
+	fix->cma.bitmap = NULL;
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			cma_alloc_bulk(&fix->cma, 0, true, ORDER, 1, fix->pages, &got));
+	fix->cma.bitmap = bitmap;
+	fix->cma.count = 0;
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			cma_alloc_bulk(&fix->cma, 0, true, ORDER, 1, fix->pages, &got));
+	fix->cma.count = NR_PAGES;
+
+	req.effort = CMA_BULK_HARD + 1;
+	KUNIT_EXPECT_EQ(test, -EINVAL, cma_alloc_bulk_req(&fix->cma, &req));
+	req = request(fix, CMA_BULK_FAST, NR_CHUNKS + 1);
+	KUNIT_EXPECT_EQ(test, -E2BIG, cma_alloc_bulk_req(&fix->cma, &req));
+}
+
+static void zero_requests_succeed_with_zero_pages(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_HARD, 0);
+	size_t got = 7;
+
+	KUNIT_EXPECT_EQ(test, 0, cma_alloc_bulk(&fix->cma, 0, true, ORDER, 0, fix->pages, &got));
+	KUNIT_EXPECT_EQ(test, got, 0);
+
+	pin(test, 6, 1);
+	req.pages = NULL;
+	KUNIT_EXPECT_EQ(test, 0, cma_alloc_bulk_req(&fix->cma, &req));
+	KUNIT_EXPECT_EQ(test, req.report.blocks_surveyed, NR_BLOCKS);
+	KUNIT_EXPECT_EQ(test, req.report.blocks_suspect, 1);
+	KUNIT_EXPECT_EQ(test, req.report.pages_suspect, 1);
+	KUNIT_EXPECT_EQ(test, req.report.pages_free + req.report.pages_movable, NR_PAGES - 1);
+}
+
+static void chunks_are_aligned_beyond_their_size(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	const unsigned int align = 6;
+	size_t got = 0;
+
+	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk(&fix->cma, align, true, 2, NR_PAGES >> 2,
+						     fix->pages, &got));
+	KUNIT_EXPECT_EQ(test, got, NR_PAGES >> align);
+	expect_sound(test, got, 2, align);
+	release(test, got, 2);
+}
+
+static void chunks_larger_than_pageblocks(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	const unsigned int order = pageblock_order + 1;
+	size_t got = 0;
+
+	pin(test, 0, 0);
+	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk(&fix->cma, 0, false, order, NR_BLOCKS / 2,
+						     fix->pages, &got));
+	KUNIT_EXPECT_EQ(test, got, NR_BLOCKS / 2 - 1);
+	expect_sound(test, got, order, 0);
+	release(test, got, order);
+}
+
+static void bits_of_several_pages(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	size_t got = 0;
+
+	fix->cma.order_per_bit = ORDER;
+	KUNIT_EXPECT_EQ(test, -EINVAL, cma_alloc_bulk(&fix->cma, 0, true, ORDER - 1, 1,
+						      fix->pages, &got));
+	KUNIT_EXPECT_EQ(test, 0, cma_alloc_bulk(&fix->cma, 0, true, ORDER, NR_CHUNKS,
+						fix->pages, &got));
+	KUNIT_EXPECT_EQ(test, got, NR_CHUNKS);
+	expect_sound(test, got, ORDER, 0);
+	release(test, got, ORDER);
+
+	KUNIT_EXPECT_EQ(test, 0, cma_alloc_bulk(&fix->cma, 0, true, ORDER + 2, 3,
+						fix->pages, &got));
+	expect_sound(test, got, ORDER + 2, 0);
+	release(test, got, ORDER + 2);
+}
+
+static void chunks_of_others_are_left_alone(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct page *page = cma_alloc(&fix->cma, 3, 0, true);
+	size_t got = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk(&fix->cma, 0, true, ORDER, NR_CHUNKS,
+						     fix->pages, &got));
+	KUNIT_EXPECT_EQ(test, got, NR_CHUNKS - 1);
+	KUNIT_EXPECT_TRUE(test, cma_release(&fix->cma, page, 3));
+	expect_sound(test, got, ORDER, 0);
+	release(test, got, ORDER);
+}
+
+static void blocks_that_others_isolated_are_skipped(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_HARD, NR_CHUNKS);
+	const unsigned long start = fix->cma.base_pfn + (4UL << pageblock_order);
+
+	KUNIT_ASSERT_EQ(test, 0, start_isolate_page_range(start, start + pageblock_nr_pages,
+							  MIGRATE_CMA, 0, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk_req(&fix->cma, &req));
+	undo_isolate_page_range(start, start + pageblock_nr_pages, MIGRATE_CMA);
+
+	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - BLOCK_CHUNKS);
+	KUNIT_EXPECT_EQ(test, req.report.skipped_isolated, BLOCK_CHUNKS);
+	expect_sound(test, req.nr_allocated, ORDER, 0);
+	release(test, req.nr_allocated, ORDER);
+}
+
+static void interrupt_and_deadline_come_before_the_first_range(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_NORMAL, NR_CHUNKS);
+	const bool interrupt = true;
+
+	req.interrupt = &interrupt;
+	KUNIT_EXPECT_EQ(test, -EINTR, cma_alloc_bulk_req(&fix->cma, &req));
+	KUNIT_EXPECT_EQ(test, req.nr_allocated, 0);
+
+	req.interrupt = NULL;
+	req.deadline = 1;
+	KUNIT_EXPECT_EQ(test, -ETIME, cma_alloc_bulk_req(&fix->cma, &req));
+	KUNIT_EXPECT_EQ(test, req.nr_allocated, 0);
+}
+
+static int grab_and_interrupt(struct cma_bulk_call *call, unsigned long start, unsigned long end)
+{
+	struct kunit *test = kunit_get_current_test();
+	struct fixture *fix = test->priv;
+
+	WRITE_ONCE(fix->interrupt, true);
+	fix->calls++;
+	kunit_deactivate_static_stub(test, cma_bulk_grab);
+	return cma_bulk_grab(call, start, end);
+}
+
+static void interrupt_keeps_what_has_come(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_HARD, NR_CHUNKS);
+
+	pin(test, 3, 0);
+	req.interrupt = &fix->interrupt;
+	kunit_activate_static_stub(test, cma_bulk_grab, grab_and_interrupt);
+	KUNIT_EXPECT_EQ(test, -EINTR, cma_alloc_bulk_req(&fix->cma, &req));
+	KUNIT_EXPECT_EQ(test, fix->calls, 1);
+	KUNIT_EXPECT_GT(test, req.nr_allocated, 0);
+	KUNIT_EXPECT_LT(test, req.nr_allocated, NR_CHUNKS - 1);
+	expect_sound(test, req.nr_allocated, ORDER, 0);
+	release(test, req.nr_allocated, ORDER);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(whole_area_comes_and_goes_chunk_by_chunk),
+	KUNIT_CASE(more_than_there_is_comes_short_with_ebusy),
+	KUNIT_CASE(busy_unit_is_skipped),
+	KUNIT_CASE(short_call_is_topped_up),
+	KUNIT_CASE(pin_in_every_block_costs_hard_one_chunk_each),
+	KUNIT_CASE(fast_leaves_suspects_alone),
+	KUNIT_CASE(other_errors_end_the_scan),
+	KUNIT_CASE(invalid_requests_are_refused),
+	KUNIT_CASE(zero_requests_succeed_with_zero_pages),
+	KUNIT_CASE(chunks_are_aligned_beyond_their_size),
+	KUNIT_CASE(chunks_larger_than_pageblocks),
+	KUNIT_CASE(bits_of_several_pages),
+	KUNIT_CASE(chunks_of_others_are_left_alone),
+	KUNIT_CASE(blocks_that_others_isolated_are_skipped),
+	KUNIT_CASE(interrupt_and_deadline_come_before_the_first_range),
+	KUNIT_CASE(interrupt_keeps_what_has_come),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "cma_bulk",
+	.init = setup,
+	.exit = teardown,
+	.test_cases = cases,
+};
+kunit_test_suite(suite);
+
+MODULE_DESCRIPTION("KUnit tests of bulk CMA allocation");
+MODULE_LICENSE("GPL");
