@@ -27,41 +27,35 @@ static struct bulk_buffer *to_buffer(struct bulk_object *object)
 static vm_fault_t insert_page(struct vm_fault *vmf, struct bulk_buffer *buffer, pgoff_t offset)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	unsigned int order = buffer->object.order;
-	struct page *first = bulk_buffer_chunk(buffer, offset >> order);
 	unsigned long address = vma->vm_start + ((offset - vma->vm_pgoff) << PAGE_SHIFT);
 
-	return vmf_insert_pfn(vma, address,
-			      page_to_pfn(first) + (offset & ((1UL << order) - 1)));
+	return vmf_insert_pfn(vma, address, page_to_pfn(bulk_buffer_page(buffer, offset)));
 }
 
-/* The rest of the chunk, as far as it is mapped here: saves faults, may fail. */
+/* The rest of the piece, as far as it is mapped here: saves faults, may fail. */
 static void insert_around(struct vm_fault *vmf, struct bulk_buffer *buffer)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	unsigned int order = buffer->object.order;
-	pgoff_t first = round_down(vmf->pgoff, 1UL << order);
-	pgoff_t end = min(first + (1UL << order), vma->vm_pgoff + vma_pages(vma));
+	pgoff_t nr_pages = 1UL << buffer->zeroing.order;
+	pgoff_t first = round_down(vmf->pgoff, nr_pages);
+	pgoff_t end = min(first + nr_pages, vma->vm_pgoff + vma_pages(vma));
 	pgoff_t offset;
 
-	for (offset = max(first, vma->vm_pgoff); offset < end; offset++) {
+	for (offset = max(first, vma->vm_pgoff); offset < end; offset++)
 		if (insert_page(vmf, buffer, offset) != VM_FAULT_NOPAGE)
 			return;
-		if (!(offset & 511))
-			cond_resched();
-	}
 }
 
 static vm_fault_t buffer_fault(struct vm_fault *vmf)
 {
 	struct bulk_buffer *buffer = vmf->vma->vm_private_data;
-	size_t chunk = vmf->pgoff >> buffer->object.order;
+	size_t piece = vmf->pgoff >> buffer->zeroing.order;
 	vm_fault_t ret;
 
-	if (chunk >= bulk_chunks_held(&buffer->object.chunks))
+	if (piece >= buffer->zeroing.nr_pieces)
 		return VM_FAULT_SIGBUS;
 	/* Fails only for a task that is being killed, which no error can hurt. */
-	if (bulk_zero_chunk(buffer, chunk))
+	if (bulk_zero_piece(buffer, piece))
 		return VM_FAULT_SIGBUS;
 	ret = insert_page(vmf, buffer, vmf->pgoff);
 	if (ret == VM_FAULT_NOPAGE)
@@ -91,7 +85,6 @@ static int buffer_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 
 static void *map_all_pages(const struct bulk_buffer *buffer)
 {
-	unsigned long per_chunk = 1UL << buffer->object.order;
 	size_t nr_pages = bulk_buffer_bytes(buffer) >> PAGE_SHIFT;
 	struct page **pages;
 	size_t index;
@@ -103,8 +96,7 @@ static void *map_all_pages(const struct bulk_buffer *buffer)
 	if (!pages)
 		return NULL;
 	for (index = 0; index < nr_pages; index++)
-		pages[index] = nth_page(bulk_buffer_chunk(buffer, index / per_chunk),
-					index % per_chunk);
+		pages[index] = bulk_buffer_page(buffer, index);
 	vaddr = vmap(pages, nr_pages, VM_MAP, PAGE_KERNEL);
 	kvfree(pages);
 	return vaddr;

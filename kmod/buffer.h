@@ -44,6 +44,13 @@ static inline struct page *bulk_buffer_chunk(const struct bulk_buffer *buffer, s
 	return bulk_chunks_at(&buffer->object.chunks, index);
 }
 
+static inline struct page *bulk_buffer_page(const struct bulk_buffer *buffer, pgoff_t offset)
+{
+	unsigned int order = buffer->object.order;
+
+	return nth_page(bulk_buffer_chunk(buffer, offset >> order), offset & ((1UL << order) - 1));
+}
+
 static inline size_t bulk_buffer_bytes(const struct bulk_buffer *buffer)
 {
 	return bulk_chunks_held(&buffer->object.chunks) << (buffer->object.order + PAGE_SHIFT);

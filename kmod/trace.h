@@ -102,12 +102,10 @@ DEFINE_EVENT(object_pages, reservation_drop,
 	     TP_ARGS(pool, id, number)
 );
 
-/* Chunks to zero. */
-DEFINE_EVENT_PRINT(object_pages, zero_start,
-		   TP_PROTO(const char *pool, u64 id, u64 number),
-		   TP_ARGS(pool, id, number),
-		   TP_printk("pool=%s id=%llu chunks=%llu",
-			     __get_str(pool), __entry->id, __entry->number)
+/* Pages to zero. */
+DEFINE_EVENT(object_pages, zero_start,
+	     TP_PROTO(const char *pool, u64 id, u64 number),
+	     TP_ARGS(pool, id, number)
 );
 
 /* Time it took to zero them. */

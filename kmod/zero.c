@@ -19,6 +19,9 @@
 #include "trace.h"
 #include "zero.h"
 
+/* What nobody minds waiting for, in a fault for instance. */
+#define PIECE_ORDER		(ilog2(SZ_2M) - PAGE_SHIFT)
+
 /* A worker is not worth waking for less than this. */
 #define BYTES_PER_WORKER	SZ_4M
 
@@ -30,7 +33,7 @@ MODULE_PARM_DESC(debug_skip_zeroing,
 static unsigned int debug_zero_delay_us;
 module_param(debug_zero_delay_us, uint, 0600);
 MODULE_PARM_DESC(debug_zero_delay_us,
-		 "debug only: microseconds to wait before zeroing each chunk");
+		 "debug only: microseconds to wait before zeroing each piece of at most 2 MiB");
 
 static struct workqueue_struct *zero_workers;
 
@@ -45,9 +48,9 @@ bool bulk_zero_by_kernel(void)
 }
 
 /**
- * bulk_zero_pages() - zero one chunk
- * @page:	its first page
- * @order:	its order
+ * bulk_zero_pages() - zero some pages
+ * @page:	the first of them
+ * @order:	how many, as an order
  *
  * Does nothing where the page allocator has done so already.
  *
@@ -73,12 +76,12 @@ void bulk_zero_pages(struct page *page, unsigned int order)
 	}
 }
 
-static void chunk_done(struct bulk_buffer *buffer, size_t index)
+static void piece_done(struct bulk_buffer *buffer, size_t index)
 {
 	struct bulk_zeroing *zeroing = &buffer->zeroing;
 	struct bulk_object *object = &buffer->object;
 
-	/* Pairs with the acquire in chunk_is_done() and all_is_done(). */
+	/* Pairs with the acquire in piece_is_done() and all_is_done(). */
 	smp_mb__before_atomic();
 	set_bit(index, zeroing->done);
 	if (atomic_long_dec_and_test(&zeroing->left))
@@ -88,7 +91,7 @@ static void chunk_done(struct bulk_buffer *buffer, size_t index)
 		wake_up_all(&zeroing->wait);
 }
 
-static bool chunk_is_done(struct bulk_zeroing *zeroing, size_t index)
+static bool piece_is_done(struct bulk_zeroing *zeroing, size_t index)
 {
 	return test_bit_acquire(index, zeroing->done);
 }
@@ -98,24 +101,24 @@ static bool all_is_done(struct bulk_zeroing *zeroing)
 	return !atomic_long_read_acquire(&zeroing->left);
 }
 
-/* Zero a chunk unless somebody else does or did. */
-static void help_chunk(struct bulk_buffer *buffer, size_t index)
+/* Zero a piece unless somebody else does or did. */
+static void help_piece(struct bulk_buffer *buffer, size_t index)
 {
 	struct bulk_zeroing *zeroing = &buffer->zeroing;
 
 	if (test_and_set_bit(index, zeroing->claimed))
 		return;
-	bulk_zero_pages(bulk_buffer_chunk(buffer, index), buffer->object.order);
-	chunk_done(buffer, index);
+	bulk_zero_pages(bulk_buffer_page(buffer, index << zeroing->order), zeroing->order);
+	piece_done(buffer, index);
 }
 
-/* Whoever takes an index from the cursor must deal with it: look at @stop first. */
-static bool next_chunk(struct bulk_zeroing *zeroing, size_t *index)
+/* Whoever takes an index from the cursor must deal with it: look for reasons to stop before. */
+static bool next_piece(struct bulk_zeroing *zeroing, size_t *index)
 {
-	if ((size_t)atomic_long_read(&zeroing->cursor) >= zeroing->nr_chunks)
+	if ((size_t)atomic_long_read(&zeroing->cursor) >= zeroing->nr_pieces)
 		return false;
 	*index = atomic_long_fetch_inc(&zeroing->cursor);
-	return *index < zeroing->nr_chunks;
+	return *index < zeroing->nr_pieces;
 }
 
 static void zero_work(struct work_struct *work)
@@ -125,28 +128,28 @@ static void zero_work(struct work_struct *work)
 	struct bulk_zeroing *zeroing = &buffer->zeroing;
 	size_t index;
 
-	while (!READ_ONCE(zeroing->cancelled) && next_chunk(zeroing, &index)) {
-		help_chunk(buffer, index);
+	while (!READ_ONCE(zeroing->cancelled) && next_piece(zeroing, &index)) {
+		help_piece(buffer, index);
 		cond_resched();
 	}
 	bulk_buffer_put(buffer);
 }
 
 /**
- * bulk_zero_chunk() - make sure that one chunk is zero
+ * bulk_zero_piece() - make sure that one piece is zero
  * @buffer:	exported
- * @index:	of the chunk
+ * @index:	of the piece
  *
  * Return: 0, or -EINTR when the task is being killed.
  */
-int bulk_zero_chunk(struct bulk_buffer *buffer, size_t index)
+int bulk_zero_piece(struct bulk_buffer *buffer, size_t index)
 {
 	struct bulk_zeroing *zeroing = &buffer->zeroing;
 
 	if (all_is_done(zeroing))
 		return 0;
-	help_chunk(buffer, index);
-	if (wait_event_killable(zeroing->wait, chunk_is_done(zeroing, index)))
+	help_piece(buffer, index);
+	if (wait_event_killable(zeroing->wait, piece_is_done(zeroing, index)))
 		return -EINTR;
 	return 0;
 }
@@ -164,8 +167,8 @@ int bulk_zero_all_killable(struct bulk_buffer *buffer)
 
 	if (all_is_done(zeroing))
 		return 0;
-	while (!fatal_signal_pending(current) && next_chunk(zeroing, &index)) {
-		help_chunk(buffer, index);
+	while (!fatal_signal_pending(current) && next_piece(zeroing, &index)) {
+		help_piece(buffer, index);
 		cond_resched();
 	}
 	if (wait_event_killable(zeroing->wait, all_is_done(zeroing)))
@@ -182,8 +185,8 @@ void bulk_zero_all(struct bulk_buffer *buffer)
 	struct bulk_zeroing *zeroing = &buffer->zeroing;
 	size_t index;
 
-	while (!all_is_done(zeroing) && next_chunk(zeroing, &index)) {
-		help_chunk(buffer, index);
+	while (!all_is_done(zeroing) && next_piece(zeroing, &index)) {
+		help_piece(buffer, index);
 		cond_resched();
 	}
 	wait_event(zeroing->wait, all_is_done(zeroing));
@@ -204,13 +207,12 @@ int bulk_zero_init(struct bulk_buffer *buffer, size_t nr_chunks)
 	unsigned int index;
 
 	init_waitqueue_head(&zeroing->wait);
-	zeroing->nr_chunks = nr_chunks;
-	atomic_long_set(&zeroing->cursor, 0);
-	atomic_long_set(&zeroing->left, nr_chunks);
-	zeroing->nr_workers = min3((u64)num_online_cpus(), (u64)nr_chunks,
+	zeroing->order = min(buffer->object.order, PIECE_ORDER);
+	zeroing->nr_pieces = nr_chunks << (buffer->object.order - zeroing->order);
+	zeroing->nr_workers = min3((u64)num_online_cpus(), (u64)zeroing->nr_pieces,
 				   DIV_ROUND_UP_ULL(bytes, BYTES_PER_WORKER));
-	zeroing->claimed = kvmalloc_array(BITS_TO_LONGS(nr_chunks), sizeof(long), gfp);
-	zeroing->done = kvmalloc_array(BITS_TO_LONGS(nr_chunks), sizeof(long), gfp);
+	zeroing->claimed = kvmalloc_array(BITS_TO_LONGS(zeroing->nr_pieces), sizeof(long), gfp);
+	zeroing->done = kvmalloc_array(BITS_TO_LONGS(zeroing->nr_pieces), sizeof(long), gfp);
 	zeroing->workers = kvmalloc_array(zeroing->nr_workers, sizeof(*zeroing->workers), gfp);
 	if (!zeroing->claimed || !zeroing->done || !zeroing->workers)
 		return -ENOMEM;
@@ -237,23 +239,26 @@ void bulk_zero_free(struct bulk_buffer *buffer)
 /**
  * bulk_zero_start() - start zeroing in the background
  * @buffer:	has its chunks; nobody else sees it yet
- * @nr_done:	chunks, from the first on, that are zero already
+ * @nr_chunks:	how many of them, from the first on, are zero already
  */
-void bulk_zero_start(struct bulk_buffer *buffer, size_t nr_done)
+void bulk_zero_start(struct bulk_buffer *buffer, size_t nr_chunks)
 {
 	struct bulk_zeroing *zeroing = &buffer->zeroing;
 	struct bulk_object *object = &buffer->object;
+	size_t done = nr_chunks << (object->order - zeroing->order);
+	size_t left;
 	unsigned int index;
 
 	if (bulk_zero_by_kernel())
-		nr_done = zeroing->nr_chunks;
-	bitmap_set(zeroing->claimed, 0, nr_done);
-	bitmap_set(zeroing->done, 0, nr_done);
-	atomic_long_set(&zeroing->cursor, nr_done);
-	atomic_long_set(&zeroing->left, zeroing->nr_chunks - nr_done);
+		done = zeroing->nr_pieces;
+	left = zeroing->nr_pieces - done;
+	bitmap_set(zeroing->claimed, 0, done);
+	bitmap_set(zeroing->done, 0, done);
+	atomic_long_set(&zeroing->cursor, done);
+	atomic_long_set(&zeroing->left, left);
 	zeroing->started = ktime_get();
-	trace_zero_start(object->pool->name, object->id, zeroing->nr_chunks - nr_done);
-	if (nr_done == zeroing->nr_chunks) {
+	trace_zero_start(object->pool->name, object->id, left << zeroing->order);
+	if (!left) {
 		trace_zero_done(object->pool->name, object->id, 0);
 		return;
 	}
@@ -265,7 +270,7 @@ void bulk_zero_start(struct bulk_buffer *buffer, size_t nr_done)
 
 /**
  * bulk_zero_cancel() - nobody will see this buffer again
- * @buffer:	workers leave it after the chunk they are at
+ * @buffer:	workers leave it after the piece they are at
  */
 void bulk_zero_cancel(struct bulk_buffer *buffer)
 {

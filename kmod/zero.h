@@ -26,25 +26,28 @@ struct bulk_zero_worker {
 
 /**
  * struct bulk_zeroing - how far the zeroing of a buffer is
- * @nr_chunks:		chunks in the buffer
- * @claimed:		bitmap: somebody zeroes this chunk or has done so. Whoever
- *			sets the bit zeroes the chunk, come what may
- * @done:		bitmap: this chunk is zero; set after the stores, to be read
+ * @order:		of a piece: a chunk or, of a large chunk, a part that does
+ *			not take long
+ * @nr_pieces:		pieces in the buffer
+ * @claimed:		bitmap: somebody zeroes this piece or has done so. Whoever
+ *			sets the bit zeroes the piece, come what may
+ * @done:		bitmap: this piece is zero; set after the stores, to be read
  *			with acquire
- * @cursor:		next chunk to look at for those who want all of them
- * @left:		chunks not done; 0 is to be read with acquire
- * @wait:		woken for every chunk done
+ * @cursor:		next piece to look at for those who want all of them
+ * @left:		pieces not done; 0 is to be read with acquire
+ * @wait:		woken for every piece done
  * @cancelled:		the dma-buf is gone, workers need not go on
  * @started:		when
  * @nr_workers:		entries in @workers
  * @workers:		work items
  *
  * No lock: workers, faults and mappers only meet in the atomics. Waiting is
- * for a chunk that somebody is zeroing right now, never for a work item to be
+ * for a piece that somebody is zeroing right now, never for a work item to be
  * scheduled, so that it is safe under dma_resv and mmap_lock.
  */
 struct bulk_zeroing {
-	size_t nr_chunks;
+	unsigned int order;
+	size_t nr_pieces;
 	unsigned long *claimed;
 	unsigned long *done;
 	atomic_long_t cursor;
@@ -64,7 +67,7 @@ int bulk_zero_init(struct bulk_buffer *buffer, size_t nr_chunks);
 void bulk_zero_free(struct bulk_buffer *buffer);
 void bulk_zero_start(struct bulk_buffer *buffer, size_t nr_done);
 void bulk_zero_cancel(struct bulk_buffer *buffer);
-int bulk_zero_chunk(struct bulk_buffer *buffer, size_t index);
+int bulk_zero_piece(struct bulk_buffer *buffer, size_t index);
 int bulk_zero_all_killable(struct bulk_buffer *buffer);
 void bulk_zero_all(struct bulk_buffer *buffer);
 
