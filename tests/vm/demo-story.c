@@ -10,6 +10,7 @@
 #include <linux/dma-heap.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -28,8 +29,8 @@
 #define BUFFERS	    25
 #define WANTED	    ((guint64)CHUNKS * CHUNK_BYTES)
 
-/* What the areas is to be filled with, and the least that counts as pressure. */
-#define OCCUPY_BYTES (220ULL * MIB)
+/* What the area is to be filled with, and the least that counts as pressure. */
+#define OCCUPY_BYTES (240ULL * MIB)
 #define OCCUPY_LEAST (130ULL * MIB)
 
 /*
@@ -173,15 +174,15 @@ static bool run_cmabulkctl(char **ret_said, char **ret_report)
 	g_autofree char *use = built("vm-demo-use");
 	g_autofree char *amount = g_strdup_printf("%dx%dK", CHUNKS, CHUNK_BYTES / 1024);
 	g_autofree char *buffers = g_strdup_printf("%d", BUFFERS);
-	char *arguments[] = { cmabulkctl, "--direct", "alloc",	  amount,      "--buffers",
-			      buffers,	  "--pool",   POOL_MEDIA, "--timeout", "60s",
-			      "--json",	  "--",	      use,	  NULL };
+	const char *arguments[] = { cmabulkctl, "--direct", "alloc",	amount,	     "--buffers",
+				    buffers,	"--pool",   POOL_MEDIA, "--timeout", "60s",
+				    "--json",	"--",	    use,	NULL };
 	g_autoptr(GError) error = NULL;
 	int status;
 
 	g_print("\n2. cmabulkctl --direct alloc %s --buffers %s\n", amount, buffers);
-	if (!g_spawn_sync(NULL, arguments, NULL, G_SPAWN_DEFAULT, NULL, NULL, ret_said, ret_report,
-			  &status, &error))
+	if (!g_spawn_sync(NULL, (char **)arguments, NULL, G_SPAWN_DEFAULT, NULL, NULL, ret_said,
+			  ret_report, &status, &error))
 		g_error("%s", error->message);
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		g_print("   cmabulkctl ended with %#x and said:\n%s", status, *ret_report);

@@ -3,6 +3,7 @@
 #include "faults.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,18 +76,46 @@ bool faults_disarm(void)
 	return !strtoul(text, NULL, 10);
 }
 
-static void faults_number(const char *path, const char *format, guint64 number)
+static void faults_number(const char *path, guint64 number)
 {
-	g_autofree char *text = g_strdup_printf(format, number);
+	g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, number);
 
 	machine_write(path, text);
 }
 
+static void faults_address(const char *path, guint64 address)
+{
+	g_autofree char *text = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", address);
+
+	machine_write(path, text);
+}
+
+/* Opened once, before anything fails: opening them again might be what fails. */
+static int faults_pages_file(void)
+{
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = open(FAIL_PAGES "probability", O_WRONLY | O_CLOEXEC);
+	g_assert_no_errno(fd);
+	return fd;
+}
+
 void faults_pages(guint percent)
 {
-	machine_write("/proc/thread-self/make-it-fail", percent ? "1" : "0");
-	machine_write(FAIL_PAGES "task-filter", percent ? "Y" : "N");
-	faults_number(FAIL_PAGES "probability", "%" G_GUINT64_FORMAT, percent);
+	char text[16];
+	int fd = faults_pages_file();
+
+	if (percent) {
+		machine_write("/proc/thread-self/make-it-fail", "1");
+		machine_write(FAIL_PAGES "task-filter", "Y");
+	}
+	snprintf(text, sizeof(text), "%u", percent);
+	g_assert_no_errno(write(fd, text, strlen(text)));
+	if (!percent) {
+		machine_write(FAIL_PAGES "task-filter", "N");
+		machine_write("/proc/thread-self/make-it-fail", "0");
+	}
 }
 
 static void faults_range(const char *directory, guint64 start, guint64 end, guint percent)
@@ -98,10 +127,10 @@ static void faults_range(const char *directory, guint64 start, guint64 end, guin
 
 	/* Off while it is being changed. */
 	machine_write(probability, "0");
-	faults_number(depth, "%" G_GUINT64_FORMAT, 32);
-	faults_number(from, "0x%" G_GINT64_MODIFIER "x", percent ? start : 0);
-	faults_number(to, "0x%" G_GINT64_MODIFIER "x", percent ? end : G_MAXUINT64);
-	faults_number(probability, "%" G_GUINT64_FORMAT, percent);
+	faults_number(depth, 32);
+	faults_address(from, percent ? start : 0);
+	faults_address(to, percent ? end : G_MAXUINT64);
+	faults_number(probability, percent);
 }
 
 void faults_stack(guint64 start, guint64 end, guint percent)

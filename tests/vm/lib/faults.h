@@ -16,7 +16,8 @@ void faults_arm(guint nth);
 bool faults_disarm(void);
 /*
  * Makes page allocations of the calling thread fail, each with @percent probability; 0 ends it.
- * Slab allocations still succeed.
+ * Slab allocations still succeed. Touch no new memory meanwhile: a page fault that never finds any
+ * never ends.
  */
 void faults_pages(guint percent);
 /*

@@ -76,8 +76,6 @@ struct pin_census area_census(int frames, const struct area *area)
 {
 	struct pin_census census = { .first = area->base, .count = area->pages };
 
-	/* Puts every CPU's batches of new pages on the LRU lists, where they count as a user's. */
-	machine_write("/proc/sys/vm/compact_memory", "1");
 	g_assert_cmpint(pool_ioctl(frames, PIN_CENSUS, &census), ==, 0);
 	return census;
 }
@@ -90,6 +88,8 @@ void area_assert_owned(int frames, const struct area *area, guint64 owned)
 		census = area_census(frames, area);
 		if (census.owned == owned)
 			return;
+		/* Puts every CPU's batches of new pages on the LRU lists, as some user's. */
+		machine_write("/proc/sys/vm/compact_memory", "1");
 	}
 	g_error("area %s: %llu pages in kernel users' hands, should be %" G_GUINT64_FORMAT
 		" (free %llu, on the way %llu, user memory %llu)",

@@ -35,7 +35,7 @@ int frame_take(int frames, guint64 frame);
 int frame_hold(int frames, guint64 frame);
 int frame_drop(int frames, guint64 frame);
 void frames_drop_all(int frames);
-/* What the frames of an area are, after the kernel's per-CPU lists were drained. */
+/* What the frames of an area are, some of them perhaps in flight between lists. */
 struct pin_census area_census(int frames, const struct area *area);
 /*
  * Aborts unless exactly @owned pages of the area are in some kernel user's hands. Waits for what
