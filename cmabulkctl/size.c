@@ -55,7 +55,7 @@ static int suffix_power(const char *suffix)
 
 	if (!*suffix || strcmp(suffix, "B") == 0)
 		return 0;
-	if (!letter || (suffix[1] && strcmp(suffix + 1, "B") && strcmp(suffix + 1, "iB")))
+	if (!letter || (suffix[1] && strcmp(suffix + 1, "B") != 0 && strcmp(suffix + 1, "iB") != 0))
 		return -EINVAL;
 	return (int)(letter - letters) + 1;
 }

@@ -121,7 +121,9 @@ void table_print(const struct table *table, FILE *file)
 {
 	size_t widths[32];
 
-	for (size_t i = 0; i < table->columns && i < ARRAY_SIZE(widths); i++)
+	if (table->columns == 0 || table->columns > ARRAY_SIZE(widths))
+		return;
+	for (size_t i = 0; i < table->columns; i++)
 		widths[i] = column_width(table, i);
 	for (size_t i = 0; i < table->count; i++)
 		print_cell(table, i, widths[i % table->columns], file);

@@ -46,8 +46,9 @@ int allocation_add_step(struct cmabulk_allocation *allocation, struct cmabulk_st
 
 int allocation_make_room(struct cmabulk_allocation *allocation, unsigned int count)
 {
-	struct cmabulk_buffer **buffers = reallocarray(
-		allocation->buffers, (size_t)allocation->n_buffers + count, sizeof(*buffers));
+	struct cmabulk_buffer **buffers = reallocarray(allocation->buffers,
+						       (size_t)allocation->n_buffers + count,
+						       sizeof(struct cmabulk_buffer *));
 
 	if (!buffers)
 		return -ENOMEM;

@@ -33,7 +33,7 @@ static void sizes(void)
 	check_size("64k", 0, 65536);
 	check_size("64KB", 0, 65536);
 	check_size("64KiB", 0, 65536);
-	check_size("300M", 0, 300 * 1048576);
+	check_size("300M", 0, 300 * UINT64_C(1048576));
 	check_size("2G", 0, G_GUINT64_CONSTANT(2) << 30);
 	check_size("15E", 0, G_GUINT64_CONSTANT(15) << 60);
 	check_size("16E", -ERANGE, 0);
@@ -96,7 +96,7 @@ static void check_amount(const char *text, int error, uint64_t chunks, uint64_t 
 static void amounts(void)
 {
 	check_amount("4800", 0, 4800, 0, 0);
-	check_amount("300M", 0, 0, 300 * 1048576, 0);
+	check_amount("300M", 0, 0, 300 * UINT64_C(1048576), 0);
 	check_amount("4800x64K", 0, 4800, 0, 65536);
 	check_amount("4800x65536", 0, 4800, 0, 65536);
 	check_amount("1B", 0, 0, 1, 0);
@@ -152,7 +152,7 @@ static void readable(void)
 	g_assert_cmpstr(size_format(text, 0), ==, "0B");
 	g_assert_cmpstr(size_format(text, 1023), ==, "1023B");
 	g_assert_cmpstr(size_format(text, 65536), ==, "64K");
-	g_assert_cmpstr(size_format(text, 300 * 1048576), ==, "300M");
+	g_assert_cmpstr(size_format(text, 300 * UINT64_C(1048576)), ==, "300M");
 	g_assert_cmpstr(size_format(text, 1536), ==, "1.5K");
 	g_assert_cmpstr(size_format(text, 2047), ==, "1.9K");
 	g_assert_cmpstr(size_format(text, UINT64_MAX), ==, "15.9E");
@@ -200,7 +200,7 @@ static struct cmabulk_allocation *make_allocation(void)
 	g_assert_cmpint(buffer_new(&buffer), ==, 0);
 	buffer->id = 7;
 	buffer->chunks = 3;
-	buffer->size = 3 * 65536;
+	buffer->size = 3 * UINT64_C(65536);
 	allocation_add_buffer(allocation, buffer);
 	allocation->status = CMABULK_ALLOCATION_PARTIAL;
 	allocation->error = -EBUSY;
@@ -223,7 +223,7 @@ static void allocations_as_json(void)
 	expect_number(object, "requested", 4);
 	expect_number(object, "granted", 3);
 	expect_number(object, "claimed", 3);
-	expect_number(object, "bytes", 3 * 65536);
+	expect_number(object, "bytes", 3 * UINT64_C(65536));
 	step = json_object_array_get_idx(json_object_object_get(object, "steps"), 0);
 	expect_string(step, "effort", "normal");
 	expect_string(step, "error", "EBUSY");

@@ -30,7 +30,7 @@ static void chunks_follow_each_other(void)
 	g_assert_cmpint(cmabulk_buffer_get_chunk_offset(buffer, 192, &offset), ==, -ERANGE);
 	g_assert_cmpuint(offset, ==, 5);
 	g_assert_cmpint(cmabulk_buffer_get_chunk_offset(buffer, 191, &offset), ==, 0);
-	g_assert_cmpuint(offset, ==, 191 * 65536);
+	g_assert_cmpuint(offset, ==, 191 * UINT64_C(65536));
 }
 
 static void access_is_checked(void)
@@ -72,7 +72,7 @@ static void an_allocation_owns_its_buffers(void)
 	allocation_add_buffer(allocation, make_buffer(3));
 	allocation_add_buffer(allocation, make_buffer(4));
 	g_assert_cmpuint(cmabulk_allocation_get_granted(allocation), ==, 7);
-	g_assert_cmpuint(cmabulk_allocation_get_size(allocation), ==, 7 * 65536);
+	g_assert_cmpuint(cmabulk_allocation_get_size(allocation), ==, 7 * UINT64_C(65536));
 	g_assert_null(cmabulk_allocation_get_buffer(allocation, 2));
 	kept = cmabulk_buffer_ref(cmabulk_allocation_get_buffer(allocation, 1));
 	g_assert_null(cmabulk_allocation_unref(allocation));
