@@ -463,6 +463,7 @@ static struct kunit_suite suite = {
 	.exit = teardown,
 	.test_cases = cases,
 };
+
 kunit_test_suite(suite);
 
 MODULE_DESCRIPTION("KUnit tests of bulk CMA allocation");
