@@ -8,7 +8,9 @@
 
 #include <string.h>
 
-#define MAX_ORDER 12
+#define MAX_ORDER      12
+/* Slots in a unit, as an order: what 4 KiB pages in pageblocks of 2 MiB make. */
+#define MAX_UNIT_SLOTS 9
 
 /* How likely what looks suspect is pinned, and what does not, in percent. */
 struct pins {
@@ -61,10 +63,15 @@ static u32 generate_max_pages(struct source *source)
 	const u32 dice = source_below(source, 10000);
 
 	if (dice == 0)
-		return 1U << 16;
+		return 1U << 14;
 	if (dice < 50)
 		return 1U << 12;
 	return dice < 3000 ? 1U << 8 : 1U << 6;
+}
+
+static u32 least(u32 a, u32 b)
+{
+	return a < b ? a : b;
 }
 
 static struct area *generate_geometry(struct source *source)
@@ -72,7 +79,8 @@ static struct area *generate_geometry(struct source *source)
 	const u32 order = generate_order(source);
 	const u32 align = source_chance(source, 70) ? 0 : generate_order(source);
 	const u32 slot_order = align > order ? align : order;
-	const u32 pageblock_order = generate_pageblock_order(source);
+	const u32 pageblock_order =
+		least(generate_pageblock_order(source), slot_order + MAX_UNIT_SLOTS);
 	const u32 unit_order = slot_order > pageblock_order ? slot_order : pageblock_order;
 	const u32 max_units = generate_max_pages(source) >> unit_order;
 	const u32 nr_units = 1 + source_below(source, max_units > 4 ? max_units : 4);
@@ -247,9 +255,11 @@ struct cma_bulk_want generate_want(struct source *source, const struct area *are
 	};
 }
 
-u32 generate_max_ranges(struct source *source)
+/* Few ranges make many plans, each of which looks at the whole area. */
+u32 generate_max_ranges(struct source *source, const struct area *area)
 {
 	static const u32 max_ranges[] = { 1, 2, 7, 256 };
+	const u32 first = area_nr_slots(area) > 512 ? 3 : 0;
 
-	return max_ranges[source_below(source, 4)];
+	return max_ranges[first + source_below(source, 4 - first)];
 }

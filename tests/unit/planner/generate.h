@@ -18,6 +18,6 @@ struct area *generate_area(struct source *source);
 void generate_slot(struct area *area, struct source *source, u32 slot, enum cma_bulk_slot kind);
 struct cma_bulk_want generate_want(struct source *source, const struct area *area,
 				   enum effort efforts);
-u32 generate_max_ranges(struct source *source);
+u32 generate_max_ranges(struct source *source, const struct area *area);
 
 #endif /* PLANNER_GENERATE_H */
