@@ -367,21 +367,66 @@ static void report_range(struct cma_bulk_report *report,
 
 /*
  * What to do with a range that did not come as a whole: see what can be had of
- * it, unless the error ends the call. CMA_BULK_FAST does not try a unit twice.
+ * it, unless the error ends the call, or unless there is nothing smaller to go
+ * for: a unit that this effort tries once, or whose suspects did not move.
  */
 static int claim_rest(struct cma_bulk_call *call, const struct cma_bulk_range *range,
 		      bool move, int error)
 {
 	const bool one_unit = range->nr_slots <= cma_bulk_unit_slots(&call->map);
+	const enum cma_bulk_effort effort = call->req->effort;
+	bool last_try = move && one_unit && effort == CMA_BULK_FAST;
 
-	if (error == -ENOMEM && !call->req->stop_on_error) {
+	if (range->kind == CMA_RANGE_SUSPECT && effort != CMA_BULK_HARD)
+		last_try = span_is_isolated(call, slots_span(call, range->first_slot,
+							     range->nr_slots));
+	if (!last_try && error == -ENOMEM && !call->req->stop_on_error) {
 		call->no_memory = true;
 		error = -EBUSY;
 	}
-	if (error != -EBUSY ||
-	    (move && one_unit && call->req->effort == CMA_BULK_FAST))
+	if (last_try || error != -EBUSY)
 		return fail_slots(call, range->first_slot, range->nr_slots, error);
 	return salvage_range(call, range->first_slot, range->nr_slots);
+}
+
+/*
+ * Before a unit with suspects is emptied for what it is worth as a whole: do the
+ * suspects move at all? If not, moving hundreds of others would be in vain.
+ */
+static int probe_suspects(struct cma_bulk_call *call, const struct cma_bulk_range *range)
+{
+	const u8 *slots = call->map.slots;
+	u32 slot;
+
+	for (slot = range->first_slot; slot < range->first_slot + range->nr_slots; slot++) {
+		const struct span span = slots_span(call, slot, 1);
+		int ret;
+
+		if (slots[slot] != CMA_SLOT_SUSPECT)
+			continue;
+		ret = cma_bulk_migrate(call, span.start, span.end);
+		if (ret && ret != -EBUSY)
+			return ret;
+		cma_bulk_survey_claimed(call, slot, 1);
+		if (slots[slot] == CMA_SLOT_SUSPECT)
+			return -EBUSY;
+	}
+	return 0;
+}
+
+/* Try a range as a whole. */
+static int claim_whole(struct cma_bulk_call *call, const struct cma_bulk_range *range,
+		       bool move)
+{
+	int ret = 0;
+
+	if (!span_is_isolated(call, slots_span(call, range->first_slot, range->nr_slots)))
+		return -EBUSY;
+	if (range->kind == CMA_RANGE_SUSPECT && range->nr_slots > 1)
+		ret = probe_suspects(call, range);
+	if (!ret)
+		ret = claim_slots(call, range->first_slot, range->nr_slots, move);
+	return ret;
 }
 
 /* Claim one range of an isolated batch. Returns an error to stop for, or 0. */
@@ -392,14 +437,12 @@ static int claim_range(struct cma_bulk_call *call, const struct cma_bulk_range *
 	const bool move = range->kind >= CMA_RANGE_MOVE;
 	const u64 before = call->req->nr_allocated;
 	const ktime_t start = ktime_get();
-	int ret = -EBUSY;
+	int ret;
 
 	report->ranges_tried++;
 	if (move)
 		report->pages_to_migrate += range->migrate;
-	if (span_is_isolated(call, span))
-		ret = claim_slots(call, range->first_slot, range->nr_slots, move);
-
+	ret = claim_whole(call, range, move);
 	if (!ret) {
 		report_range(report, range);
 		if (range->kind == CMA_RANGE_SALVAGE_FREE ||
