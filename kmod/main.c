@@ -34,7 +34,7 @@ int bulk_pool_add_spec(char *spec)
 {
 	char *name = strsep(&spec, ":");
 
-	if (!spec || !*spec) {
+	if (!spec) {
 		pr_err("\"%s\" is no pool: write NAME:AREA\n", name);
 		return -EINVAL;
 	}
