@@ -324,12 +324,13 @@ static u32 next_piece(const struct cma_bulk_call *call, u32 first, u32 end)
  */
 static int salvage_range(struct cma_bulk_call *call, u32 first, u32 nr)
 {
-	const ktime_t start = ktime_get();
 	const u64 before = call->req->nr_allocated;
 	const u32 end = first + nr;
+	ktime_t start;
 	int ret = 0;
 
 	cma_bulk_survey_claimed(call, first, nr);
+	start = ktime_get();
 	while (first < end && !ret) {
 		const u32 piece = next_piece(call, first, end);
 
@@ -520,6 +521,8 @@ static int claim_batch(struct cma_bulk_call *call, u32 nr, u32 *done)
  */
 int cma_bulk_claim(struct cma_bulk_call *call, u32 nr_ranges)
 {
+	struct cma_bulk_report *report = &call->req->report;
+	const u64 elsewhere = report->survey_ns + report->drain_ns;
 	const ktime_t start = ktime_get();
 	u32 done = 0;
 	u32 nr;
@@ -539,6 +542,8 @@ int cma_bulk_claim(struct cma_bulk_call *call, u32 nr_ranges)
 	for (; done < nr; done++)
 		release_bits(call, call->ranges[done].first_slot,
 			     call->ranges[done].nr_slots);
-	cma_bulk_clock(&call->req->report.claim_ns, start);
+	/* What was clocked as survey and drain on the way is not counted twice. */
+	cma_bulk_clock(&report->claim_ns, start);
+	report->claim_ns -= report->survey_ns + report->drain_ns - elsewhere;
 	return ret;
 }

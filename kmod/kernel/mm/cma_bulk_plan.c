@@ -242,7 +242,9 @@ static struct burden unit_burden(const struct cma_bulk_map *map, u32 unit)
 		used++;
 		picked += slots[i] != state;
 	}
+	/* Some may lie in slots that are taken or have been tried. */
 	burden.per_slot = used ? DIV_ROUND_UP(info->movable + info->suspect, used) : 0;
+	burden.per_slot = min(burden.per_slot, 1U << map->order);
 	burden.picked = (u64)burden.per_slot * picked;
 	return burden;
 }
@@ -376,7 +378,8 @@ u32 cma_bulk_plan(struct cma_bulk_map *map, const struct cma_bulk_want *want,
 		if (!pick_wanted(pick, want))
 			continue;
 		/* Whole units first, then where the rest of the request fits best. */
-		need -= pick_cheapest(map, pick, need - need % cma_bulk_unit_slots(map));
+		if (pick == PICK_FREE || pick == PICK_SALVAGE_FREE)
+			need -= pick_cheapest(map, pick, need - need % cma_bulk_unit_slots(map));
 		need -= pick_cheapest(map, pick, need);
 	}
 
