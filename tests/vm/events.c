@@ -276,24 +276,29 @@ static void test_counters(struct fixture *fixture, gconstpointer data)
 	int reservation = reservation_new(fixture->pool, ORDER, 0);
 	struct cmabulk_query query;
 	struct cmabulk_fill fill;
-	int buffer;
+	int buffer, other;
 
 	g_assert_cmpint(pool_query(fixture->pool, &query), ==, 0);
 	g_assert_cmpuint(before.values[CMABULK_ATTR_AREA_PAGES], ==, query.pages);
-	reservation_fill(reservation, CMABULK_EFFORT_NORMAL, 50, 0, &fill);
-	reservation_fill(reservation, CMABULK_EFFORT_HARD, query.pages / PAGES, 0, &fill);
+	g_assert_cmpint(reservation_fill(reservation, CMABULK_EFFORT_NORMAL, 50, 0, &fill), ==, 0);
+	/* All the rest, of which another reservation has a part: comes short. */
+	other = reservation_new(fixture->pool, ORDER, 0);
+	g_assert_cmpint(reservation_fill(other, CMABULK_EFFORT_NORMAL, 10, 0, &fill), ==, 0);
+	g_assert_cmpint(reservation_fill(reservation, CMABULK_EFFORT_HARD, query.pages / PAGES - 50,
+					 0, &fill),
+			==, -EBUSY);
 	buffer = reservation_export(reservation, 30, O_RDWR | O_CLOEXEC, NULL, NULL);
 
 	now = dump_counters(POOL_MEDIA);
-	g_assert_cmpuint(now.values[CMABULK_ATTR_FILLS], ==, before.values[CMABULK_ATTR_FILLS] + 2);
+	g_assert_cmpuint(now.values[CMABULK_ATTR_FILLS], ==, before.values[CMABULK_ATTR_FILLS] + 3);
 	g_assert_cmpuint(now.values[CMABULK_ATTR_FILLS_SHORT], ==,
 			 before.values[CMABULK_ATTR_FILLS_SHORT] + 1);
 	g_assert_cmpuint(now.values[CMABULK_ATTR_CHUNKS_ALLOCATED], ==,
-			 before.values[CMABULK_ATTR_CHUNKS_ALLOCATED] + fill.total);
+			 before.values[CMABULK_ATTR_CHUNKS_ALLOCATED] + fill.total + 10);
 	g_assert_cmpuint(now.values[CMABULK_ATTR_EXPORTED], ==, 30 * PAGES);
-	g_assert_cmpuint(now.values[CMABULK_ATTR_RESERVED], ==, (fill.total - 30) * PAGES);
+	g_assert_cmpuint(now.values[CMABULK_ATTR_RESERVED], ==, (fill.total - 30 + 10) * PAGES);
 	g_assert_cmpuint(now.values[CMABULK_ATTR_BUFFERS], ==, 1);
-	g_assert_cmpuint(now.values[CMABULK_ATTR_RESERVATIONS], ==, 1);
+	g_assert_cmpuint(now.values[CMABULK_ATTR_RESERVATIONS], ==, 2);
 	g_assert_cmpuint(now.values[CMABULK_ATTR_SEQUENCE], ==,
 			 before.values[CMABULK_ATTR_SEQUENCE] + 1);
 	/* The other pool saw none of it. */
@@ -301,6 +306,7 @@ static void test_counters(struct fixture *fixture, gconstpointer data)
 	g_assert_cmpuint(now.values[CMABULK_ATTR_EXPORTED], ==, 0);
 	g_assert_cmpuint(now.values[CMABULK_ATTR_BUFFERS], ==, 0);
 	close(reservation);
+	close(other);
 	close(buffer);
 }
 

@@ -288,12 +288,19 @@ static void test_alignment(struct fixture *fixture, gconstpointer data)
 /* Chunks of more than one pageblock. */
 static void test_large_order(struct fixture *fixture, gconstpointer data)
 {
-	unsigned int order = caller_area(AREA_MEDIA).max_order;
+	static const struct {
+		unsigned int order;
+		guint64 chunks;
+	} cases[] = { { 10, 20 }, { 11, 5 }, { 13, 3 } };
 	struct caller_call call;
 
-	g_assert_cmpuint(order, >=, 9);
-	g_assert_cmpint(caller_bulk(fixture->caller, AREA_MEDIA, 0, false, order, 2, &call), ==, 0);
-	g_free(assert_chunks_sound(fixture, order, order, 2));
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_assert_cmpuint(cases[i].order, <=, caller_area(AREA_MEDIA).max_order);
+		g_assert_cmpint(caller_bulk(fixture->caller, AREA_MEDIA, 0, false, cases[i].order,
+					    cases[i].chunks, &call),
+				==, 0);
+		g_free(assert_chunks_sound(fixture, cases[i].order, 0, cases[i].chunks));
+	}
 }
 
 static void test_release_each(struct fixture *fixture, gconstpointer data)

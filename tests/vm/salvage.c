@@ -156,7 +156,8 @@ static void test_salvage(gconstpointer data)
 	g_assert_cmpuint(fill.nr_allocated, <=, obtainable);
 	g_assert_cmpuint(fill.nr_allocated * 100, >=, obtainable * PERCENT_EXPECTED);
 	g_assert_cmpuint(fill.total, ==, fill.nr_allocated);
-	if (fill.nr_allocated)
+	/* Where chunks fill the pageblocks, all but a pinned one's neighbours are such. */
+	if (fill.nr_allocated && shape->align <= shape->order)
 		g_assert_cmpuint(fill.report.chunks_salvaged, >, 0);
 	assert_chunks_sound(&scene, reservation, shape, fill.total);
 	close(reservation);
