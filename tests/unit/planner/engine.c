@@ -161,9 +161,7 @@ static bool engine_step(struct engine *engine)
 	const bool more = plan->nr_ranges != 0;
 
 	engine->nr_plans++;
-	if (engine->check && !engine->check(plan, engine->data))
-		engine->failed = true;
-	else if (!can_be_claimed(plan))
+	if ((engine->check && !engine->check(plan, engine->data)) || !can_be_claimed(plan))
 		engine->failed = true;
 	else
 		claim_all(engine, plan);

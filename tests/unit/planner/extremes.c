@@ -30,7 +30,8 @@ static struct cma_bulk_map map_new(u32 slot_order, u32 unit_order, u32 nr_units,
 	};
 	u32 i;
 
-	memset(map.slots, slot, nr_slots);
+	if (nr_slots)
+		memset(map.slots, slot, nr_slots);
 	for (i = 0; i < nr_units; i++)
 		map.units[i] = unit;
 	return map;
