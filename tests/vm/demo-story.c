@@ -30,7 +30,7 @@
 #define WANTED	    ((guint64)CHUNKS * CHUNK_BYTES)
 
 /* What the area is to be filled with, and the least that counts as pressure. */
-#define OCCUPY_BYTES (240ULL * MIB)
+#define OCCUPY_BYTES (260ULL * MIB)
 #define OCCUPY_LEAST (130ULL * MIB)
 
 /*
@@ -38,7 +38,7 @@
  * 4800 chunks. And pageblocks where pins come and go, every so often.
  */
 #define PINNED_BLOCKS  80
-#define FLICKER_BLOCKS 25
+#define FLICKER_BLOCKS 30
 #define FLICKER_MS     80
 
 static bool failed;
@@ -67,75 +67,132 @@ struct pressure {
 	struct area area;
 	struct occupant occupant;
 	struct pins pins;
+	bool *pinned; /* per pageblock: a page in it is pinned for good */
 	struct flicker *flicker;
-	size_t pinned;
-	size_t flickering;
+	GRand *random;
 };
 
-/* Random pageblocks of those in which this program has memory. */
-static void pin_some(struct pressure *pressure, GRand *random)
+static size_t pressure_blocks(const struct pressure *pressure)
 {
-	size_t blocks = pressure->area.pages / FRAMES_PER_BLOCK, occupied;
+	return pressure->area.pages / FRAMES_PER_BLOCK;
+}
+
+static void pressure_init(struct pressure *pressure)
+{
+	memset(pressure, 0, sizeof(*pressure));
+	pressure->random = machine_random(1);
+	pressure->frames = frames_open();
+	area_open(&pressure->area, AREA_MEDIA);
+	pressure->pinned = g_new0(bool, pressure_blocks(pressure));
+	pins_init(&pressure->pins);
+	g_print("   The area     \"%s\", %.0f MiB at %#" G_GINT64_MODIFIER "x, %zu pageblocks\n",
+		pressure->area.name, mib(pressure->area.pages * sysconf(_SC_PAGESIZE)),
+		pressure->area.base * sysconf(_SC_PAGESIZE), pressure_blocks(pressure));
+}
+
+static void pressure_occupy(struct pressure *pressure)
+{
+	guint64 inside;
+
+	occupant_fill(&pressure->occupant, pressure->frames, &pressure->area, OCCUPANT_ANONYMOUS,
+		      OCCUPY_BYTES / sysconf(_SC_PAGESIZE));
+	inside = pressure->occupant.inside * sysconf(_SC_PAGESIZE);
+	g_print("   Occupied     %.0f MiB of it by a program's memory (as pagemap shows)\n",
+		mib(inside));
+	expect(inside >= OCCUPY_LEAST, "at least %.0f MiB are occupied", mib(OCCUPY_LEAST));
+}
+
+/*
+ * One page of the program in each of @count random pageblocks in which it has some and nothing is
+ * pinned for good. Fewer when there are not so many.
+ */
+static size_t pressure_choose(struct pressure *pressure, size_t count, size_t *ret_blocks,
+			      void **ret_pages)
+{
+	size_t occupied, chosen = 0, tries = 100 * pressure_blocks(pressure);
 	g_autofree void **pages = NULL;
-	void *flicker[FLICKER_BLOCKS];
 
-	pages = occupant_page_per_block(&pressure->occupant, &pressure->area, random, &occupied);
-	expect(occupied >= PINNED_BLOCKS + FLICKER_BLOCKS,
-	       "memory in at least %d pageblocks, but it is %zu", PINNED_BLOCKS + FLICKER_BLOCKS,
-	       occupied);
-	if (failed)
-		exit(1);
-	while (pressure->pinned < PINNED_BLOCKS || pressure->flickering < FLICKER_BLOCKS) {
-		size_t block = g_rand_int_range(random, 0, blocks);
+	pages = occupant_page_per_block(&pressure->occupant, &pressure->area, pressure->random,
+					&occupied);
+	while (chosen < count && tries--) {
+		size_t block = g_rand_int_range(pressure->random, 0, pressure_blocks(pressure));
 
-		if (!pages[block])
+		if (!pages[block] || pressure->pinned[block])
 			continue;
-		if (pressure->pinned < PINNED_BLOCKS) {
-			pins_add(&pressure->pins, pages[block]);
-			pressure->pinned++;
-		} else {
-			flicker[pressure->flickering++] = pages[block];
-		}
+		ret_blocks[chosen] = block;
+		ret_pages[chosen++] = pages[block];
 		pages[block] = NULL;
 	}
-	pressure->flicker = flicker_start(flicker, FLICKER_BLOCKS, FLICKER_MS, 2);
+	return chosen;
+}
+
+static void pressure_pin(struct pressure *pressure)
+{
+	size_t blocks[PINNED_BLOCKS], count;
+	void *pages[PINNED_BLOCKS];
+
+	count = pressure_choose(pressure, PINNED_BLOCKS, blocks, pages);
+	for (size_t i = 0; i < count; i++) {
+		pins_add(&pressure->pins, pages[i]);
+		pressure->pinned[blocks[i]] = true;
+	}
+	g_print("   Pinned       a page for good in %zu pageblocks\n", count);
+	expect((pressure_blocks(pressure) - count) * FRAMES_PER_BLOCK * sysconf(_SC_PAGESIZE) <
+		       WANTED,
+	       "whole pageblocks alone do not suffice");
+}
+
+static void pressure_flicker(struct pressure *pressure)
+{
+	size_t blocks[FLICKER_BLOCKS], count;
+	void *pages[FLICKER_BLOCKS];
+
+	count = pressure_choose(pressure, FLICKER_BLOCKS, blocks, pages);
+	g_print("                and pins that come and go in %zu others\n", count);
+	expect(count > 0, "there are such");
+	if (count)
+		pressure->flicker = flicker_start(pages, count, FLICKER_MS, 2);
+}
+
+static void pressure_calm(struct pressure *pressure)
+{
+	if (pressure->flicker)
+		flicker_stop(pressure->flicker);
+	pressure->flicker = NULL;
+	occupant_free(&pressure->occupant);
 }
 
 static void pressure_make(struct pressure *pressure)
 {
-	g_autoptr(GRand) random = machine_random(1);
-	guint64 inside;
+	pressure_init(pressure);
+	pressure_occupy(pressure);
+	pressure_pin(pressure);
+	pressure_flicker(pressure);
+}
 
-	memset(pressure, 0, sizeof(*pressure));
-	pressure->frames = frames_open();
-	area_open(&pressure->area, AREA_MEDIA);
-	pins_init(&pressure->pins);
-	occupant_fill(&pressure->occupant, pressure->frames, &pressure->area, OCCUPANT_ANONYMOUS,
-		      OCCUPY_BYTES / sysconf(_SC_PAGESIZE));
-	pin_some(pressure, random);
-	inside = pressure->occupant.inside * sysconf(_SC_PAGESIZE);
-
-	g_print("   The area     \"%s\", %.0f MiB at %#" G_GINT64_MODIFIER "x, %" G_GUINT64_FORMAT
-		" pageblocks\n",
-		pressure->area.name, mib(pressure->area.pages * sysconf(_SC_PAGESIZE)),
-		pressure->area.base * sysconf(_SC_PAGESIZE),
-		pressure->area.pages / FRAMES_PER_BLOCK);
-	g_print("   Occupied     %.0f MiB of it by a program's memory (as pagemap shows)\n",
-		mib(inside));
-	g_print("   Pinned       a page for good in %zu pageblocks, pins that come and go in %zu\n",
-		pressure->pinned, pressure->flickering);
-	expect(inside >= OCCUPY_LEAST, "at least %.0f MiB occupied", mib(OCCUPY_LEAST));
-	expect((pressure->area.pages / FRAMES_PER_BLOCK - pressure->pinned) *
-			       (FRAMES_PER_BLOCK * sysconf(_SC_PAGESIZE) / CHUNK_BYTES) <
-		       CHUNKS,
-	       "whole pageblocks alone do not suffice");
+/*
+ * What was tried moved the program's memory out of the area, as far as it could. The pinned pages
+ * are where they were.
+ */
+static void pressure_renew(struct pressure *pressure)
+{
+	pressure_calm(pressure);
+	pressure_occupy(pressure);
+	pressure_flicker(pressure);
 }
 
 static void pressure_end(struct pressure *pressure)
 {
-	flicker_stop(pressure->flicker);
+	pressure_calm(pressure);
 	pins_clear(&pressure->pins);
-	occupant_free(&pressure->occupant);
+}
+
+static void pressure_free(struct pressure *pressure)
+{
+	close(pressure->frames);
+	area_close(&pressure->area);
+	g_free(pressure->pinned);
+	g_rand_free(pressure->random);
 }
 
 static void show_contiguous(void)
@@ -180,7 +237,7 @@ static bool run_cmabulkctl(char **ret_said, char **ret_report)
 	g_autoptr(GError) error = NULL;
 	int status;
 
-	g_print("\n2. cmabulkctl --direct alloc %s --buffers %s\n", amount, buffers);
+	g_print("   $ cmabulkctl --direct alloc %s --buffers %s\n", amount, buffers);
 	if (!g_spawn_sync(NULL, (char **)arguments, NULL, G_SPAWN_DEFAULT, NULL, NULL, ret_said,
 			  ret_report, &status, &error))
 		g_error("%s", error->message);
@@ -271,11 +328,14 @@ static void tell_use(const char *said)
 	expect(buffers == BUFFERS && bytes == WANTED, "all of them were used");
 }
 
-static void show_bulk(void)
+static void show_bulk(struct pressure *pressure)
 {
 	g_autofree char *said = NULL, *report = NULL;
-	bool worked = run_cmabulkctl(&said, &report);
+	bool worked;
 
+	g_print("\n2. The same as %d chunks in %d buffers, from cmabulk\n", CHUNKS, BUFFERS);
+	pressure_renew(pressure);
+	worked = run_cmabulkctl(&said, &report);
 	expect(worked, "it succeeds");
 	if (!worked)
 		return;
@@ -308,21 +368,20 @@ static void show_whole(struct pressure *pressure)
 	close(pool);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 	struct pressure pressure;
 
-	machine_init(&argc, &argv);
+	machine_prepare();
 	g_print("\ncmabulk: %d chunks of 64 KiB (%.0f MiB) from an area under pressure\n\n", CHUNKS,
 		mib(WANTED));
 	module_load_cmabulk(NULL);
 	module_load("cmabulk_importer", NULL);
 	pressure_make(&pressure);
 	show_contiguous();
-	show_bulk();
+	show_bulk(&pressure);
 	show_whole(&pressure);
-	close(pressure.frames);
-	area_close(&pressure.area);
+	pressure_free(&pressure);
 	g_print("\n%s\n",
 		failed ? "Not everything happened as said." : "All of it happened as said.");
 	return failed ? 1 : 0;

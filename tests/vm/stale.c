@@ -23,6 +23,7 @@
 #define ORDER	    4
 #define CHUNK_BYTES (4096 << ORDER)
 #define PATTERN	    0xa5
+#define RUN	    4096 /* bytes of it in a row that nothing else would leave */
 
 /* Exit status of a child that looked. Anything else means that it could not look. */
 enum verdict {
@@ -76,21 +77,28 @@ static int leave_pattern(gconstpointer data)
 	return 0;
 }
 
-static enum verdict verdict_of(guint8 byte)
+/*
+ * Backwards, so that the reader runs into the zeroing, not behind it. What is not zero may be
+ * older than the pattern: the pool was not quite all to be had. A page full of it tells.
+ */
+static enum verdict verdict_of(const unsigned char *bytes, size_t size)
 {
-	return !byte ? VERDICT_CLEAN : byte == PATTERN ? VERDICT_STALE : VERDICT_OTHER;
+	enum verdict verdict = VERDICT_CLEAN;
+	size_t run = 0;
+
+	for (size_t i = size; i; i--) {
+		run = bytes[i - 1] == PATTERN ? run + 1 : 0;
+		if (run == RUN)
+			return VERDICT_STALE;
+		if (bytes[i - 1])
+			verdict = VERDICT_OTHER;
+	}
+	return verdict;
 }
 
 static enum verdict look_by_map(int buffer)
 {
-	unsigned char *map = buffer_map(buffer);
-	size_t size = buffer_size(buffer);
-
-	/* Backwards, so that the reader runs into the zeroing, not behind it. */
-	for (size_t i = size; i; i--)
-		if (map[i - 1])
-			return verdict_of(map[i - 1]);
-	return VERDICT_CLEAN;
+	return verdict_of(buffer_map(buffer), buffer_size(buffer));
 }
 
 /* The same, bracketed as it should be: which also waits until all is zeroed. */
@@ -102,14 +110,15 @@ static enum verdict look_by_bracketed_map(int buffer)
 
 static enum verdict look_by_importer(int importer, enum importer_path via, size_t size)
 {
+	g_autofree unsigned char *bytes = NULL;
 	guint64 mismatch;
-	guint8 byte;
 
 	g_assert_cmpint(importer_check(importer, via, 0, 0, size, &mismatch), ==, 0);
 	if (mismatch == size)
 		return VERDICT_CLEAN;
-	g_assert_cmpint(importer_read(importer, via, mismatch, &byte, 1), ==, 0);
-	return verdict_of(byte);
+	bytes = g_malloc(size);
+	g_assert_cmpint(importer_read(importer, via, 0, bytes, size), ==, 0);
+	return verdict_of(bytes, size);
 }
 
 static enum verdict look_by_vmap(int buffer)

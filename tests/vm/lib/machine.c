@@ -36,8 +36,13 @@ static void machine_choose_seed(void)
 
 void machine_init(int *argc, char ***argv)
 {
-	setvbuf(stdout, NULL, _IOLBF, 0);
 	g_test_init(argc, argv, NULL);
+	machine_prepare();
+}
+
+void machine_prepare(void)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	machine_choose_seed();
 	machine_mount("debugfs", "/sys/kernel/debug", "cma");
 	machine_mount("tracefs", "/sys/kernel/tracing", "trace");

@@ -13,8 +13,10 @@
 #define AREA_CAMERA  "numa0"
 #define MODULE_POOLS "pools=" POOL_MEDIA ":" AREA_MEDIA "," POOL_CAMERA ":" AREA_CAMERA
 
-/* Sets GTest up, prints the seed and mounts what the guest lacks. First call of every main(). */
+/* Sets GTest up, and prepares. First call of every main() of a test. */
 void machine_init(int *argc, char ***argv);
+/* Prints the seed and mounts what the guest lacks: for programs that are not tests. */
+void machine_prepare(void);
 
 /* True on the debug flavour, where everything takes several times as long. */
 bool machine_is_debug(void);
