@@ -136,8 +136,11 @@ void watch_wait(struct watch *watch)
 				continue;
 			return;
 		}
-		if (polled[0].revents)
+		if (polled[0].revents) {
+			/* Taken, or it would end the program as soon as it may. */
+			drain(watch->signals);
 			return;
+		}
 		if (polled[1].revents && read(STDIN_FILENO, ignored, sizeof(ignored)) <= 0)
 			return;
 	}

@@ -225,7 +225,8 @@ int cmabulk_connection_survey_pool(struct cmabulk_connection *connection, const 
  * got, until everything is there or the request's timeout is over; then makes the buffers. When
  * fewer chunks than the request's minimum could be had, all are given back: the allocation then
  * has no buffers, but still says what happened. The timeout is soft: the kernel looks at it
- * between two ranges of memory.
+ * between two ranges of memory. Memory that somebody let go of goes back in the
+ * background: when `fast` comes short meanwhile, it is waited for, and `fast` tried once more.
  *
  * @return 0 (#CMABULK_ALLOCATION_COMPLETE) when everything asked for is there. **A positive
  * number when it came short**: the allocation's status, see enum cmabulk_allocation_status. A

@@ -15,6 +15,9 @@
 #include "steps.h"
 #include "text.h"
 
+/* How often to look whether pages have come back. */
+#define DRAIN_POLL_NS (2 * 1000 * NSEC_PER_USEC)
+
 /* The pool with most free pages; the first by name of several. */
 static int choose_pool(struct cmabulk_connection *connection, int *ret_device,
 		       struct cmabulk_pool **ret_pool)
@@ -106,22 +109,78 @@ static int take_step(int reservation, const struct step_order *order, struct ste
 	return steps_account(steps, r, fill.nr_allocated);
 }
 
-static int fill(int reservation, struct cmabulk_request *request, uint64_t start,
-		struct cmabulk_allocation *allocation)
-{
-	struct step_order order;
+struct filling {
+	int device;
+	int reservation;
+	struct cmabulk_request *request;
 	struct steps steps;
+	struct cmabulk_allocation *allocation;
+};
 
-	steps_init(&steps, request->count, request->effort, start, request->timeout_usec);
-	while (steps_next(&steps, now_ns(CLOCK_MONOTONIC), request_is_cancelled(request), &order)) {
-		int r = take_step(reservation, &order, &steps, allocation);
+/* Pages that are going back to the area; -1 when it cannot be told. */
+static int64_t count_returning(const struct filling *filling, uint64_t *ret_free)
+{
+	struct cmabulk_query query;
+	uint64_t stuck;
+
+	if (device_query(filling->device, &query) < 0)
+		return -1;
+	stuck = device_read_stuck(filling->allocation->pool);
+	*ret_free = query.free_pages;
+	return query.states.draining > stuck ? (int64_t)(query.states.draining - stuck) : 0;
+}
+
+/* Waits until so much is free as now is and is returning, or nothing is returning any more. */
+static void wait_for_returning(const struct filling *filling)
+{
+	static const struct timespec pause = { .tv_nsec = DRAIN_POLL_NS };
+	uint64_t available = 0;
+	int64_t returning = count_returning(filling, &available);
+	uint64_t expected = available + (uint64_t)returning;
+
+	while (returning > 0 && available < expected &&
+	       now_ns(CLOCK_MONOTONIC) < filling->steps.deadline_ns &&
+	       !request_is_cancelled(filling->request)) {
+		nanosleep(&pause, NULL);
+		returning = count_returning(filling, &available);
+	}
+}
+
+/*
+ * Who has just let go of memory may ask for it again, but it goes back in the
+ * background: before moving other people's pages, wait for those.
+ */
+static void wait_and_retry(struct filling *filling, int64_t returning_before)
+{
+	uint64_t available;
+
+	if (returning_before <= 0 && count_returning(filling, &available) <= 0)
+		return;
+	wait_for_returning(filling);
+	steps_retry(&filling->steps);
+}
+
+static int fill(struct filling *filling)
+{
+	uint64_t available;
+	int64_t returning = count_returning(filling, &available);
+	bool may_retry = true;
+	struct step_order order;
+
+	while (steps_next(&filling->steps, now_ns(CLOCK_MONOTONIC),
+			  request_is_cancelled(filling->request), &order)) {
+		int r = take_step(filling->reservation, &order, &filling->steps,
+				  filling->allocation);
 
 		if (r < 0)
 			return r;
+		if (may_retry && filling->steps.held < filling->steps.wanted)
+			wait_and_retry(filling, returning);
+		may_retry = false;
 	}
-	allocation->claimed = steps.held;
-	allocation->error = steps.error;
-	allocation->status = steps_status(&steps);
+	filling->allocation->claimed = filling->steps.held;
+	filling->allocation->error = filling->steps.error;
+	filling->allocation->status = steps_status(&filling->steps);
 	return 0;
 }
 
@@ -179,19 +238,18 @@ static bool is_enough(const struct cmabulk_allocation *allocation,
 	       allocation->claimed >= cmabulk_request_get_minimum(request);
 }
 
-static int fill_and_export(int reservation, struct cmabulk_request *request,
-			   const struct cmabulk_pool *pool, uint64_t start,
-			   struct cmabulk_allocation *allocation)
+static int fill_and_export(struct filling *filling, const struct cmabulk_pool *pool)
 {
+	struct cmabulk_request *request = filling->request;
 	int r;
 
-	request_publish(request, reservation);
-	r = fill(reservation, request, start, allocation);
+	request_publish(request, filling->reservation);
+	r = fill(filling);
 	request_publish(request, -1);
 	if (r < 0)
 		return r;
-	return is_enough(allocation, request) ?
-		       export_buffers(reservation, request, pool, allocation) :
+	return is_enough(filling->allocation, request) ?
+		       export_buffers(filling->reservation, request, pool, filling->allocation) :
 		       0;
 }
 
@@ -203,6 +261,7 @@ int direct_allocate(struct cmabulk_connection *connection, struct cmabulk_reques
 	int reservation CLEANUP(close_fdp) = -1;
 	int device CLEANUP(close_fdp) = -1;
 	uint64_t start = now_ns(CLOCK_MONOTONIC);
+	struct filling filling;
 	int r;
 
 	r = open_pool(connection, request, &device, &pool);
@@ -219,7 +278,14 @@ int direct_allocate(struct cmabulk_connection *connection, struct cmabulk_reques
 		return r;
 	allocation->order = request->order;
 	allocation->requested = request->count;
-	r = fill_and_export(reservation, request, pool, start, allocation);
+	filling = (struct filling){
+		.device = device,
+		.reservation = reservation,
+		.request = request,
+		.allocation = allocation,
+	};
+	steps_init(&filling.steps, request->count, request->effort, start, request->timeout_usec);
+	r = fill_and_export(&filling, pool);
 	if (r < 0)
 		return r;
 	allocation->elapsed_usec = (now_ns(CLOCK_MONOTONIC) - start) / NSEC_PER_USEC;

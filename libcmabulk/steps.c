@@ -86,6 +86,14 @@ int steps_account(struct steps *steps, int result, uint64_t got)
 	}
 }
 
+void steps_retry(struct steps *steps)
+{
+	if (steps->error == -EBUSY)
+		steps->error = 0;
+	if (steps->error == 0)
+		steps->effort = CMABULK_REQUEST_EFFORT_FAST;
+}
+
 enum cmabulk_allocation_status steps_status(const struct steps *steps)
 {
 	switch (steps->error) {

@@ -38,6 +38,9 @@ bool steps_next(struct steps *steps, uint64_t now_ns, bool cancelled, struct ste
  */
 int steps_account(struct steps *steps, int result, uint64_t got);
 
+/* The first effort once more, if it was only that it found no more. */
+void steps_retry(struct steps *steps);
+
 enum cmabulk_allocation_status steps_status(const struct steps *steps);
 
 #endif

@@ -208,6 +208,37 @@ static void refusals_are_passed_on(void)
 	g_assert_cmpint(steps_account(&steps, -EALREADY, 0), ==, -EALREADY);
 }
 
+static void retries_the_first_effort(void)
+{
+	struct steps steps;
+
+	start(&steps, CMABULK_REQUEST_EFFORT_HARD);
+	expect(&steps, START_NS, CMABULK_REQUEST_EFFORT_FAST, 100, -EBUSY, 60);
+	steps_retry(&steps);
+	expect(&steps, START_NS, CMABULK_REQUEST_EFFORT_FAST, 40, -EBUSY, 10);
+	expect(&steps, START_NS, CMABULK_REQUEST_EFFORT_NORMAL, 30, 0, 30);
+	expect_end(&steps, START_NS, false, 0, CMABULK_ALLOCATION_COMPLETE, 100);
+
+	start(&steps, CMABULK_REQUEST_EFFORT_FAST);
+	expect(&steps, START_NS, CMABULK_REQUEST_EFFORT_FAST, 100, -EBUSY, 60);
+	steps_retry(&steps);
+	expect(&steps, START_NS, CMABULK_REQUEST_EFFORT_FAST, 40, -EBUSY, 0);
+	expect_end(&steps, START_NS, false, -EBUSY, CMABULK_ALLOCATION_PARTIAL, 60);
+}
+
+static void retries_nothing_that_is_over(void)
+{
+	static const int errors[] = { -ETIME, -ENODEV };
+	struct steps steps;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(errors); i++) {
+		start(&steps, CMABULK_REQUEST_EFFORT_HARD);
+		expect(&steps, START_NS, CMABULK_REQUEST_EFFORT_FAST, 100, errors[i], 60);
+		steps_retry(&steps);
+		g_assert_cmpint(steps.error, ==, errors[i]);
+	}
+}
+
 void add_steps(void)
 {
 	g_test_add_func("/steps/fast-is-enough", fast_is_enough);
@@ -226,5 +257,7 @@ void add_steps(void)
 	g_test_add_func("/steps/cancelled-at-the-last-moment", cancelled_at_the_last_moment);
 	g_test_add_func("/steps/interrupted-without-reason", interrupted_without_reason);
 	g_test_add_func("/steps/a-lying-kernel-cannot-hold-us", a_lying_kernel_cannot_hold_us);
+	g_test_add_func("/steps/retries-the-first-effort", retries_the_first_effort);
+	g_test_add_func("/steps/retries-nothing-that-is-over", retries_nothing_that_is_over);
 	g_test_add_func("/steps/refusals-are-passed-on", refusals_are_passed_on);
 }
