@@ -404,7 +404,7 @@ static void test_close_races(struct fixture *fixture, gconstpointer data)
 		struct racer racer = { .buffer = buffer_new(fixture->pool, ORDER, CHUNKS) };
 
 		pthread_barrier_init(&racer.begin, NULL, 2);
-		g_assert_cmpint(pthread_create(&racer.thread, NULL, racer_run, &racer), ==, 0);
+		machine_start_thread(&racer.thread, racer_run, &racer);
 		pthread_barrier_wait(&racer.begin);
 		close(racer.buffer);
 		pthread_join(racer.thread, NULL);

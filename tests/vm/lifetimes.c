@@ -325,7 +325,7 @@ static void test_pool_removed_during_fill(void)
 		filler.reservation = reservation_new(pool, ORDER, 0);
 		close(pool);
 		pthread_barrier_init(&filler.begin, NULL, 2);
-		g_assert_cmpint(pthread_create(&filler.thread, NULL, filler_run, &filler), ==, 0);
+		machine_start_thread(&filler.thread, filler_run, &filler);
 		pthread_barrier_wait(&filler.begin);
 		machine_write(CLASS POOL_CAMERA "/remove", "1");
 		pthread_join(filler.thread, NULL);

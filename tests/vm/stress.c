@@ -296,7 +296,7 @@ static void worker_start(struct worker *worker, guint number)
 	pthread_mutex_init(&worker->lock, NULL);
 	for (int i = 0; i < SLOTS; i++)
 		worker->held[i].fd = -1;
-	g_assert_cmpint(pthread_create(&worker->thread, NULL, worker_run, worker), ==, 0);
+	machine_start_thread(&worker->thread, worker_run, worker);
 }
 
 static void worker_join(struct worker *worker)
@@ -397,8 +397,8 @@ static void test_stress(void)
 	occupant_fill(&occupant, frames, &area, OCCUPANT_ANONYMOUS, area.pages / 5);
 	pool_ioctl(frames, PIN_HOG, &leave);
 	flicker = start_pins(&occupant, &area);
-	g_assert_cmpint(pthread_create(&heap, NULL, heap_run, NULL), ==, 0);
-	g_assert_cmpint(pthread_create(&program, NULL, program_run, NULL), ==, 0);
+	machine_start_thread(&heap, heap_run, NULL);
+	machine_start_thread(&program, program_run, NULL);
 	for (guint i = 0; i < WORKERS; i++)
 		worker_start(&workers[i], i);
 	run_for(seconds);
