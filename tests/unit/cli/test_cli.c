@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <pty.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -15,7 +17,9 @@
 #include "hand-over.h"
 #include "json.h"
 #include "size.h"
+#include "request.h"
 #include "table.h"
+#include "watch.h"
 
 static void check_size(const char *text, int error, uint64_t expected)
 {
@@ -337,6 +341,73 @@ static void descriptors_come_in_order(void)
 			}
 }
 
+/* In a child on a terminal of its own: a call that takes @usec. */
+static int watch_in_child(guint usec)
+{
+	struct cmabulk_request *request CLEANUP(cmabulk_request_unrefp) = NULL;
+	struct watch watch;
+
+	if (cmabulk_request_new(&request) < 0 || watch_begin(&watch, request, "allocating") < 0)
+		return 10;
+	g_usleep(usec);
+	watch_end(&watch);
+	watch_restore(&watch);
+	return 0;
+}
+
+/* What a call that takes @usec shows; free it. */
+static char *show_on_terminal(guint usec)
+{
+	GString *shown = g_string_new(NULL);
+	char block[256];
+	int terminal;
+	int status;
+	ssize_t size;
+	pid_t child = forkpty(&terminal, NULL, NULL, NULL);
+
+	g_assert_cmpint(child, >=, 0);
+	if (child == 0)
+		_exit(watch_in_child(usec));
+	while ((size = read(terminal, block, sizeof(block))) > 0)
+		g_string_append_len(shown, block, size);
+	close(terminal);
+	g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+	g_assert_cmpint(status, ==, 0);
+	return g_string_free(shown, FALSE);
+}
+
+static void a_quick_call_shows_nothing(void)
+{
+	g_autofree char *shown = show_on_terminal(1000);
+
+	g_assert_cmpstr(shown, ==, "");
+}
+
+static void a_slow_call_shows_progress(void)
+{
+	g_autofree char *shown = show_on_terminal(1500000);
+
+	g_assert_nonnull(strstr(shown, "allocating, "));
+	g_assert_nonnull(strstr(shown, " so far; Ctrl-C cancels"));
+	/* And wipes it out at the end. */
+	g_assert_true(g_str_has_suffix(shown, "\r\033[K"));
+}
+
+static void signals_cancel(void)
+{
+	struct cmabulk_request *request CLEANUP(cmabulk_request_unrefp) = NULL;
+	struct watch watch;
+
+	g_assert_cmpint(cmabulk_request_new(&request), ==, 0);
+	g_assert_cmpint(watch_begin(&watch, request, "allocating"), ==, 0);
+	g_assert_false(request_is_cancelled(request));
+	g_assert_cmpint(kill(getpid(), SIGTERM), ==, 0);
+	while (!request_is_cancelled(request))
+		g_usleep(1000);
+	watch_end(&watch);
+	watch_restore(&watch);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -348,5 +419,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/cli/allocations-as-json", allocations_as_json);
 	g_test_add_func("/cli/tables", tables);
 	g_test_add_func("/cli/descriptors-come-in-order", descriptors_come_in_order);
+	g_test_add_func("/cli/a-quick-call-shows-nothing", a_quick_call_shows_nothing);
+	g_test_add_func("/cli/a-slow-call-shows-progress", a_slow_call_shows_progress);
+	g_test_add_func("/cli/signals-cancel", signals_cancel);
 	return g_test_run();
 }
