@@ -16,7 +16,7 @@
 #include "text.h"
 
 /* How often to look whether pages have come back. */
-#define DRAIN_POLL_NS (2 * 1000 * NSEC_PER_USEC)
+#define DRAIN_POLL_NS 2000000L
 
 /* The pool with most free pages; the first by name of several. */
 static int choose_pool(struct cmabulk_connection *connection, int *ret_device,

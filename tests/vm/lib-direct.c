@@ -251,14 +251,16 @@ static void test_owner_in_the_books(struct fixture *fixture, gconstpointer data)
 		g_assert_cmpstr(cmabulk_entry_get_state_name(entry), ==, "exported");
 		g_assert_cmpuint(cmabulk_entry_get_order(entry), ==, ORDER);
 		g_assert_cmpuint(cmabulk_entry_get_chunks(entry), ==, 10);
-		g_assert_cmpuint(cmabulk_entry_get_size(entry), ==, 10 * fixture->chunk_size);
+		g_assert_cmpuint(cmabulk_entry_get_size(entry), ==,
+				 10 * (guint64)fixture->chunk_size);
 		g_assert_cmpuint(cmabulk_entry_get_owner_uid(entry), ==, 1234);
 		g_assert_cmpint(cmabulk_entry_get_owner_pid(entry), ==, 56);
 		g_assert_cmpuint(cmabulk_entry_get_cookie(entry), ==, G_MAXUINT64);
 		g_assert_cmpstr(cmabulk_entry_get_account(entry), ==, "media");
 		g_assert_cmpstr(cmabulk_entry_get_label(entry), ==, "fr\xc3\xa4mes");
 		g_assert_cmpuint(cmabulk_entry_get_reservation(entry), >, 0);
-		g_assert_cmpuint(cmabulk_entry_get_age_usec(entry), <, 600 * G_USEC_PER_SEC);
+		g_assert_cmpuint(cmabulk_entry_get_age_usec(entry), <,
+				 G_GUINT64_CONSTANT(600000000));
 	}
 	g_assert_null(entries[3]);
 	cmabulk_entry_array_free(entries);
@@ -503,7 +505,7 @@ static void test_cancelled_from_a_thread(struct fixture *fixture, gconstpointer 
 	for (int i = 0; i < 20; i++) {
 		struct canceller canceller = {
 			.request = fixture->request,
-			.delay_usec = g_rand_int_range(random, 0, machine_scale(100000, 500000)),
+			.delay_usec = random_below(random, machine_scale(100000, 500000)),
 		};
 		int ret;
 
@@ -729,7 +731,7 @@ static void test_mapping_keeps_the_memory(struct fixture *fixture, gconstpointer
 			==, 0);
 	release(fixture);
 	memset(address, 0x5a, size);
-	g_assert_cmpint(((char *)address)[size - 1], ==, 0x5a);
+	g_assert_cmpint(((unsigned char *)address)[size - 1], ==, 0x5a);
 	g_assert_no_errno(munmap(address, size));
 }
 
@@ -773,7 +775,7 @@ static void *worker_run(void *data)
 		guint buffers = (guint)g_rand_int_range(random, 1, 10);
 		int ret;
 
-		cmabulk_request_set_order(request, (guint)g_rand_int_range(random, 0, 5));
+		cmabulk_request_set_order(request, (guint)random_below(random, 5));
 		cmabulk_request_set_count(request, count);
 		cmabulk_request_set_buffers(request, MIN(count, buffers));
 		ret = cmabulk_connection_allocate(connection, request, &allocation);
