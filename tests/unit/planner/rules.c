@@ -239,7 +239,9 @@ static bool range_may_hold(const struct plan *plan, const struct cma_bulk_range 
 	case CMA_RANGE_SALVAGE_MOVE:
 		return suspect && plan->slots[slot] <= CMA_SLOT_MOVABLE;
 	default:
-		return suspect && plan->slots[slot] <= CMA_SLOT_SUSPECT;
+		/* Only units that are tried as a whole take others along. */
+		return suspect && (plan->slots[slot] == CMA_SLOT_SUSPECT ||
+				   (!plan->want.salvage && plan->slots[slot] < CMA_SLOT_SUSPECT));
 	}
 }
 
