@@ -254,7 +254,7 @@ static void test_reserved_fields(struct fixture *fixture, gconstpointer data)
 			union argument argument;
 
 			call_prepare(call, &argument);
-			argument.bytes[fields[i].offset + byte] = 0x80;
+			argument.bytes[fields[i].offset + byte] = 0x40;
 			assert_refused(fixture, call, &argument, -EINVAL);
 		}
 	}

@@ -25,7 +25,7 @@
 
 #define MIB	    (1 << 20)
 #define CHUNKS	    4800
-#define CHUNK_BYTES 65536
+#define CHUNK_BYTES ((guint64)65536)
 #define BUFFERS	    25
 #define WANTED	    ((guint64)CHUNKS * CHUNK_BYTES)
 
@@ -115,7 +115,7 @@ static size_t pressure_choose(struct pressure *pressure, size_t count, size_t *r
 	pages = occupant_page_per_block(&pressure->occupant, &pressure->area, pressure->random,
 					&occupied);
 	while (chosen < count && tries--) {
-		size_t block = g_rand_int_range(pressure->random, 0, pressure_blocks(pressure));
+		size_t block = random_below(pressure->random, pressure_blocks(pressure));
 
 		if (!pages[block] || pressure->pinned[block])
 			continue;
@@ -208,10 +208,11 @@ static void show_contiguous(void)
 	g_assert_no_errno(heap);
 	ret = pool_ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &allocation);
 	g_print("   %s after %.2f s%s%s\n", ret ? "Failed" : "Succeeded",
-		(machine_now() - start) / 1e9, ret ? ": " : "", ret ? g_strerror(-ret) : "");
+		milliseconds(machine_now() - start) / 1000, ret ? ": " : "",
+		ret ? g_strerror(-ret) : "");
 	expect(ret == -ENOMEM || ret == -EBUSY, "it fails");
 	if (!ret)
-		close(allocation.fd);
+		close((int)allocation.fd);
 	close(heap);
 }
 
@@ -229,7 +230,8 @@ static bool run_cmabulkctl(char **ret_said, char **ret_report)
 {
 	g_autofree char *cmabulkctl = built("../../cmabulkctl/cmabulkctl");
 	g_autofree char *use = built("vm-demo-use");
-	g_autofree char *amount = g_strdup_printf("%dx%dK", CHUNKS, CHUNK_BYTES / 1024);
+	g_autofree char *amount =
+		g_strdup_printf("%dx%" G_GUINT64_FORMAT "K", CHUNKS, CHUNK_BYTES / 1024);
 	g_autofree char *buffers = g_strdup_printf("%d", BUFFERS);
 	const char *arguments[] = { cmabulkctl, "--direct", "alloc",	amount,	     "--buffers",
 				    buffers,	"--pool",   POOL_MEDIA, "--timeout", "60s",
@@ -273,13 +275,13 @@ static guint64 tell_effort(struct json_object *report, const char *effort)
 	for (size_t i = 0; i < json_object_array_length(steps); i++) {
 		struct json_object *step = json_object_array_get_idx(steps, i);
 
-		if (strcmp(json_object_get_string(json_member(step, "effort")), effort))
+		if (!g_str_equal(json_object_get_string(json_member(step, "effort")), effort))
 			continue;
 		granted += json_number(step, "granted");
 		elapsed += json_number(step, "elapsed_us");
 	}
 	g_print("   by %-10s%5" G_GUINT64_FORMAT " chunks in %.2f s\n", effort, granted,
-		elapsed / 1e6);
+		milliseconds(elapsed * 1000) / 1000);
 	expect(granted > 0, "some come by %s", effort);
 	return granted;
 }
@@ -298,7 +300,7 @@ static void tell_report(const char *text)
 	g_print("   %" G_GUINT64_FORMAT " chunks of 64 KiB (%.0f MiB) in %zu buffers in %.2f s\n",
 		json_number(report, "granted"), mib(json_number(report, "bytes")),
 		json_object_array_length(json_member(report, "buffers")),
-		json_number(report, "elapsed_us") / 1e6);
+		milliseconds(json_number(report, "elapsed_us") * 1000) / 1000);
 	sum += tell_effort(report, "fast");
 	sum += tell_effort(report, "normal");
 	sum += tell_effort(report, "hard");

@@ -16,7 +16,7 @@
 #include "lib/pool.h"
 
 #define ORDER	   3
-#define PAGES	   (1 << ORDER)
+#define PAGES	   (G_GUINT64_CONSTANT(1) << ORDER)
 #define TIMEOUT_MS 60000
 
 struct fixture {
@@ -48,7 +48,7 @@ static struct event expect(struct fixture *fixture, enum cmabulk_genl_command co
 		if (!events_next(fixture->events, TIMEOUT_MS, &event))
 			g_error("no event %d", command);
 		/* What the fixture's start had already counted. */
-	} while (strcmp(event.pool, POOL_MEDIA) || event.sequence <= fixture->sequence);
+	} while (!g_str_equal(event.pool, POOL_MEDIA) || event.sequence <= fixture->sequence);
 	g_assert_cmpint(event.command, ==, command);
 	g_assert_cmpuint(event.sequence, ==, fixture->sequence + 1);
 	fixture->sequence = event.sequence;
@@ -223,7 +223,7 @@ static void test_snapshot_and_events(struct fixture *fixture, gconstpointer data
 		if (entries[i].state == CMABULK_STATE_EXPORTED)
 			g_hash_table_add(known, g_memdup2(&entries[i].id, sizeof(guint64)));
 	for (int i = 0; i < 60; i++) {
-		int which = g_rand_int_range(random, 0, 20);
+		guint which = random_below(random, 20);
 
 		close(live[which]);
 		live[which] = buffer_new(fixture->pool, ORDER, 2);
@@ -233,7 +233,7 @@ static void test_snapshot_and_events(struct fixture *fixture, gconstpointer data
 
 	while (fixture->sequence < end.sequence) {
 		g_assert_true(events_next(fixture->events, TIMEOUT_MS, &event));
-		if (strcmp(event.pool, POOL_MEDIA) || event.sequence <= fixture->sequence)
+		if (!g_str_equal(event.pool, POOL_MEDIA) || event.sequence <= fixture->sequence)
 			continue;
 		g_assert_cmpuint(event.sequence, ==, ++fixture->sequence);
 		if (event.sequence <= snapshot.sequence)

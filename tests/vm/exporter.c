@@ -19,9 +19,10 @@
 #include "lib/machine.h"
 #include "lib/pool.h"
 
+#define PAGE	    ((size_t)4096)
 #define ORDER	    4
 #define CHUNKS	    20
-#define CHUNK_BYTES (4096 << ORDER)
+#define CHUNK_BYTES (PAGE << ORDER)
 #define BYTES	    (CHUNKS * CHUNK_BYTES)
 
 struct fixture {
@@ -46,9 +47,9 @@ static void fixture_teardown(struct fixture *fixture, gconstpointer data)
 /* Every page gets bytes of its own, so that a page mapped in a wrong place shows. */
 static void page_stamp(char *map, size_t page)
 {
-	guint64 *words = (guint64 *)(map + page * 4096);
+	guint64 *words = (guint64 *)(map + page * PAGE);
 
-	for (size_t i = 0; i < 4096 / sizeof(*words); i++)
+	for (size_t i = 0; i < PAGE / sizeof(*words); i++)
 		words[i] = page * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) + i;
 }
 
@@ -56,13 +57,13 @@ static void page_assert_stamp(const char *map, size_t page)
 {
 	const guint64 *words = (const guint64 *)map;
 
-	for (size_t i = 0; i < 4096 / sizeof(*words); i++)
+	for (size_t i = 0; i < PAGE / sizeof(*words); i++)
 		g_assert_cmpuint(words[i], ==, page * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) + i);
 }
 
 static void buffer_stamp(char *map)
 {
-	for (size_t page = 0; page < BYTES / 4096; page++)
+	for (size_t page = 0; page < BYTES / PAGE; page++)
 		page_stamp(map, page);
 }
 
@@ -103,25 +104,25 @@ static void test_write_and_read(struct fixture *fixture, gconstpointer data)
 	buffer_stamp(map);
 	munmap(map, BYTES);
 	map = buffer_map(fixture->buffer);
-	for (size_t page = 0; page < BYTES / 4096; page++)
-		page_assert_stamp(map + page * 4096, page);
+	for (size_t page = 0; page < BYTES / PAGE; page++)
+		page_assert_stamp(map + page * PAGE, page);
 	munmap(map, BYTES);
 }
 
 static void test_offsets(struct fixture *fixture, gconstpointer data)
 {
-	static const size_t pages[] = { 0, 1, 15, 16, 17, 100, BYTES / 4096 - 1 };
+	static const size_t pages[] = { 0, 1, 15, 16, 17, 100, BYTES / PAGE - 1 };
 	char *map = buffer_map(fixture->buffer);
 
 	buffer_stamp(map);
 	munmap(map, BYTES);
 	for (size_t i = 0; i < G_N_ELEMENTS(pages); i++) {
-		char *part =
-			mmap(NULL, 4096, PROT_READ, MAP_SHARED, fixture->buffer, pages[i] * 4096);
+		char *part = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fixture->buffer,
+				  (off_t)(pages[i] * PAGE));
 
 		g_assert_true(part != MAP_FAILED);
 		page_assert_stamp(part, pages[i]);
-		munmap(part, 4096);
+		munmap(part, PAGE);
 	}
 }
 
@@ -140,10 +141,10 @@ static void test_map_refused(struct fixture *fixture, gconstpointer data)
 
 	assert_map_fails(fd, BYTES, 0, PROT_READ | PROT_WRITE, MAP_PRIVATE, EINVAL);
 	assert_map_fails(fd, BYTES, 0, PROT_READ, MAP_PRIVATE, EINVAL);
-	assert_map_fails(fd, BYTES + 4096, 0, PROT_READ, MAP_SHARED, EINVAL);
-	assert_map_fails(fd, BYTES, 4096, PROT_READ, MAP_SHARED, EINVAL);
-	assert_map_fails(fd, 4096, BYTES, PROT_READ, MAP_SHARED, EINVAL);
-	assert_map_fails(fd, 4096, G_MAXINT64 & ~4095, PROT_READ, MAP_SHARED, EINVAL);
+	assert_map_fails(fd, BYTES + PAGE, 0, PROT_READ, MAP_SHARED, EINVAL);
+	assert_map_fails(fd, BYTES, PAGE, PROT_READ, MAP_SHARED, EINVAL);
+	assert_map_fails(fd, PAGE, BYTES, PROT_READ, MAP_SHARED, EINVAL);
+	assert_map_fails(fd, PAGE, G_MAXINT64 & ~(guint64)4095, PROT_READ, MAP_SHARED, EINVAL);
 }
 
 static void test_access_mode(struct fixture *fixture, gconstpointer data)
@@ -189,8 +190,8 @@ static void test_fork(struct fixture *fixture, gconstpointer data)
 	if (!child) {
 		bool same = true;
 
-		for (size_t page = 0; page < BYTES / 4096; page++)
-			same &= *(guint64 *)(map + page * 4096) ==
+		for (size_t page = 0; page < BYTES / PAGE; page++)
+			same &= *(guint64 *)(map + page * PAGE) ==
 				page * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
 		memset(map, 0x77, BYTES);
 		_exit(same ? 0 : 1);
@@ -198,7 +199,7 @@ static void test_fork(struct fixture *fixture, gconstpointer data)
 	g_assert_cmpint(waitpid(child, &status, 0), ==, child);
 	g_assert_cmpint(status, ==, 0);
 	for (size_t i = 0; i < BYTES; i++)
-		g_assert_cmpint(map[i], ==, 0x77);
+		g_assert_true(map[i] == 0x77);
 	munmap(map, BYTES);
 }
 
@@ -219,7 +220,7 @@ static void test_fork_outlives(struct fixture *fixture, gconstpointer data)
 		close(fixture->buffer);
 		if (read(go[0], &byte, 1))
 			_exit(2);
-		page_assert_stamp(map + 4096, 1);
+		page_assert_stamp(map + PAGE, 1);
 		_exit(0);
 	}
 	munmap(map, BYTES);
@@ -227,7 +228,7 @@ static void test_fork_outlives(struct fixture *fixture, gconstpointer data)
 	fixture->buffer = -1;
 	g_assert_cmpint(pool_query(fixture->pool, &query), ==, 0);
 	g_assert_cmpuint(query.buffers, ==, 1);
-	g_assert_cmpuint(query.states.exported, ==, BYTES / 4096);
+	g_assert_cmpuint(query.states.exported, ==, BYTES / PAGE);
 	close(go[1]);
 	g_assert_cmpint(waitpid(child, &status, 0), ==, child);
 	g_assert_cmpint(status, ==, 0);
@@ -238,8 +239,8 @@ static void test_fork_outlives(struct fixture *fixture, gconstpointer data)
 static void test_pin_refused(struct fixture *fixture, gconstpointer data)
 {
 	char *map = buffer_map(fixture->buffer);
-	struct iovec remote = { .iov_base = map, .iov_len = 4096 };
-	char page[4096] = { 1 };
+	struct iovec remote = { .iov_base = map, .iov_len = PAGE };
+	char page[PAGE] = { 1 };
 	int ends[2], file;
 
 	/* Once before the page is there, once after. */
@@ -263,8 +264,8 @@ static void test_pin_refused(struct fixture *fixture, gconstpointer data)
 	}
 	/* The program itself may pass it to system calls that copy. */
 	g_assert_no_errno(pipe2(ends, O_CLOEXEC));
-	g_assert_cmpint(write(ends[1], map, 4096), ==, 4096);
-	g_assert_cmpint(read(ends[0], map + 4096, 4096), ==, 4096);
+	g_assert_cmpint(write(ends[1], map, PAGE), ==, PAGE);
+	g_assert_cmpint(read(ends[0], map + PAGE, PAGE), ==, PAGE);
 	close(ends[0]);
 	close(ends[1]);
 	munmap(map, BYTES);
@@ -284,23 +285,23 @@ static void test_populate_refused(struct fixture *fixture, gconstpointer data)
 /* VM_DONTEXPAND: a mapping moves, but never grows beyond what was checked. */
 static void test_mremap(struct fixture *fixture, gconstpointer data)
 {
-	char *map = mmap(NULL, 4 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fixture->buffer, 0);
+	char *map = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fixture->buffer, 0);
 	char *moved, *target;
 
 	g_assert_true(map != MAP_FAILED);
 	page_stamp(map, 3);
-	g_assert_true(mremap(map, 4 * 4096, BYTES, MREMAP_MAYMOVE) == MAP_FAILED);
+	g_assert_true(mremap(map, 4 * PAGE, BYTES, MREMAP_MAYMOVE) == MAP_FAILED);
 	g_assert_cmpint(errno, ==, EFAULT);
-	target = mmap(NULL, 4 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	moved = mremap(map, 4 * 4096, 4 * 4096, MREMAP_MAYMOVE | MREMAP_FIXED, target);
+	target = mmap(NULL, 4 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	moved = mremap(map, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, target);
 	g_assert_true(moved == target);
-	page_assert_stamp(moved + 3 * 4096, 3);
+	page_assert_stamp(moved + 3 * PAGE, 3);
 	page_stamp(moved, 2);
-	moved = mremap(moved, 4 * 4096, 2 * 4096, 0);
+	moved = mremap(moved, 4 * PAGE, 2 * PAGE, 0);
 	g_assert_true(moved == target);
-	munmap(moved, 2 * 4096);
+	munmap(moved, 2 * PAGE);
 	moved = buffer_map(fixture->buffer);
-	page_assert_stamp(moved + 2 * 4096, 2);
+	page_assert_stamp(moved + 2 * PAGE, 2);
 	munmap(moved, BYTES);
 }
 
@@ -310,13 +311,13 @@ static void test_partial_unmap(struct fixture *fixture, gconstpointer data)
 	char *map = buffer_map(fixture->buffer);
 
 	buffer_stamp(map);
-	munmap(map + 8 * 4096, 30 * 4096);
-	g_assert_cmpint(fault_of(map + 8 * 4096, false), ==, SIGSEGV);
-	page_assert_stamp(map + 7 * 4096, 7);
-	page_assert_stamp(map + 38 * 4096, 38);
-	g_assert_cmpint(madvise(map + 40 * 4096, 4096 * 8, MADV_DONTNEED), ==, -1);
+	munmap(map + 8 * PAGE, 30 * PAGE);
+	g_assert_cmpint(fault_of(map + 8 * PAGE, false), ==, SIGSEGV);
+	page_assert_stamp(map + 7 * PAGE, 7);
+	page_assert_stamp(map + 38 * PAGE, 38);
+	g_assert_cmpint(madvise(map + 40 * PAGE, PAGE * 8, MADV_DONTNEED), ==, -1);
 	g_assert_cmpint(errno, ==, EINVAL);
-	page_assert_stamp(map + 41 * 4096, 41);
+	page_assert_stamp(map + 41 * PAGE, 41);
 	munmap(map, BYTES);
 }
 
@@ -328,7 +329,7 @@ static void test_close_before_unmap(struct fixture *fixture, gconstpointer data)
 	close(fixture->buffer);
 	fixture->buffer = -1;
 	buffer_stamp(map);
-	page_assert_stamp(map + 5 * 4096, 5);
+	page_assert_stamp(map + 5 * PAGE, 5);
 	g_assert_cmpint(pool_query(fixture->pool, &query), ==, 0);
 	g_assert_cmpuint(query.buffers, ==, 1);
 	munmap(map, BYTES);
@@ -341,7 +342,7 @@ static void test_sync(struct fixture *fixture, gconstpointer data)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(flags); i++) {
 		g_assert_cmpint(buffer_sync(fixture->buffer, DMA_BUF_SYNC_START | flags[i]), ==, 0);
-		map[i * 4096] = i;
+		map[i * PAGE] = (char)i;
 		g_assert_cmpint(buffer_sync(fixture->buffer, DMA_BUF_SYNC_END | flags[i]), ==, 0);
 	}
 	g_assert_cmpint(buffer_sync(fixture->buffer, G_MAXUINT64), ==, -EINVAL);
@@ -387,10 +388,13 @@ static int receive_fd(int socket)
 		.msg_control = control,
 		.msg_controllen = sizeof(control),
 	};
+	struct cmsghdr *header;
 	int fd;
 
 	g_assert_cmpint(recvmsg(socket, &message, 0), ==, 1);
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+	header = CMSG_FIRSTHDR(&message);
+	g_assert_nonnull(header);
+	memcpy(&fd, CMSG_DATA(header), sizeof(fd));
 	return fd;
 }
 
@@ -407,11 +411,11 @@ static void test_passed_on(struct fixture *fixture, gconstpointer data)
 	munmap(map, BYTES);
 	close(fixture->buffer);
 	g_assert_cmpint(pool_query(fixture->pool, &query), ==, 0);
-	g_assert_cmpuint(query.states.exported, ==, BYTES / 4096);
+	g_assert_cmpuint(query.states.exported, ==, BYTES / PAGE);
 
 	fixture->buffer = receive_fd(ends[1]);
 	map = buffer_map(fixture->buffer);
-	page_assert_stamp(map + 9 * 4096, 9);
+	page_assert_stamp(map + 9 * PAGE, 9);
 	munmap(map, BYTES);
 	send_fd(ends[0], fixture->buffer);
 	close(fixture->buffer);

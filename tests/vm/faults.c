@@ -20,8 +20,9 @@
 #include "lib/occupant.h"
 #include "lib/pool.h"
 
-#define ORDER  4
-#define CHUNKS 40
+#define ORDER	    4
+#define CHUNKS	    40
+#define CHUNK_BYTES ((size_t)4096 << ORDER)
 
 /*
  * Up to here each allocation is failed; after that, where pages are moved by the thousand, ever
@@ -67,7 +68,7 @@ static void close_fd(int *fd)
 static void undo(struct scene *scene)
 {
 	if (scene->map)
-		munmap(scene->map, CHUNKS * (4096 << ORDER));
+		munmap(scene->map, CHUNKS * CHUNK_BYTES);
 	scene->map = NULL;
 	close_fd(&scene->importer);
 	close_fd(&scene->buffer);
@@ -288,7 +289,7 @@ static void prepare_fault(struct scene *scene)
 /* A fault that finds no memory is taken again: all there is to see is that the bytes come. */
 static int run_fault(struct scene *scene)
 {
-	for (size_t i = 0; i < CHUNKS * (4096 << ORDER); i += 4096)
+	for (size_t i = 0; i < CHUNKS * CHUNK_BYTES; i += 4096)
 		if (scene->map[i])
 			return -EIO;
 	return 0;

@@ -14,7 +14,7 @@
 #include "lib/pool.h"
 
 #define ORDER 4
-#define PAGES (1 << ORDER)
+#define PAGES (G_GUINT64_CONSTANT(1) << ORDER)
 
 /* More than one range takes to claim on a slow machine, and far less than the whole area. */
 #define OVERSHOOT_SECONDS_PLAIN 5
@@ -231,7 +231,7 @@ static void test_budget(struct fixture *fixture, gconstpointer data)
 		ret = reservation_fill(fixture->reservation, CMABULK_EFFORT_HARD, wanted,
 				       budgets[i], &fill);
 		g_print("# budget %" G_GUINT64_FORMAT " ns: %llu chunks in %.3f ms, result %d\n",
-			budgets[i], fill.nr_allocated, (machine_now() - start) / 1e6, ret);
+			budgets[i], fill.nr_allocated, milliseconds(machine_now() - start), ret);
 		g_assert_cmpint(machine_now() - start, <, budgets[i] + overshoot);
 		if (ret == -ETIME)
 			expired = true;

@@ -19,7 +19,7 @@
 
 #define ORDER	    4
 #define CHUNKS	    24
-#define CHUNK_BYTES (4096 << ORDER)
+#define CHUNK_BYTES ((size_t)4096 << ORDER)
 #define BYTES	    (CHUNKS * CHUNK_BYTES)
 
 struct fixture {
@@ -225,7 +225,7 @@ static void test_views(struct fixture *fixture, gconstpointer data)
 		g_assert_cmpuint(mismatch, ==, BYTES);
 	}
 	for (size_t i = 0; i < G_N_ELEMENTS(offsets); i++) {
-		memset(bytes, 1 + i, sizeof(bytes));
+		memset(bytes, 1 + (int)i, sizeof(bytes));
 		g_assert_cmpint(importer_write(fixture->importer, i % 2, offsets[i], bytes,
 					       sizeof(bytes)),
 				==, 0);

@@ -41,7 +41,7 @@ static void victim_fill(GRand *random, int reservation, guint order)
 	struct cmabulk_fill fill;
 	guint64 budget = g_rand_boolean(random) ? 0 : g_rand_int_range(random, 1, 200000000);
 
-	reservation_fill(reservation, g_rand_int_range(random, 0, 3),
+	reservation_fill(reservation, random_below(random, 3),
 			 g_rand_int_range(random, 1, MAX(2, most)), budget, &fill);
 }
 
@@ -52,7 +52,7 @@ static void victim_use(GRand *random, int buffer)
 	int importer;
 
 	for (int i = 0; i < 10; i++)
-		map[g_rand_int_range(random, 0, size)] = i;
+		map[random_below(random, size)] = 1;
 	if (g_rand_boolean(random))
 		munmap(map, size);
 	if (g_rand_boolean(random)) {
@@ -69,8 +69,8 @@ static void victim_use(GRand *random, int buffer)
 
 static void victim_round(GRand *random)
 {
-	guint order = g_rand_int_range(random, 0, 7);
-	int pool = pool_open(pools[g_rand_int_range(random, 0, G_N_ELEMENTS(pools))]);
+	guint order = random_below(random, 7);
+	int pool = pool_open(pools[random_below(random, G_N_ELEMENTS(pools))]);
 	int reservation = reservation_new(pool, order, 0);
 	int buffer;
 
@@ -92,7 +92,7 @@ static void G_GNUC_NORETURN victim_run(guint32 number)
 	for (;;) {
 		victim_round(random);
 		/* What it did not close it keeps, but not until it has no descriptor left. */
-		if (g_rand_int_range(random, 0, 8) == 0)
+		if (random_chance(random, 8))
 			close_range(3, ~0U, 0);
 	}
 }
@@ -100,7 +100,7 @@ static void G_GNUC_NORETURN victim_run(guint32 number)
 /* Waits for a random time, or until the victim ended by itself, which it never should. */
 static void wait_at_random(GRand *random, pid_t victim)
 {
-	int pidfd = syscall(SYS_pidfd_open, victim, 0);
+	int pidfd = (int)syscall(SYS_pidfd_open, victim, 0);
 	struct pollfd poller = { .fd = pidfd, .events = POLLIN };
 
 	g_assert_no_errno(pidfd);
@@ -168,9 +168,8 @@ static void make_it_hard(int frames, GRand *random)
 		area_open(&area, areas[i]);
 		for (guint64 block = 0; block < area.pages; block += 2 * FRAMES_PER_BLOCK)
 			for (int pin = 0; pin < 3; pin++)
-				frame_take(frames,
-					   area.base + block +
-						   g_rand_int_range(random, 0, FRAMES_PER_BLOCK));
+				frame_take(frames, area.base + block +
+							   random_below(random, FRAMES_PER_BLOCK));
 		area_close(&area);
 	}
 }

@@ -21,7 +21,7 @@
 
 #define ORDER	    4
 #define CHUNKS	    10
-#define CHUNK_BYTES (4096 << ORDER)
+#define CHUNK_BYTES ((size_t)4096 << ORDER)
 #define TIMEOUT_MS  60000
 
 #define CLASS "/sys/class/cmabulk/"

@@ -15,7 +15,7 @@
 #include "lib/pins.h"
 
 #define ORDER 4
-#define CHUNK (1 << ORDER)
+#define CHUNK (G_GUINT64_CONSTANT(1) << ORDER)
 
 #define EFFORT_NORMAL 1
 #define EFFORT_HARD   2
@@ -90,7 +90,7 @@ static void take_frames(const struct fixture *fixture, guint64 blocks)
 {
 	for (guint64 i = 0; i < blocks; i++) {
 		guint64 frame = fixture->area.base + i * FRAMES_PER_BLOCK +
-				g_rand_int_range(fixture->random, 0, FRAMES_PER_BLOCK);
+				random_below(fixture->random, FRAMES_PER_BLOCK);
 
 		g_assert_cmpint(frame_take(fixture->frames, frame), ==, 0);
 	}

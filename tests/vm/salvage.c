@@ -56,7 +56,7 @@ static void scene_pin_every_block(struct scene *scene, GRand *random)
 			pins_add(&scene->pins, pages[block]);
 			frame = frame_of(pages[block]);
 		} else {
-			frame += g_rand_int_range(random, 0, FRAMES_PER_BLOCK);
+			frame += random_below(random, FRAMES_PER_BLOCK);
 			g_assert_cmpint(frame_take(scene->frames, frame), ==, 0);
 		}
 		scene_pin(scene, frame);
@@ -150,7 +150,7 @@ static void test_salvage(gconstpointer data)
 	g_print("# %s: %llu of %" G_GUINT64_FORMAT
 		" obtainable chunks in %.1f ms, %llu ranges, %llu "
 		"salvaged\n",
-		shape->name, fill.nr_allocated, obtainable, fill.report.total_ns / 1e6,
+		shape->name, fill.nr_allocated, obtainable, milliseconds(fill.report.total_ns),
 		fill.report.ranges_tried, fill.report.chunks_salvaged);
 	g_assert_cmpint(ret, ==, -EBUSY);
 	g_assert_cmpuint(fill.nr_allocated, <=, obtainable);

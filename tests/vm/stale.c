@@ -21,7 +21,7 @@
 #include "lib/pool.h"
 
 #define ORDER	    4
-#define CHUNK_BYTES (4096 << ORDER)
+#define CHUNK_BYTES ((size_t)4096 << ORDER)
 #define PATTERN	    0xa5
 #define RUN	    4096 /* bytes of it in a row that nothing else would leave */
 
@@ -215,12 +215,13 @@ static void test_fault_is_prompt(void)
 	start = machine_now();
 	buffer = whole_buffer(pool);
 	map = buffer_map(buffer);
-	g_assert_cmpint(map[buffer_size(buffer) - 1], ==, 0);
+	g_assert_false(map[buffer_size(buffer) - 1]);
 	first = machine_now() - start;
 	g_assert_cmpint(buffer_sync(buffer, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ), ==, 0);
 	all = machine_now() - start;
 	set_delay(0);
-	g_print("# first byte after %.1f ms, all zeroed after %.1f ms\n", first / 1e6, all / 1e6);
+	g_print("# first byte after %.1f ms, all zeroed after %.1f ms\n", milliseconds(first),
+		milliseconds(all));
 	g_assert_cmpint(first, <, all / 2);
 	munmap((void *)map, buffer_size(buffer));
 	close(buffer);
@@ -247,7 +248,8 @@ static void test_close_is_prompt(void)
 	close(buffer);
 	closed = machine_now() - start;
 	set_delay(0);
-	g_print("# closed in %.1f ms, zeroing takes %.1f ms\n", closed / 1e6, all / 1e6);
+	g_print("# closed in %.1f ms, zeroing takes %.1f ms\n", milliseconds(closed),
+		milliseconds(all));
 	g_assert_cmpint(closed, <, all / 2);
 	books_assert_empty(pool);
 	close(pool);

@@ -132,7 +132,7 @@ static void worker_fill(struct worker *worker, int effort, guint64 chunks)
 	struct cmabulk_fill fill;
 	int ret;
 
-	if (g_rand_int_range(worker->random, 0, 3) == 0)
+	if (random_chance(worker->random, 3))
 		budget = g_rand_int_range(worker->random, 1, 50000000);
 	ret = reservation_fill(worker->reservation, effort, chunks, budget, &fill);
 	if (ret && ret != -EBUSY && ret != -ETIME && ret != -EINTR && ret != -ENOMEM)
@@ -156,7 +156,7 @@ static guint64 worker_total(struct worker *worker)
 
 static void worker_export(struct worker *worker, guint order, guint64 chunks)
 {
-	struct held *held = &worker->held[g_rand_int_range(worker->random, 0, SLOTS)];
+	struct held *held = &worker->held[random_below(worker->random, SLOTS)];
 
 	held_close(held);
 	held->fd =
@@ -165,7 +165,7 @@ static void worker_export(struct worker *worker, guint order, guint64 chunks)
 	held->chunk_bytes = (size_t)4096 << order;
 	held->size = chunks * held->chunk_bytes;
 	/* Some are closed while they are being zeroed. */
-	if (g_rand_int_range(worker->random, 0, 6) == 0) {
+	if (random_chance(worker->random, 6)) {
 		close(held->fd);
 		held->fd = -1;
 		return;
@@ -188,19 +188,19 @@ static void worker_set_reservation(struct worker *worker, int reservation)
 
 static void worker_allocate(struct worker *worker)
 {
-	guint order = g_rand_int_range(worker->random, 0, 8);
-	guint align = g_rand_int_range(worker->random, 0, 10);
+	guint order = random_below(worker->random, 8);
+	guint align = random_below(worker->random, 10);
 	int pool = pool_open(pools[worker->number % 3 == 2]);
 	guint64 most = MAX(2, (worker->number % 3 == 2 ? 2000 : 12000) >> order), total;
 
 	worker_set_reservation(worker, reservation_new(pool, order, align));
 	close(pool);
 	for (int i = g_rand_int_range(worker->random, 1, 4); i; i--)
-		worker_fill(worker, g_rand_int_range(worker->random, 0, 3),
+		worker_fill(worker, (int)random_below(worker->random, 3),
 			    g_rand_int_range(worker->random, 1, MIN(most, 1500)));
 	total = worker_total(worker);
-	while (total > 0 && g_rand_int_range(worker->random, 0, 4)) {
-		guint64 chunks = g_rand_int_range(worker->random, 1, total + 1);
+	while (total > 0 && random_below(worker->random, 4)) {
+		guint64 chunks = 1 + random_below(worker->random, total);
 
 		worker_export(worker, order, chunks);
 		total -= chunks;
@@ -210,7 +210,7 @@ static void worker_allocate(struct worker *worker)
 
 static void worker_interrupt_another(struct worker *worker)
 {
-	struct worker *other = &workers[g_rand_int_range(worker->random, 0, WORKERS)];
+	struct worker *other = &workers[random_below(worker->random, WORKERS)];
 
 	pthread_mutex_lock(&other->lock);
 	if (other->reservation >= 0)
@@ -220,7 +220,7 @@ static void worker_interrupt_another(struct worker *worker)
 
 static void worker_import(struct worker *worker)
 {
-	struct held *held = &worker->held[g_rand_int_range(worker->random, 0, SLOTS)];
+	struct held *held = &worker->held[random_below(worker->random, SLOTS)];
 	guint64 first;
 	int importer;
 
@@ -228,7 +228,7 @@ static void worker_import(struct worker *worker)
 		return;
 	importer = importer_open();
 	g_assert_cmpint(importer_attach(importer, held->fd, 0, 0, 0), ==, 0);
-	g_assert_cmpint(importer_map(importer, g_rand_int_range(worker->random, 0, 3)), ==, 0);
+	g_assert_cmpint(importer_map(importer, random_below(worker->random, 3)), ==, 0);
 	g_assert_cmpint(importer_read(importer, IMPORTER_VIA_DEVICE, 0, &first, sizeof(first)), ==,
 			0);
 	g_assert_cmpuint(first, ==, held->tag);
@@ -238,7 +238,7 @@ static void worker_import(struct worker *worker)
 /* Books read while everything moves still add up. */
 static void worker_query(struct worker *worker)
 {
-	int pool = pool_open(pools[g_rand_int_range(worker->random, 0, 2)]);
+	int pool = pool_open(pools[random_below(worker->random, 2)]);
 	g_autofree struct cmabulk_buffer_info *entries = NULL;
 	g_autoptr(GArray) counters = NULL;
 	struct cmabulk_buffers buffers;
@@ -257,7 +257,7 @@ static void worker_query(struct worker *worker)
 static void worker_close_some(struct worker *worker)
 {
 	for (int i = 0; i < SLOTS; i++)
-		if (g_rand_int_range(worker->random, 0, 3) == 0)
+		if (random_chance(worker->random, 3))
 			held_close(&worker->held[i]);
 }
 
@@ -266,7 +266,7 @@ static void *worker_run(void *data)
 	struct worker *worker = data;
 
 	while (!atomic_load(&stop)) {
-		switch (g_rand_int_range(worker->random, 0, 12)) {
+		switch (random_below(worker->random, 12)) {
 		case 0 ... 4:
 			worker_allocate(worker);
 			break;
@@ -315,14 +315,14 @@ static void *heap_run(void *data)
 	g_assert_no_errno(heap);
 	while (!atomic_load(&stop)) {
 		struct dma_heap_allocation_data allocation = {
-			.len = 4096 << g_rand_int_range(random, 0, 9),
+			.len = 4096 << random_below(random, 9),
 			.fd_flags = O_RDWR | O_CLOEXEC,
 		};
 		struct held held = { .size = allocation.len, .chunk_bytes = allocation.len };
 
 		if (pool_ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &allocation) < 0)
 			continue;
-		held.fd = allocation.fd;
+		held.fd = (int)allocation.fd;
 		held_tag(&held, true);
 		held_close(&held);
 		count(COUNT_HEAP, 1);
@@ -340,7 +340,7 @@ static void *program_run(void *data)
 
 	g_assert_true(memory != MAP_FAILED);
 	while (!atomic_load(&stop)) {
-		char *at = memory + g_rand_int_range(random, 0, size / piece) * piece;
+		char *at = memory + random_below(random, size / piece) * piece;
 
 		if (g_rand_boolean(random))
 			madvise(at, piece, MADV_DONTNEED);
@@ -378,7 +378,7 @@ static struct flicker *start_pins(const struct occupant *occupant, const struct 
 static void run_for(int seconds)
 {
 	/* The one thing here that only time ends. */
-	g_usleep(seconds * G_USEC_PER_SEC);
+	g_usleep((gulong)seconds * G_USEC_PER_SEC);
 	atomic_store(&stop, true);
 }
 

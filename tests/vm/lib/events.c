@@ -126,7 +126,7 @@ static int counters_receive(struct nl_msg *message, void *data)
 	counters.present = attributes_present(attributes);
 	for (int type = CMABULK_ATTR_SEQUENCE; type <= CMABULK_ATTR_MAX; type++)
 		counters.values[type] = attribute_number(attributes, type);
-	g_array_append_val(array, counters);
+	g_array_append_vals(array, &counters, 1);
 	return NL_OK;
 }
 
@@ -160,7 +160,7 @@ int counters_dump(GArray **ret)
 	}
 	nl_socket_free(socket);
 	if (error < 0)
-		g_clear_pointer(&array, g_array_unref);
-	*ret = array;
+		g_array_unref(array);
+	*ret = error < 0 ? NULL : array;
 	return counters_errno(MIN(error, 0));
 }

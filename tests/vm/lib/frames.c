@@ -99,7 +99,7 @@ void area_assert_owned(int frames, const struct area *area, guint64 owned)
 void frames_of(const void *address, size_t count, guint64 *ret_frames)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
-	off_t offset = (guintptr)address / page * sizeof(*ret_frames);
+	off_t offset = (off_t)((guintptr)address / page * sizeof(*ret_frames));
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	ssize_t length;
 

@@ -8,7 +8,7 @@
 
 #include "modules/cmabulk_pin/cmabulk_pin.h"
 
-#define FRAMES_PER_BLOCK 512 /* pageblock_order 9; area_open() checks it */
+#define FRAMES_PER_BLOCK G_GUINT64_CONSTANT(512) /* pageblock_order 9; area_open() checks it */
 
 /* A CMA area as debugfs shows it. */
 struct area {

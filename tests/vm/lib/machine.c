@@ -68,6 +68,17 @@ GRand *machine_random(guint32 stream)
 	return g_rand_new_with_seed_array(seed, G_N_ELEMENTS(seed));
 }
 
+guint random_below(GRand *random, guint64 limit)
+{
+	g_assert_cmpuint(limit, <=, G_MAXINT32);
+	return (guint)g_rand_int_range(random, 0, (gint32)limit);
+}
+
+bool random_chance(GRand *random, guint one_in)
+{
+	return random_below(random, one_in) == 0;
+}
+
 char *machine_read(const char *path)
 {
 	g_autoptr(GError) error = NULL;
@@ -118,12 +129,25 @@ void machine_write(const char *path, const char *text)
 		g_error("write \"%s\" to %s: %s", text, path, g_strerror(-ret));
 }
 
+void machine_start_thread(pthread_t *thread, void *(*run)(void *data), void *data)
+{
+	int error = pthread_create(thread, NULL, run, data);
+
+	if (error)
+		g_error("pthread_create: %s", g_strerror(error));
+}
+
 gint64 machine_now(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (gint64)now.tv_sec * G_GINT64_CONSTANT(1000000000) + now.tv_nsec;
+}
+
+double milliseconds(guint64 ns)
+{
+	return (double)ns / 1e6;
 }
 
 /* CMABULK_MODULES, or build/modules/FLAVOUR as seen from build/tests/vm/PROGRAM. */

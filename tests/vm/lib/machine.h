@@ -4,6 +4,7 @@
 #define VM_MACHINE_H
 
 #include <glib.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 /* The pools every test loads the module with, unless it says otherwise. */
@@ -29,6 +30,10 @@ int machine_scale(int plain, int debug);
  */
 GRand *machine_random(guint32 stream);
 
+/* A number below @limit, which is at most that of an int. */
+guint random_below(GRand *random, guint64 limit);
+bool random_chance(GRand *random, guint one_in);
+
 /* Contents of a file without the trailing newline; aborts when it cannot be read. Free it. */
 char *machine_read(const char *path);
 /* The number @path holds, decimal or 0x. */
@@ -39,8 +44,13 @@ guint64 machine_read_key(const char *path, const char *key);
 int machine_try_write(const char *path, const char *text);
 void machine_write(const char *path, const char *text);
 
+/* pthread_create() that cannot fail. */
+void machine_start_thread(pthread_t *thread, void *(*run)(void *data), void *data);
+
 /* Nanoseconds of CLOCK_MONOTONIC. */
 gint64 machine_now(void);
+/* The same span in milliseconds, for printing. */
+double milliseconds(guint64 ns);
 
 /* finit_module() of NAME.ko, built for this kernel; 0 or a negative errno. */
 int module_try_load(const char *name, const char *parameters);

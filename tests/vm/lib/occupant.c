@@ -132,7 +132,7 @@ void **occupant_page_per_block(const struct occupant *occupant, const struct are
 		block = (occupant->frames[i] - area->base) / FRAMES_PER_BLOCK;
 		*ret_blocks += !seen[block];
 		/* Each page of the pageblock is the chosen one with the same probability. */
-		if (!g_rand_int_range(random, 0, ++seen[block]))
+		if (!random_below(random, ++seen[block]))
 			chosen[block] = occupant_page(occupant, i);
 	}
 	return chosen;

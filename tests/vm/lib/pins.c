@@ -53,7 +53,8 @@ void pins_clear(struct pins *pins)
 {
 	for (guint i = 0; i < pins->pipes->len; i++)
 		close(g_array_index(pins->pipes, int, i));
-	g_clear_pointer(&pins->pipes, g_array_unref);
+	g_array_unref(pins->pipes);
+	pins->pipes = NULL;
 	pins->room = 0;
 }
 
@@ -93,7 +94,7 @@ static bool flicker_pause(struct flicker *flicker, guint64 ns)
 	bool stop;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += ns;
+	until.tv_nsec += (long)ns;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&flicker->lock);
@@ -111,7 +112,7 @@ static void *flicker_run(void *data)
 	guint64 pause = (guint64)flicker->period_ms * 1000000 / flicker->count;
 
 	while (flicker_pause(flicker, pause))
-		flicker_toggle(flicker, g_rand_int_range(flicker->random, 0, flicker->count));
+		flicker_toggle(flicker, random_below(flicker->random, flicker->count));
 	return NULL;
 }
 
@@ -135,7 +136,7 @@ struct flicker *flicker_start(void **pages, size_t count, guint period_ms, guint
 	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
 	pthread_cond_init(&flicker->wake, &clock);
 	pthread_condattr_destroy(&clock);
-	g_assert_cmpint(pthread_create(&flicker->thread, NULL, flicker_run, flicker), ==, 0);
+	machine_start_thread(&flicker->thread, flicker_run, flicker);
 	return flicker;
 }
 
