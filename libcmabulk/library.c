@@ -42,7 +42,8 @@ static const struct explanation explanations[] = {
 	  "ask for fewer buffers, or raise the limit with 'ulimit -n'" },
 	{ ENFILE, "the system has no file descriptor left",
 	  "ask for fewer buffers, or raise fs.file-max" },
-	{ ENOMEM, "out of memory", "" },
+	{ ENOMEM, "out of memory",
+	  "free some elsewhere: the pages of a pool need somewhere to move to" },
 	{ ENOTTY, "the file descriptor is not a dma-buf", "" },
 };
 
