@@ -186,6 +186,65 @@ static void test_efforts(struct fixture *fixture, gconstpointer data)
 	occupant_free(&occupant);
 }
 
+/* Whatever a program's memory is, it moves: fast gets nearly all of an area full of it. */
+static void test_kinds(struct fixture *fixture, gconstpointer data)
+{
+	static const enum occupant_kind kinds[] = { OCCUPANT_ANONYMOUS, OCCUPANT_SHMEM,
+						    OCCUPANT_HUGE };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+		int reservation = reservation_new(fixture->pool, ORDER, 0);
+		struct occupant occupant;
+		struct cmabulk_fill fill;
+
+		occupant_fill(&occupant, fixture->frames, &fixture->area, kinds[i],
+			      fixture->area.pages / 2);
+		reservation_fill(reservation, CMABULK_EFFORT_FAST, pool_chunks(fixture), 0, &fill);
+		g_print("# kind %zu: %llu of %" G_GUINT64_FORMAT " chunks by fast\n", i,
+			fill.nr_allocated, pool_chunks(fixture));
+		g_assert_cmpuint(fill.nr_allocated * 100, >=, pool_chunks(fixture) * 95);
+		g_assert_cmpuint(fill.report.chunks_moved, >, 0);
+		close(reservation);
+		occupant_free(&occupant);
+	}
+}
+
+/* Reads files until so many pages of the area hold some; false when there are not enough. */
+static bool read_files(struct fixture *fixture, const char *directory, guint64 pages)
+{
+	g_autoptr(GDir) listing = g_dir_open(directory, 0, NULL);
+	guint64 before = area_census(fixture->frames, &fixture->area).user;
+	const char *name;
+
+	g_assert_nonnull(listing);
+	while ((name = g_dir_read_name(listing))) {
+		g_autofree char *path = g_build_filename(directory, name, NULL);
+		g_autofree char *text = NULL;
+
+		if (g_file_test(path, G_FILE_TEST_IS_REGULAR))
+			g_file_get_contents(path, &text, NULL, NULL);
+		if (area_census(fixture->frames, &fixture->area).user >= before + pages)
+			return true;
+	}
+	return false;
+}
+
+/* Files just read look pinned until the kernel's batches of new pages are put on the lists. */
+static void test_page_cache(struct fixture *fixture, gconstpointer data)
+{
+	guint64 leave = 48 * 1024 / 4;
+	struct cmabulk_fill fill;
+
+	pool_ioctl(fixture->frames, PIN_HOG, &leave);
+	g_assert_true(read_files(fixture, "/usr/lib/x86_64-linux-gnu", 10000));
+	g_assert_cmpint(pool_ioctl(fixture->frames, PIN_UNHOG, NULL), ==, 0);
+	reservation_fill(fixture->reservation, CMABULK_EFFORT_NORMAL, pool_chunks(fixture), 0,
+			 &fill);
+	g_print("# %llu of %" G_GUINT64_FORMAT " chunks among read files\n", fill.nr_allocated,
+		pool_chunks(fixture));
+	g_assert_cmpuint(fill.nr_allocated * 100, >=, pool_chunks(fixture) * 98);
+}
+
 /* What others hold is never asked for, and is counted. */
 static void test_taken(struct fixture *fixture, gconstpointer data)
 {
@@ -406,6 +465,8 @@ int main(int argc, char **argv)
 	ADD("top-up", test_top_up);
 	ADD("top-up-after-export", test_top_up_after_export);
 	ADD("efforts", test_efforts);
+	ADD("kinds", test_kinds);
+	ADD("page-cache", test_page_cache);
 	ADD("taken", test_taken);
 	ADD("budget", test_budget);
 	ADD("interrupt", test_interrupt);
