@@ -86,7 +86,8 @@ static void free_call(struct cma_bulk_call *call)
 
 /*
  * Divide the area into slots and units. Its ends are on pageblock borders, see
- * cma_init_reserved_mem(), but not necessarily on those of larger slots.
+ * cma_init_reserved_mem(), but not necessarily on those of larger slots; the last
+ * of these needs room for its chunk only.
  */
 static void init_map(struct cma_bulk_call *call)
 {
@@ -98,7 +99,12 @@ static void init_map(struct cma_bulk_call *call)
 	map->slot_order = max(map->order, call->req->align);
 	map->unit_order = max_t(u32, map->slot_order, pageblock_order);
 	map->first_pfn = ALIGN(cma->base_pfn, 1UL << map->slot_order);
-	if (map->first_pfn < end)
+	if (map->first_pfn + (1UL << map->order) > end)
+		return;
+	if (map->slot_order > pageblock_order)
+		call->total_units = ((end - map->first_pfn - (1UL << map->order)) >>
+				     map->slot_order) + 1;
+	else
 		call->total_units = (end - map->first_pfn) >> map->unit_order;
 }
 
@@ -156,32 +162,62 @@ static void trace_survey(const struct cma_bulk_call *call)
 			      report->pages_taken);
 }
 
-/* Survey on until there are @wanted free slots: what is free is cheapest. */
-static void survey_ahead(struct cma_bulk_call *call, u64 wanted)
+/*
+ * Survey on until there are @wanted free slots: what is free is cheapest.
+ * Returns a reason to stop, or 0.
+ */
+static int survey_ahead(struct cma_bulk_call *call, u64 wanted)
 {
 	const ktime_t start = ktime_get();
 	u64 found = 0;
+	int ret = 0;
 	u32 unit;
 
 	for (unit = 0; unit < call->map.nr_units; unit++)
 		found += free_slots(call, unit);
-	while (found < wanted && call->map.nr_units < call->total_units) {
+	while (found < wanted && call->map.nr_units < call->total_units && !ret) {
 		unit = call->map.nr_units;
 		cma_bulk_survey_unit(call, unit);
 		found += free_slots(call, unit);
+		ret = cma_bulk_stop_reason(call);
 	}
 	cma_bulk_clock(&call->req->report.survey_ns, start);
 	trace_survey(call);
+	return ret;
 }
 
-/* Look once more at what looked pinned or busy, now that LRU caches are empty. */
-static void survey_suspects(struct cma_bulk_call *call)
+/* Has @unit a slot that is in state @state? */
+static bool unit_has(const struct cma_bulk_call *call, u32 unit, enum cma_bulk_slot state)
+{
+	const u32 per_unit = cma_bulk_unit_slots(&call->map);
+
+	return memchr(call->map.slots + (size_t)unit * per_unit, state, per_unit);
+}
+
+/* Is there anything left that might be moved? */
+static bool anything_movable(const struct cma_bulk_call *call)
+{
+	u32 unit;
+
+	for (unit = 0; unit < call->map.nr_units; unit++)
+		if (call->map.units[unit].suspect ||
+		    unit_has(call, unit, CMA_SLOT_MOVABLE))
+			return true;
+	return false;
+}
+
+/*
+ * Look once more at what looked pinned or busy, now that LRU caches are empty,
+ * and at units that filled up after they had been surveyed.
+ */
+static void survey_again(struct cma_bulk_call *call)
 {
 	const ktime_t start = ktime_get();
 	u32 unit;
 
 	for (unit = 0; unit < call->map.nr_units; unit++)
-		if (call->map.units[unit].suspect)
+		if (call->map.units[unit].suspect ||
+		    (!call->map.units[unit].movable && unit_has(call, unit, CMA_SLOT_MOVABLE)))
 			cma_bulk_survey_unit(call, unit);
 	cma_bulk_clock(&call->req->report.survey_ns, start);
 	trace_survey(call);
@@ -199,14 +235,15 @@ static u64 range_migrate_limit(const struct cma_bulk_req *req)
 	if (!req->deadline)
 		return CMA_BULK_RANGE_MIGRATE;
 	left_us = ktime_us_delta(req->deadline, ktime_get());
-	return clamp_t(s64, left_us / 16, 1, CMA_BULK_RANGE_MIGRATE);
+	return clamp_t(s64, left_us >> 4, 1, CMA_BULK_RANGE_MIGRATE);
 }
 
-static u32 plan(struct cma_bulk_call *call)
+static u32 plan(struct cma_bulk_call *call, u64 max_migrate)
 {
 	const struct cma_bulk_want want = {
 		.nr_chunks = cma_bulk_missing(call),
-		.max_migrate = range_migrate_limit(call->req),
+		.max_migrate = max_migrate,
+		.max_pages = CMA_BULK_RANGE_PAGES,
 		.free_only = !call->may_move || call->no_memory,
 		.suspects = call->req->effort != CMA_BULK_FAST,
 		.salvage = call->req->effort == CMA_BULK_HARD,
@@ -222,21 +259,39 @@ static u32 plan(struct cma_bulk_call *call)
 }
 
 /*
+ * Make a plan and use it up, which is no more than what is left to do: a range
+ * that fails changes nothing for the others. But stop for a new one when pages
+ * cannot be moved any more, or when the deadline has come so near that ranges
+ * should be smaller. *@nr_ranges: ranges in the plan, 0 when nothing is left.
+ */
+static int claim_plan(struct cma_bulk_call *call, u32 *nr_ranges)
+{
+	const u64 limit = range_migrate_limit(call->req);
+	const bool no_memory = call->no_memory;
+	u32 first = 0;
+	int ret = 0;
+
+	*nr_ranges = plan(call, limit);
+	while (first < *nr_ranges && !ret && call->no_memory == no_memory &&
+	       range_migrate_limit(call->req) >= limit / 2)
+		ret = cma_bulk_claim(call, &first, *nr_ranges);
+	return ret;
+}
+
+/*
  * First phase: what is free, surveying no more than needed to find it. Ends with
  * 0 when there is enough or no more.
  */
 static int take_free(struct cma_bulk_call *call)
 {
+	u32 nr_ranges;
 	int ret = 0;
 
 	while (cma_bulk_missing(call) && !ret) {
-		u32 nr_ranges;
-
-		survey_ahead(call, cma_bulk_missing(call));
-		nr_ranges = plan(call);
-		if (nr_ranges)
-			ret = cma_bulk_claim(call, nr_ranges);
-		else if (call->map.nr_units == call->total_units)
+		ret = survey_ahead(call, cma_bulk_missing(call));
+		if (!ret)
+			ret = claim_plan(call, &nr_ranges);
+		if (!ret && !nr_ranges && call->map.nr_units == call->total_units)
 			break;
 	}
 	return ret;
@@ -263,18 +318,16 @@ static void drain_lru(struct cma_bulk_call *call)
 /* Second phase: what has to be moved, as far as the effort goes. */
 static int take_movable(struct cma_bulk_call *call)
 {
-	u32 nr_ranges;
+	u32 nr_ranges = 1;
 	int ret = 0;
 
+	if (!anything_movable(call))
+		return 0;
 	drain_lru(call);
-	survey_suspects(call);
+	survey_again(call);
 	call->may_move = true;
-	while (cma_bulk_missing(call) && !ret) {
-		nr_ranges = plan(call);
-		if (!nr_ranges)
-			break;
-		ret = cma_bulk_claim(call, nr_ranges);
-	}
+	while (cma_bulk_missing(call) && nr_ranges && !ret)
+		ret = claim_plan(call, &nr_ranges);
 	if (call->lru_disabled)
 		lru_cache_enable();
 	return ret;
@@ -284,10 +337,8 @@ static int run_call(struct cma_bulk_call *call)
 {
 	int ret;
 
-	if (!call->req->nr_requests) {
-		survey_ahead(call, U64_MAX);
-		return 0;
-	}
+	if (!call->req->nr_requests)
+		return survey_ahead(call, U64_MAX);
 
 	ret = take_free(call);
 	if (!ret && cma_bulk_missing(call))
@@ -323,7 +374,8 @@ static void report_skipped(struct cma_bulk_call *call)
 		case CMA_SLOT_DONE:
 			break;
 		default:
-			if (call->map.units[cma_bulk_slot_unit(call, slot)].suspect)
+			if (call->req->effort == CMA_BULK_FAST &&
+			    call->map.units[cma_bulk_slot_unit(call, slot)].suspect)
 				report->skipped_suspect++;
 			else if (call->no_memory)
 				report->skipped_no_memory++;

@@ -6,26 +6,36 @@
 #define _MM_CMA_BULK_H
 
 #include <linux/cma_bulk.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
 
 #include "cma.h"
 #include "cma_bulk_plan.h"
 
-/* Ranges planned at a time; the plan is made anew for the next ones. */
-#define CMA_BULK_MAX_RANGES	64
+/* Ranges planned at a time; the plan is used up before the next is made. */
+#define CMA_BULK_MAX_RANGES	4096
 
 /*
- * Pages in use in one range: enough to make isolating and migrating them at one
- * go worth it, few enough that a deadline, a signal or an interrupt, which are
- * looked at between ranges, is noticed soon.
+ * Pages in one range, in use and in all: enough to make isolating and migrating
+ * them at one go worth it, few enough that a deadline, a signal or an interrupt,
+ * which are looked at between ranges, is noticed soon.
  */
 #define CMA_BULK_RANGE_MIGRATE	2048
+#define CMA_BULK_RANGE_PAGES	(SZ_64M >> PAGE_SHIFT)
 
 /*
- * Pages in use in one batch, the ranges that are isolated together under
- * cma_mutex: bounds how long other users of CMA wait.
+ * A batch is what is isolated together under cma_mutex. How many ranges, how
+ * many pages in use, and how long other users of CMA wait, at most, beyond the
+ * range in hand.
  */
+#define CMA_BULK_BATCH_RANGES	64
 #define CMA_BULK_BATCH_MIGRATE	4096
+#define CMA_BULK_BATCH_NS	(20 * NSEC_PER_MSEC)
+
+/* Lost races for the bitmap before what others had for a moment is theirs. */
+#define CMA_BULK_MAX_CONFLICTS	256
 
 /**
  * struct cma_bulk_call - one call of cma_alloc_bulk_req() on its way
@@ -36,7 +46,9 @@
  * @total_units: units in the area, of which @map.nr_units have been surveyed
  * @isolated:	bit per pageblock from @map.first_pfn on: isolated by us; only
  *		used under cma_mutex
- * @ranges:	the plan in hand, room for CMA_BULK_MAX_RANGES
+ * @ranges:	the plan in hand, room for CMA_BULK_MAX_RANGES; one that is
+ *		settled has no slots
+ * @conflicts:	ranges whose bits somebody else had set in the meantime
  * @may_move:	the first phase, which only takes what is free, is over
  * @no_memory:	there was nowhere to move pages to: go on with free memory only
  * @lru_disabled: lru_cache_disable() is in force
@@ -53,6 +65,7 @@ struct cma_bulk_call {
 	u32 total_units;
 	unsigned long *isolated;
 	struct cma_bulk_range *ranges;
+	u32 conflicts;
 	bool may_move;
 	bool no_memory;
 	bool lru_disabled;
@@ -68,6 +81,20 @@ static inline u32 cma_bulk_slot_unit(const struct cma_bulk_call *call, u32 slot)
 	return slot >> (call->map.unit_order - call->map.slot_order);
 }
 
+/* Is there a reason to stop? Looked at between ranges and between units. */
+static inline int cma_bulk_stop_reason(const struct cma_bulk_call *call)
+{
+	const struct cma_bulk_req *req = call->req;
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (req->interrupt && READ_ONCE(*req->interrupt))
+		return -EINTR;
+	if (req->deadline && ktime_compare(ktime_get(), req->deadline) >= 0)
+		return -ETIME;
+	return 0;
+}
+
 /* Adds the time since @since to @sum, both in nanoseconds. */
 static inline void cma_bulk_clock(u64 *sum, ktime_t since)
 {
@@ -80,6 +107,6 @@ void cma_bulk_survey_taken(struct cma_bulk_call *call, u32 first, u32 nr);
 void cma_bulk_suspect(struct cma_bulk_call *call, u32 first, u32 nr);
 int cma_bulk_migrate(struct cma_bulk_call *call, unsigned long start, unsigned long end);
 int cma_bulk_grab(struct cma_bulk_call *call, unsigned long start, unsigned long end);
-int cma_bulk_claim(struct cma_bulk_call *call, u32 nr_ranges);
+int cma_bulk_claim(struct cma_bulk_call *call, u32 *first, u32 nr_ranges);
 
 #endif /* _MM_CMA_BULK_H */

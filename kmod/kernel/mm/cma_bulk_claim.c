@@ -37,20 +37,6 @@ static struct span slots_span(const struct cma_bulk_call *call, u32 first, u32 n
 	};
 }
 
-/* Between ranges: is there a reason to stop? */
-static int stop_reason(const struct cma_bulk_call *call)
-{
-	const struct cma_bulk_req *req = call->req;
-
-	if (fatal_signal_pending(current))
-		return -EINTR;
-	if (req->interrupt && READ_ONCE(*req->interrupt))
-		return -EINTR;
-	if (req->deadline && ktime_compare(ktime_get(), req->deadline) >= 0)
-		return -ETIME;
-	return 0;
-}
-
 static void set_slots(struct cma_bulk_call *call, u32 first, u32 nr,
 		      enum cma_bulk_slot state)
 {
@@ -95,7 +81,7 @@ static void take_slots(struct cma_bulk_call *call, u32 first, u32 nr)
 
 		/* Pageblocks differ in their tags, see cma_alloc(). */
 		for (i = 0; i < chunk_pages; i++)
-			page_kasan_tag_reset(page + i);
+			page_kasan_tag_reset(nth_page(page, i));
 		req->pages[req->nr_allocated++] = page;
 	}
 	set_slots(call, first, nr, CMA_SLOT_DONE);
@@ -111,41 +97,43 @@ static unsigned long block_index(const struct cma_bulk_call *call, unsigned long
 	return (pfn - call->map.first_pfn) >> pageblock_order;
 }
 
-/* Isolate the pageblocks [@start, @end), which are not isolated by this call. */
-static int isolate_blocks(struct cma_bulk_call *call, unsigned long start,
-			  unsigned long end)
+static unsigned long block_pfn(const struct cma_bulk_call *call, unsigned long block)
 {
-	const int ret = start_isolate_page_range(start, end, MIGRATE_CMA, 0, GFP_KERNEL);
+	return call->map.first_pfn + (block << pageblock_order);
+}
+
+/* Isolate pageblocks [@first, @last) and note it, or do neither. */
+static int isolate_blocks(struct cma_bulk_call *call, unsigned long first,
+			  unsigned long last)
+{
+	const int ret = start_isolate_page_range(block_pfn(call, first), block_pfn(call, last),
+						 MIGRATE_CMA, 0, GFP_KERNEL);
 
 	if (!ret)
-		bitmap_set(call->isolated, block_index(call, start),
-			   (end - start) >> pageblock_order);
+		bitmap_set(call->isolated, first, last - first);
 	return ret;
 }
 
 /*
- * Isolate the pageblocks that @span lies in. When one of a run refuses, the run
- * is isolated one by one, as far as it goes.
+ * Isolate a run of pageblocks, between two that are not to be isolated: with one
+ * call, as free pages of two that are isolated one after the other may merge
+ * over the border in between, which start_isolate_page_range() minds. When some
+ * refuse, one by one, as far as it goes.
  */
-static void isolate_span(struct cma_bulk_call *call, struct span span)
+static void isolate_run(struct cma_bulk_call *call, unsigned long first, unsigned long last)
 {
-	const unsigned long last = block_index(call, span.end - 1) + 1;
-	unsigned long block = block_index(call, span.start);
+	unsigned long block, start = first;
 
-	while (block < last) {
-		unsigned long pfn, next;
-
-		block = find_next_zero_bit(call->isolated, last, block);
-		next = find_next_bit(call->isolated, last, block);
-		if (block >= last)
-			break;
-
-		pfn = call->map.first_pfn + (block << pageblock_order);
-		if (isolate_blocks(call, pfn, pfn + ((next - block) << pageblock_order)) &&
-		    next - block > 1)
-			for (; block < next; block++, pfn += pageblock_nr_pages)
-				isolate_blocks(call, pfn, pfn + pageblock_nr_pages);
-		block = next;
+	if (!isolate_blocks(call, first, last))
+		return;
+	/* Somebody has isolated a part of it: take what lies between. */
+	for (block = first; block <= last; block++) {
+		if (block < last && !is_migrate_isolate_page(pfn_to_page(block_pfn(call, block))))
+			continue;
+		if (block > start && isolate_blocks(call, start, block))
+			for (; start < block; start++)
+				isolate_blocks(call, start, start + 1);
+		start = block + 1;
 	}
 }
 
@@ -157,17 +145,19 @@ static bool span_is_isolated(const struct cma_bulk_call *call, struct span span)
 				  block_index(call, span.start)) >= last;
 }
 
+static unsigned long nr_blocks(const struct cma_bulk_call *call)
+{
+	return ((unsigned long)call->map.nr_units << call->map.unit_order) >> pageblock_order;
+}
+
 static void undo_isolation(struct cma_bulk_call *call)
 {
-	const unsigned long nr_blocks =
-		((unsigned long)call->map.nr_units << call->map.unit_order) >> pageblock_order;
 	unsigned long first, last;
 
-	for_each_set_bitrange(first, last, call->isolated, nr_blocks)
-		undo_isolate_page_range(call->map.first_pfn + (first << pageblock_order),
-					call->map.first_pfn + (last << pageblock_order),
+	for_each_set_bitrange(first, last, call->isolated, nr_blocks(call))
+		undo_isolate_page_range(block_pfn(call, first), block_pfn(call, last),
 					MIGRATE_CMA);
-	bitmap_zero(call->isolated, nr_blocks);
+	bitmap_zero(call->isolated, nr_blocks(call));
 }
 
 /**
@@ -238,7 +228,9 @@ static int fail_slots(struct cma_bulk_call *call, u32 first, u32 nr, int error)
 		set_slots(call, first, nr, CMA_SLOT_NO_MEMORY);
 		return 0;
 	}
-	if (call->may_move)
+	if (error == -ENOMEM)
+		set_slots(call, first, nr, CMA_SLOT_NO_MEMORY);
+	else if (call->may_move)
 		set_slots(call, first, nr, CMA_SLOT_BUSY);
 	else
 		cma_bulk_suspect(call, first, nr);
@@ -254,6 +246,35 @@ static enum cma_bulk_slot worst_slot(const struct cma_bulk_call *call, u32 first
 	for (i = 0; i < nr; i++)
 		worst = max(worst, call->map.slots[first + i]);
 	return worst;
+}
+
+/* The slots in the smallest piece that this effort goes for. */
+static u32 piece_slots(const struct cma_bulk_call *call)
+{
+	return call->req->effort == CMA_BULK_HARD ? 1 : cma_bulk_unit_slots(&call->map);
+}
+
+static int claim_piece(struct cma_bulk_call *call, u32 first, u32 nr);
+
+/*
+ * Claim slots that all look free one piece at a time, so that one page which is
+ * not where it seems to be costs its piece only.
+ */
+static int claim_pieces(struct cma_bulk_call *call, u32 first, u32 nr)
+{
+	const u32 step = piece_slots(call);
+	const u32 end = first + nr;
+	int ret = 0;
+
+	while (first < end && !ret) {
+		const u32 piece_end = min(end, round_down(first, step) + step);
+
+		ret = claim_piece(call, first, piece_end - first);
+		first = piece_end;
+	}
+	if (first < end)
+		release_bits(call, first, end - first);
+	return ret;
 }
 
 /*
@@ -283,6 +304,8 @@ static int claim_piece(struct cma_bulk_call *call, u32 first, u32 nr)
 		return fail_slots(call, first, nr, -EBUSY);
 
 	ret = claim_slots(call, first, nr, move);
+	if (ret == -EBUSY && !move && nr > piece_slots(call))
+		return claim_pieces(call, first, nr);
 	if (ret)
 		return fail_slots(call, first, nr, ret);
 
@@ -297,21 +320,20 @@ static int claim_piece(struct cma_bulk_call *call, u32 first, u32 nr)
 /* The length of the next piece from @first on: a run of what is free, or one unit. */
 static u32 next_piece(const struct cma_bulk_call *call, u32 first, u32 end)
 {
-	const u32 per_unit = call->req->effort == CMA_BULK_HARD ?
-		1 : cma_bulk_unit_slots(&call->map);
+	const u32 step = piece_slots(call);
 	u32 next = first;
 
 	while (next < end) {
-		const u32 unit_end = min(end, round_down(next, per_unit) + per_unit);
+		const u32 piece_end = min(end, round_down(next, step) + step);
 
-		if (worst_slot(call, next, unit_end - next) != CMA_SLOT_FREE)
+		if (worst_slot(call, next, piece_end - next) != CMA_SLOT_FREE)
 			break;
-		if (!span_is_isolated(call, slots_span(call, next, unit_end - next)))
+		if (!span_is_isolated(call, slots_span(call, next, piece_end - next)))
 			break;
-		next = unit_end;
+		next = piece_end;
 	}
 	if (next == first)
-		next = min(end, round_down(first, per_unit) + per_unit);
+		next = min(end, round_down(first, step) + step);
 	return next - first;
 }
 
@@ -337,7 +359,7 @@ static int salvage_range(struct cma_bulk_call *call, u32 first, u32 nr)
 		ret = claim_piece(call, first, piece);
 		first += piece;
 		if (!ret)
-			ret = stop_reason(call);
+			ret = cma_bulk_stop_reason(call);
 	}
 	if (first < end)
 		release_bits(call, first, end - first);
@@ -375,12 +397,13 @@ static int claim_rest(struct cma_bulk_call *call, const struct cma_bulk_range *r
 		      bool move, int error)
 {
 	const bool one_unit = range->nr_slots <= cma_bulk_unit_slots(&call->map);
-	const enum cma_bulk_effort effort = call->req->effort;
-	bool last_try = move && one_unit && effort == CMA_BULK_FAST;
+	const struct span span = slots_span(call, range->first_slot, range->nr_slots);
+	bool last_try = false;
 
-	if (range->kind == CMA_RANGE_SUSPECT && effort != CMA_BULK_HARD)
-		last_try = span_is_isolated(call, slots_span(call, range->first_slot,
-							     range->nr_slots));
+	if (call->req->effort == CMA_BULK_FAST)
+		last_try = move && one_unit && span_is_isolated(call, span);
+	else if (call->req->effort == CMA_BULK_NORMAL)
+		last_try = range->kind == CMA_RANGE_SUSPECT && span_is_isolated(call, span);
 	if (!last_try && error == -ENOMEM && !call->req->stop_on_error) {
 		call->no_memory = true;
 		error = -EBUSY;
@@ -458,90 +481,129 @@ static int claim_range(struct cma_bulk_call *call, const struct cma_bulk_range *
 	return ret;
 }
 
-/*
- * Set the bits of as many of the first @nr ranges as make a batch. A range that
- * somebody else took a part of in the meantime is dropped, for the next plan.
- * The batch comes first in call->ranges, *@nr_batch ranges long.
- */
-static void claim_batch_bits(struct cma_bulk_call *call, u32 nr, u32 *nr_batch)
+/* Somebody else has set bits of @range since the survey: leave it to the next plan. */
+static void drop_range(struct cma_bulk_call *call, struct cma_bulk_range *range)
 {
-	struct cma_bulk_range *ranges = call->ranges;
+	const u32 first = range->first_slot;
+	const u32 nr = range->nr_slots;
+
+	range->nr_slots = 0;
+	cma_bulk_survey_taken(call, first, nr);
+	/* Gone again already. That may happen, but not for ever. */
+	if (worst_slot(call, first, nr) < CMA_SLOT_TAKEN &&
+	    ++call->conflicts > CMA_BULK_MAX_CONFLICTS)
+		set_slots(call, first, nr, CMA_SLOT_TAKEN);
+}
+
+/*
+ * Set the bits of as many ranges from @first on as make a batch, @nr at most.
+ * Returns where it ends.
+ */
+static u32 claim_batch_bits(struct cma_bulk_call *call, u32 first, u32 nr)
+{
+	const u32 last = min(nr, first + CMA_BULK_BATCH_RANGES);
 	u64 migrate = 0;
 	u32 i;
 
-	*nr_batch = 0;
-	for (i = 0; i < nr; i++) {
-		migrate += ranges[i].kind >= CMA_RANGE_MOVE ? ranges[i].migrate : 0;
-		if (*nr_batch && migrate > CMA_BULK_BATCH_MIGRATE)
+	for (i = first; i < last; i++) {
+		struct cma_bulk_range *range = &call->ranges[i];
+
+		migrate += range->kind >= CMA_RANGE_MOVE ? range->migrate : 0;
+		if (i > first && migrate > CMA_BULK_BATCH_MIGRATE)
 			break;
-		if (claim_bits(call, ranges[i].first_slot, ranges[i].nr_slots))
-			ranges[(*nr_batch)++] = ranges[i];
-		else
-			cma_bulk_survey_taken(call, ranges[i].first_slot,
-					      ranges[i].nr_slots);
+		if (!claim_bits(call, range->first_slot, range->nr_slots))
+			drop_range(call, range);
 	}
+	return i;
 }
 
-static void isolate_batch(struct cma_bulk_call *call, u32 nr)
+static void isolate_batch(struct cma_bulk_call *call, u32 first, u32 last)
 {
-	const struct cma_bulk_range *range;
+	unsigned long run, run_end;
 	ktime_t start;
+	u32 i;
 
-	for (range = call->ranges; range < call->ranges + nr; range++)
-		isolate_span(call, slots_span(call, range->first_slot, range->nr_slots));
+	for (i = first; i < last; i++) {
+		const struct cma_bulk_range *range = &call->ranges[i];
+		struct span span;
+
+		if (!range->nr_slots)
+			continue;
+		span = slots_span(call, range->first_slot, range->nr_slots);
+		run = block_index(call, span.start);
+		bitmap_set(call->isolated, run, block_index(call, span.end - 1) + 1 - run);
+	}
+	for_each_set_bitrange(run, run_end, call->isolated, nr_blocks(call)) {
+		/* Wanted so far; isolated from here on. */
+		bitmap_clear(call->isolated, run, run_end - run);
+		isolate_run(call, run, run_end);
+	}
 
 	start = ktime_get();
 	drain_all_pages(call->zone);
 	cma_bulk_clock(&call->req->report.drain_ns, start);
 }
 
-/* Claim an isolated batch. *@done: ranges that are settled, the others are not. */
-static int claim_batch(struct cma_bulk_call *call, u32 nr, u32 *done)
+/*
+ * Claim the ranges of an isolated batch, from *@first, which moves past what is
+ * settled, to @last or until the others have waited long enough.
+ */
+static int claim_batch(struct cma_bulk_call *call, u32 *first, u32 last)
 {
+	const ktime_t until = ktime_add_ns(ktime_get(), CMA_BULK_BATCH_NS);
+	const bool no_memory = call->no_memory;
 	int ret = 0;
 
-	while (*done < nr && !ret) {
-		ret = stop_reason(call);
+	do {
+		struct cma_bulk_range *range = &call->ranges[*first];
+
+		if (range->nr_slots)
+			ret = claim_range(call, range);
+		range->nr_slots = 0;
+		++*first;
 		if (!ret)
-			ret = claim_range(call, &call->ranges[(*done)++]);
-	}
+			ret = cma_bulk_stop_reason(call);
+		/* Ranges come in the order of their kinds: all others need memory, too. */
+		if (call->no_memory != no_memory)
+			break;
+	} while (*first < last && !ret && !ktime_after(ktime_get(), until));
 	return ret;
 }
 
 /**
- * cma_bulk_claim() - claim the first ranges of the plan
+ * cma_bulk_claim() - claim the next ranges of the plan
  * @call:	the call
- * @nr_ranges:	ranges in call->ranges, at least 1
+ * @first:	the first of them in call->ranges; moves past what is settled
+ * @nr_ranges:	ranges in call->ranges, more than *@first
  *
- * Claims at least one of them, or finds out that it is taken; what it did not
- * get to keeps its state and is to be planned again. Adds to req->pages. Takes
- * cma_mutex: two parties isolating one pageblock undo each other's work.
+ * Claims at least one of them, or finds out that it is taken. Adds to req->pages.
+ * Takes cma_mutex: two parties isolating one pageblock undo each other's work.
  *
  * Return: 0, or an error that ends the call: -EINTR, -ETIME, -ENOMEM.
  */
-int cma_bulk_claim(struct cma_bulk_call *call, u32 nr_ranges)
+int cma_bulk_claim(struct cma_bulk_call *call, u32 *first, u32 nr_ranges)
 {
 	struct cma_bulk_report *report = &call->req->report;
 	const u64 elsewhere = report->survey_ns + report->drain_ns;
 	const ktime_t start = ktime_get();
-	u32 done = 0;
-	u32 nr;
+	const u32 last = claim_batch_bits(call, *first, nr_ranges);
 	int ret;
-
-	claim_batch_bits(call, nr_ranges, &nr);
-	if (!nr)
-		return stop_reason(call);
+	u32 i;
 
 	ret = mutex_lock_killable(&cma_mutex);
 	if (!ret) {
-		isolate_batch(call, nr);
-		ret = claim_batch(call, nr, &done);
-		undo_isolation(call);
+		ret = cma_bulk_stop_reason(call);
+		if (!ret) {
+			isolate_batch(call, *first, last);
+			ret = claim_batch(call, first, last);
+			undo_isolation(call);
+		}
 		mutex_unlock(&cma_mutex);
 	}
-	for (; done < nr; done++)
-		release_bits(call, call->ranges[done].first_slot,
-			     call->ranges[done].nr_slots);
+	for (i = *first; i < last; i++)
+		if (call->ranges[i].nr_slots)
+			release_bits(call, call->ranges[i].first_slot, call->ranges[i].nr_slots);
+
 	/* What was clocked as survey and drain on the way is not counted twice. */
 	cma_bulk_clock(&report->claim_ns, start);
 	report->claim_ns -= report->survey_ns + report->drain_ns - elsewhere;

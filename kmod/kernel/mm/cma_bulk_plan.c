@@ -11,6 +11,7 @@
 #include <linux/limits.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
+#include <linux/sched.h>
 #include <linux/sort.h>
 #include <linux/types.h>
 
@@ -86,7 +87,8 @@ static u32 pick_price(const struct cma_bulk_map *map, enum pick pick, u32 unit,
 		      u32 gain, u64 need)
 {
 	const struct cma_bulk_unit *info = &map->units[unit];
-	const u64 pages = ((u64)info->movable << 8) / gain;
+	/* In 1/256 pages; 32 bits, for machines that cannot divide more. */
+	const u32 pages = (min(info->movable, U32_MAX >> 8) << 8) / gain;
 
 	switch (pick) {
 	case PICK_FREE:
@@ -95,10 +97,17 @@ static u32 pick_price(const struct cma_bulk_map *map, enum pick pick, u32 unit,
 			return gain - (u32)need;
 		return 2 * cma_bulk_unit_slots(map) - gain;
 	case PICK_WHOLE:
-		return min(info->suspect, 0xfffU) << 20 | (u32)min(pages, (u64)0xfffff);
+		return min(info->suspect, 0xfffU) << 20 | min(pages, 0xfffffU);
 	default:
-		return (u32)min(pages, (u64)U32_MAX);
+		return pages;
 	}
+}
+
+/* An area may have millions of slots: let others run, now and then. */
+static void breathe(u32 unit)
+{
+	if (unit % 256 == 255)
+		cond_resched();
 }
 
 /* How many slots @pick would get from @unit. */
@@ -159,6 +168,7 @@ static u64 pick_cheapest(struct cma_bulk_map *map, enum pick pick, u64 need)
 	for (unit = 0; unit < map->nr_units; unit++) {
 		const u32 gain = pick_gain(map, pick, unit);
 
+		breathe(unit);
 		if (!gain)
 			continue;
 		map->keys[nr_keys] = (u64)pick_price(map, pick, unit, gain, need) << 32 | unit;
@@ -225,7 +235,8 @@ struct burden {
 	u64 picked;
 };
 
-static struct burden unit_burden(const struct cma_bulk_map *map, u32 unit)
+static struct burden unit_burden(const struct cma_bulk_map *map,
+				 const struct cma_bulk_want *want, u32 unit)
 {
 	const u32 per_unit = cma_bulk_unit_slots(map);
 	const u8 *slots = map->slots + (size_t)unit * per_unit;
@@ -240,7 +251,7 @@ static struct burden unit_burden(const struct cma_bulk_map *map, u32 unit)
 		if (state != CMA_SLOT_MOVABLE && state != CMA_SLOT_SUSPECT)
 			continue;
 		used++;
-		picked += slots[i] != state;
+		picked += slots[i] != state && !slot_is_lone_suspect(want, slots[i]);
 	}
 	/* Some may lie in slots that are taken or have been tried. */
 	burden.per_slot = used ? DIV_ROUND_UP(info->movable + info->suspect, used) : 0;
@@ -258,6 +269,7 @@ static bool range_takes(const struct cma_bulk_map *map,
 			const struct cma_bulk_range *range, u32 slot, u64 unit_pages)
 {
 	const bool same_unit = slot % cma_bulk_unit_slots(map) != 0;
+	u64 pages;
 
 	if (map->slot_order != map->order)
 		return false;
@@ -268,8 +280,12 @@ static bool range_takes(const struct cma_bulk_map *map,
 	/* Units with suspects are likely to fail: not together with others. */
 	if (range->kind == CMA_RANGE_SALVAGE_MOVE)
 		return same_unit;
-	return same_unit ||
-	       range->migrate + unit_pages <= min(want->max_migrate, (u64)U32_MAX);
+	if (same_unit)
+		return true;
+	pages = ((u64)range->nr_slots << map->slot_order) + (1ULL << map->unit_order);
+	if (want->max_pages && pages > want->max_pages)
+		return false;
+	return range->migrate + unit_pages <= min_t(u64, want->max_migrate, U32_MAX);
 }
 
 /* The ranges made so far, and whether the last is of the kind being made. */
@@ -317,7 +333,7 @@ static void join_unit(const struct cma_bulk_map *map,
 {
 	const u32 per_unit = cma_bulk_unit_slots(map);
 	const enum cma_bulk_kind others = (enum cma_bulk_kind)map->keys[unit];
-	const struct burden burden = unit_burden(map, unit);
+	const struct burden burden = unit_burden(map, want, unit);
 	u32 i;
 
 	for (i = unit * per_unit; i < (unit + 1) * per_unit; i++) {
@@ -339,14 +355,18 @@ static u32 join_picked(struct cma_bulk_map *map, const struct cma_bulk_want *wan
 	enum cma_bulk_kind kind;
 	u32 i;
 
-	for (i = 0; i < map->nr_units; i++)
+	for (i = 0; i < map->nr_units; i++) {
+		breathe(i);
 		map->keys[i] = unit_kind(map, want, i);
+	}
 
 	for (kind = CMA_RANGE_FREE; kind <= CMA_RANGE_SUSPECT; kind++) {
 		joiner.open = false;
-		for (i = 0; i < map->nr_units; i++)
+		for (i = 0; i < map->nr_units; i++) {
+			breathe(i);
 			if (map->keys[i] == kind || kind == CMA_RANGE_SUSPECT)
 				join_unit(map, want, &joiner, i, kind);
+		}
 	}
 
 	for (i = 0; i < nr_slots; i++)

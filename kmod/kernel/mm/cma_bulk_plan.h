@@ -74,6 +74,8 @@ struct cma_bulk_map {
  * @nr_chunks:		chunks still missing
  * @max_migrate:	pages to migrate in one range, at most, unless a single
  *			unit has more
+ * @max_pages:		pages in one range, at most, unless a single unit has more;
+ *			0 for no limit
  * @free_only:		plan nothing that needs a page to be moved
  * @suspects:		try units that hold suspects too, as a whole
  * @salvage:		claim the chunks around suspects too; goes before @suspects
@@ -81,6 +83,7 @@ struct cma_bulk_map {
 struct cma_bulk_want {
 	u64 nr_chunks;
 	u64 max_migrate;
+	u64 max_pages;
 	bool free_only;
 	bool suspects;
 	bool salvage;

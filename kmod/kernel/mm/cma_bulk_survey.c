@@ -27,19 +27,23 @@ static enum cma_bulk_slot survey_small_page(const struct page *page,
 	const unsigned long mapping = (unsigned long)READ_ONCE(page->mapping);
 	int expected;
 
-	if (page_type_has_type(type) || (flags & BIT(PG_reserved)))
+	if (flags & BIT(PG_reserved))
 		return CMA_SLOT_SUSPECT;
+	/* Before the type: pages of zsmalloc and of balloons have one, too. */
 	if ((mapping & PAGE_MAPPING_FLAGS) == PAGE_MAPPING_MOVABLE)
 		return CMA_SLOT_MOVABLE;
+	if (page_type_has_type(type))
+		return CMA_SLOT_SUSPECT;
 	if (!(flags & BIT(PG_lru)))
 		return CMA_SLOT_SUSPECT;
 	if (flags & (BIT(PG_locked) | BIT(PG_writeback)))
 		return CMA_SLOT_SUSPECT;
 
 	expected = type + 1;	/* shares its place with the map count, less one */
-	if (mapping & PAGE_MAPPING_ANON)
-		expected += !!(flags & BIT(PG_swapcache));
-	else
+	/* Shared memory in the swap cache has no mapping. */
+	if ((flags & BIT(PG_swapbacked)) && (flags & BIT(PG_swapcache)))
+		expected++;
+	if (!(mapping & PAGE_MAPPING_ANON))
 		expected += !!mapping;
 	expected += !!(flags & BIT(PG_private)) + !!(flags & BIT(PG_private_2));
 
@@ -75,8 +79,42 @@ static unsigned long survey_compound(const struct page *page, unsigned long pfn,
 	return head_pfn + (1UL << order) - pfn;
 }
 
+/* Pages from @pfn on that are part of a free page, which may start before @pfn. */
+static unsigned long survey_buddy(unsigned long pfn)
+{
+	unsigned int order;
+
+	for (order = 0; order <= MAX_PAGE_ORDER; order++) {
+		const unsigned long head = pfn & (~0UL << order);
+		const struct page *page = pfn_to_page(head);
+		unsigned long buddy;
+
+		if (READ_ONCE(page->page_type) >> 24 != PGTY_buddy)
+			continue;
+		buddy = buddy_order_unsafe(page);
+		if (buddy <= MAX_PAGE_ORDER && head + (1UL << buddy) > pfn)
+			return head + (1UL << buddy) - pfn;
+		return 0;
+	}
+	return 0;
+}
+
+/*
+ * A page that is not in use nor known to be on the buddy lists: inside a larger
+ * free page, or probably on a per-CPU list. What is claimed has been isolated
+ * and drained, so what is on no buddy list then is in somebody's hands.
+ */
+static unsigned long survey_unused(unsigned long pfn, bool claimed,
+				   enum cma_bulk_slot *kind)
+{
+	const unsigned long run = claimed ? survey_buddy(pfn) : 1;
+
+	*kind = run ? CMA_SLOT_FREE : CMA_SLOT_SUSPECT;
+	return run ?: 1;
+}
+
 /* What the page at @pfn looks like, and how many from there on look the same. */
-static unsigned long survey_page(unsigned long pfn, enum cma_bulk_slot *kind)
+static unsigned long survey_page(unsigned long pfn, bool claimed, enum cma_bulk_slot *kind)
 {
 	const struct page *page = pfn_to_page(pfn);
 	const unsigned long flags = READ_ONCE(page->flags);
@@ -91,12 +129,10 @@ static unsigned long survey_page(unsigned long pfn, enum cma_bulk_slot *kind)
 	}
 	if ((compound_head & 1) || (flags & BIT(PG_head)))
 		return survey_compound(page, pfn, compound_head, kind);
-
-	/* Neither on the buddy lists nor in use: probably on a per-CPU list. */
 	if (!page_ref_count(page))
-		*kind = CMA_SLOT_FREE;
-	else
-		*kind = survey_small_page(page, flags, type);
+		return survey_unused(pfn, claimed, kind);
+
+	*kind = survey_small_page(page, flags, type);
 	return 1;
 }
 
@@ -113,15 +149,24 @@ static unsigned long survey_run(const struct cma *cma, unsigned long pfn,
 	unsigned long next;
 
 	if (!claimed) {
-		next = find_next_bit(cma->bitmap, last + 1, bit);
+		/* data_race(): a hint; claim_bits() looks under the lock. */
+		next = data_race(find_next_bit(cma->bitmap, last + 1, bit));
 		if (next == bit) {
 			*kind = CMA_SLOT_TAKEN;
-			next = find_next_zero_bit(cma->bitmap, last + 1, bit);
+			/* data_race(): as above, hence not from @bit on again. */
+			next = data_race(find_next_zero_bit(cma->bitmap, last + 1, bit + 1));
 			return min(end, cma->base_pfn + (next << cma->order_per_bit)) - pfn;
 		}
 		end = min(end, cma->base_pfn + (next << cma->order_per_bit));
 	}
-	return min(survey_page(pfn, kind), end - pfn);
+	return min(survey_page(pfn, claimed, kind), end - pfn);
+}
+
+/* Where the slots up to @slot end. The last one may reach beyond the area. */
+static unsigned long survey_end(const struct cma_bulk_call *call, u32 slot)
+{
+	return min_t(u64, cma_bulk_slot_pfn(&call->map, slot),
+		     call->cma->base_pfn + call->cma->count);
 }
 
 /* Note that the @nr pages at @pfn look like @kind. */
@@ -191,7 +236,7 @@ void cma_bulk_suspect(struct cma_bulk_call *call, u32 first, u32 nr)
 static void survey_slots(struct cma_bulk_call *call, u32 first, u32 nr, bool claimed)
 {
 	unsigned long pfn = cma_bulk_slot_pfn(&call->map, first);
-	const unsigned long end = cma_bulk_slot_pfn(&call->map, first + nr);
+	const unsigned long end = survey_end(call, first + nr);
 
 	survey_forget(call, first, nr);
 	while (pfn < end) {
@@ -200,6 +245,8 @@ static void survey_slots(struct cma_bulk_call *call, u32 first, u32 nr, bool cla
 
 		survey_note(call, pfn, run, kind, NULL);
 		pfn += run;
+		if (pageblock_aligned(pfn))
+			cond_resched();
 	}
 	survey_suspects(call, first, nr);
 }
@@ -260,7 +307,7 @@ void cma_bulk_survey_unit(struct cma_bulk_call *call, u32 unit)
 {
 	struct cma_bulk_map *map = &call->map;
 	const u32 per_unit = cma_bulk_unit_slots(map);
-	const unsigned long end = cma_bulk_slot_pfn(map, (unit + 1) * per_unit);
+	const unsigned long end = survey_end(call, (unit + 1) * per_unit);
 	unsigned long pfn = cma_bulk_slot_pfn(map, unit * per_unit);
 	const bool new = unit == map->nr_units;
 

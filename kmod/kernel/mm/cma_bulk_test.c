@@ -89,8 +89,12 @@ static void pin(struct kunit *test, unsigned int block, unsigned int page)
 {
 	struct fixture *fix = test->priv;
 	const unsigned long pfn = fix->cma.base_pfn + (block << pageblock_order) + page;
+	int ret;
 
-	KUNIT_ASSERT_EQ(test, 0, alloc_contig_range(pfn, pfn + 1, MIGRATE_CMA, GFP_KERNEL));
+	mutex_lock(&cma_mutex);
+	ret = alloc_contig_range(pfn, pfn + 1, MIGRATE_CMA, GFP_KERNEL);
+	mutex_unlock(&cma_mutex);
+	KUNIT_ASSERT_EQ(test, 0, ret);
 	fix->pins[fix->nr_pins++] = pfn;
 }
 

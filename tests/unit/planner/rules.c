@@ -372,7 +372,7 @@ static bool free_neighbours_are_one_range(const struct plan *plan)
 	if (plan->map->slot_order != plan->map->order)
 		return true;
 	for (range = plan->ranges + 1; range < ranges_end(plan); range++)
-		if (range[0].kind == CMA_RANGE_FREE && range[-1].kind == CMA_RANGE_FREE &&
+		if (range[0].kind == range[-1].kind && range[0].kind <= CMA_RANGE_SALVAGE_FREE &&
 		    range[-1].first_slot + range[-1].nr_slots == range->first_slot)
 			return false;
 	return true;

@@ -17,4 +17,6 @@
 #define min(a, b) SHIM_CHOOSE(a, <, b)
 #define max(a, b) SHIM_CHOOSE(a, >, b)
 
+#define min_t(type, a, b) min((type)(a), (type)(b))
+
 #endif /* SHIM_LINUX_MINMAX_H */
