@@ -88,6 +88,9 @@ static inline int cma_bulk_stop_reason(const struct cma_bulk_call *call)
 
 	if (fatal_signal_pending(current))
 		return -EINTR;
+	/* A mere report is soon done, and wanted whole. */
+	if (!req->nr_requests)
+		return 0;
 	if (req->interrupt && READ_ONCE(*req->interrupt))
 		return -EINTR;
 	if (req->deadline && ktime_compare(ktime_get(), req->deadline) >= 0)
