@@ -497,12 +497,13 @@ static void *canceller_run(void *data)
 static void test_cancelled_from_a_thread(struct fixture *fixture, gconstpointer data)
 {
 	g_autoptr(GRand) random = machine_random(2);
+	int rounds = machine_scale(20, 6);
 	struct pressure pressure;
 	guint within = 0;
 
 	pressure_make(&pressure, &fixture->area);
 	cmabulk_request_set_count(fixture->request, pool_chunks(fixture));
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < rounds; i++) {
 		struct canceller canceller = {
 			.request = fixture->request,
 			.delay_usec = random_below(random, machine_scale(100000, 500000)),
@@ -528,7 +529,7 @@ static void test_cancelled_from_a_thread(struct fixture *fixture, gconstpointer 
 		release(fixture);
 		g_assert_cmpint(cmabulk_request_rearm(fixture->request), ==, 0);
 	}
-	g_print("# %u of 20 were cancelled within a step\n", within);
+	g_print("# %u of %d were cancelled within a step\n", within, rounds);
 	g_assert_cmpuint(within, >, 0);
 	pressure_end(&pressure);
 }
@@ -853,30 +854,30 @@ int main(int argc, char **argv)
 {
 	machine_init(&argc, &argv);
 	module_load_cmabulk(NULL);
-	ADD("reference-request", test_reference_request);
-	ADD("uneven-spread", test_uneven_spread);
-	ADD("orders", test_orders);
-	ADD("owner-in-the-books", test_owner_in_the_books);
-	ADD("many-in-the-books", test_many_in_the_books);
-	ADD("pools", test_pools);
-	ADD("default-pool", test_default_pool);
-	ADD("all-or-nothing", test_all_or_nothing);
-	ADD("minimum", test_minimum);
-	ADD("nothing-there", test_nothing_there);
-	ADD("efforts", test_efforts);
-	ADD("timeout", test_timeout);
-	ADD("cancelled-before", test_cancelled_before);
-	ADD("cancelled-from-a-thread", test_cancelled_from_a_thread);
-	ADD("cancelled-from-a-handler", test_cancelled_from_a_handler);
-	ADD("signals-do-not-hurt", test_signals_do_not_hurt);
-	ADD("descriptor-table-full", test_descriptor_table_full);
-	ADD("refusals", test_refusals);
-	ADD("not-permitted", test_not_permitted);
-	ADD("import", test_import);
-	ADD("mapping-keeps-the-memory", test_mapping_keeps_the_memory);
-	ADD("fork", test_fork);
-	ADD("threads", test_threads);
-	ADD("pool-removed", test_pool_removed);
-	g_test_add_func("/library/no-module", test_no_module);
+	ADD("allocates/reference-request", test_reference_request);
+	ADD("allocates/uneven-spread", test_uneven_spread);
+	ADD("allocates/orders", test_orders);
+	ADD("allocates/owner-in-the-books", test_owner_in_the_books);
+	ADD("allocates/many-in-the-books", test_many_in_the_books);
+	ADD("allocates/pools", test_pools);
+	ADD("allocates/default-pool", test_default_pool);
+	ADD("comes-short/all-or-nothing", test_all_or_nothing);
+	ADD("comes-short/minimum", test_minimum);
+	ADD("comes-short/nothing-there", test_nothing_there);
+	ADD("comes-short/efforts", test_efforts);
+	ADD("comes-short/timeout", test_timeout);
+	ADD("is-cancelled/before", test_cancelled_before);
+	ADD("is-cancelled/from-a-thread", test_cancelled_from_a_thread);
+	ADD("is-cancelled/from-a-handler", test_cancelled_from_a_handler);
+	ADD("is-cancelled/signals-do-not-hurt", test_signals_do_not_hurt);
+	ADD("refuses/descriptor-table-full", test_descriptor_table_full);
+	ADD("refuses/refusals", test_refusals);
+	ADD("refuses/not-permitted", test_not_permitted);
+	ADD("has-buffers/import", test_import);
+	ADD("has-buffers/mapping-keeps-the-memory", test_mapping_keeps_the_memory);
+	ADD("has-buffers/fork", test_fork);
+	ADD("has-buffers/threads", test_threads);
+	ADD("lives-on/pool-removed", test_pool_removed);
+	g_test_add_func("/library/lives-on/no-module", test_no_module);
 	return g_test_run();
 }
