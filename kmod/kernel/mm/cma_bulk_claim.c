@@ -508,6 +508,9 @@ static u32 claim_batch_bits(struct cma_bulk_call *call, u32 first, u32 nr)
 	for (i = first; i < last; i++) {
 		struct cma_bulk_range *range = &call->ranges[i];
 
+		/* Dropped from a batch that ended before it. */
+		if (!range->nr_slots)
+			continue;
 		migrate += range->kind >= CMA_RANGE_MOVE ? range->migrate : 0;
 		if (i > first && migrate > CMA_BULK_BATCH_MIGRATE)
 			break;
