@@ -291,9 +291,7 @@ static void *worker_run(void *data)
 static void worker_start(struct worker *worker, guint number)
 {
 	worker->number = number;
-	worker->reservation = -1;
 	worker->random = machine_random(10 + number);
-	pthread_mutex_init(&worker->lock, NULL);
 	for (int i = 0; i < SLOTS; i++)
 		worker->held[i].fd = -1;
 	machine_start_thread(&worker->thread, worker_run, worker);
@@ -302,7 +300,6 @@ static void worker_start(struct worker *worker, guint number)
 static void worker_join(struct worker *worker)
 {
 	pthread_join(worker->thread, NULL);
-	pthread_mutex_destroy(&worker->lock);
 	g_rand_free(worker->random);
 }
 
@@ -399,11 +396,18 @@ static void test_stress(void)
 	flicker = start_pins(&occupant, &area);
 	machine_start_thread(&heap, heap_run, NULL);
 	machine_start_thread(&program, program_run, NULL);
+	/* They interrupt each other, also one that has not started yet or has ended. */
+	for (guint i = 0; i < WORKERS; i++) {
+		workers[i].reservation = -1;
+		pthread_mutex_init(&workers[i].lock, NULL);
+	}
 	for (guint i = 0; i < WORKERS; i++)
 		worker_start(&workers[i], i);
 	run_for(seconds);
 	for (guint i = 0; i < WORKERS; i++)
 		worker_join(&workers[i]);
+	for (guint i = 0; i < WORKERS; i++)
+		pthread_mutex_destroy(&workers[i].lock);
 	pthread_join(heap, NULL);
 	pthread_join(program, NULL);
 	pinned = flicker_stop(flicker);
