@@ -24,6 +24,7 @@
 #ifndef _UAPI_LINUX_CMABULK_H
 #define _UAPI_LINUX_CMABULK_H
 
+#include <linux/const.h>
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
@@ -53,9 +54,9 @@ enum cmabulk_engine {
 
 /* Bits of cmabulk_query.features. */
 /* Pages arrive zeroed from the allocator (init_on_alloc/init_on_free). */
-#define CMABULK_FEATURE_KERNEL_ZEROED	(1ULL << 0)
+#define CMABULK_FEATURE_KERNEL_ZEROED	_BITULL(0)
 /* The engine cannot see the area's bitmap: the area must be private. */
-#define CMABULK_FEATURE_BITMAP_UNAWARE	(1ULL << 1)
+#define CMABULK_FEATURE_BITMAP_UNAWARE	_BITULL(1)
 
 /* Pages of a pool by state. A page the module owns is in exactly one of them. */
 struct cmabulk_states {
@@ -217,8 +218,8 @@ struct cmabulk_buffer_info {
  * @states:	out: the pool's books at the same moment
  * @reserved:	must be zero
  *
- * The truth about what lives, draining buffers included. Subscribe to the events, take the snapshot, then
- * apply only events with a higher number.
+ * The truth about what lives, draining buffers included. Subscribe to the
+ * events, take the snapshot, then apply only events with a higher number.
  */
 struct cmabulk_buffers {
 	__u32 size;
@@ -329,11 +330,12 @@ struct cmabulk_report {
  * @reserved:		must be zero
  *
  * Returns 0 when all of @nr_requests came; else -EBUSY (this effort finds no
- * more), -ETIME (budget), -EINTR (INTERRUPT or a fatal signal), -ENOMEM (nowhere to move pages to, or no
- * memory for the books), -ENODEV (the pool is gone). The out fields are filled in whatever of those it
- * returns, and what came stays in the reservation. Refused input (-EINVAL,
- * -E2BIG, -EOVERFLOW, -EFAULT) and -EALREADY (another FILL of the same
- * reservation is running) change and write nothing.
+ * more), -ETIME (budget), -EINTR (INTERRUPT or a fatal signal), -ENOMEM
+ * (nowhere to move pages to, or no memory for the books), -ENODEV (the pool is
+ * gone). The out fields are filled in whatever of those it returns, and what
+ * came stays in the reservation. Refused input (-EINVAL, -E2BIG, -EOVERFLOW,
+ * -EFAULT) and -EALREADY (another FILL of the same reservation is running)
+ * change and write nothing.
  */
 struct cmabulk_fill {
 	__u32 size;
@@ -427,6 +429,7 @@ enum cmabulk_genl_command {
 	CMABULK_CMD_POOL_REMOVED,	/* event */
 	__CMABULK_CMD_MAX,
 };
+
 #define CMABULK_CMD_MAX (__CMABULK_CMD_MAX - 1)
 
 /*
@@ -455,6 +458,7 @@ enum cmabulk_genl_attribute {
 	CMABULK_ATTR_CHUNKS_ALLOCATED,	/* u64: chunks so far */
 	__CMABULK_ATTR_MAX,
 };
+
 #define CMABULK_ATTR_MAX (__CMABULK_ATTR_MAX - 1)
 
 #endif /* _UAPI_LINUX_CMABULK_H */
