@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What is charged: an instance (rule, uid) of a quota rule, and what it uses per
+ * pool. Pure: no I/O, no clock.
+ */
+#ifndef CMABULKD_ACCOUNT_H
+#define CMABULKD_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define ACCOUNT_NAME_MAX 40 /* leaves room for ":UID" in the kernel's 63 */
+#define ACCOUNT_UNLIMITED UINT64_MAX
+#define ACCOUNT_UID_SHARED ((uid_t)-1)
+
+/* An amount as configured: bytes, or a share of the pool. */
+struct amount {
+	bool is_share;
+	uint64_t bytes; /* or, of a share, parts per 10000 */
+};
+
+uint64_t amount_resolve(const struct amount *amount, uint64_t pool_bytes);
+
+/* [Account NAME] of the configuration. The last rule always is "default" and matches everybody. */
+struct account_rule {
+	char *name;
+	/* What it matches; those not set match all. A rule with a unit also has a user. */
+	char *unit;
+	bool has_uid;
+	uid_t uid;
+	bool has_gid;
+	gid_t gid;
+	bool is_shared; /* one instance for all users */
+	struct amount maximum; /* default: 100 % */
+	uint64_t max_buffers; /* default: 4096 */
+	uint64_t max_pending; /* default: 64 */
+	unsigned int weight; /* default: 100 */
+};
+
+struct identity {
+	uid_t uid;
+	const gid_t *gids;
+	size_t n_gids;
+	const char *unit; /* NULL: none, or not a system unit */
+};
+
+struct account_rules; /* reference-counted by its users: account_rules_ref/unref */
+
+/* Takes the rules over. They are matched by unit, user, group, default, then in their order. */
+struct account_rules *account_rules_new(struct account_rule *rules, size_t count);
+struct account_rules *account_rules_ref(struct account_rules *rules);
+struct account_rules *account_rules_unref(struct account_rules *rules);
+const struct account_rule *account_rules_match(const struct account_rules *rules,
+					       const struct identity *identity);
+const struct account_rule *account_rules_find(const struct account_rules *rules, const char *name);
+size_t account_rules_count(const struct account_rules *rules);
+const struct account_rule *account_rules_get(const struct account_rules *rules, size_t index);
+
+/* What stands in the kernel's books: "NAME:UID", or "NAME" when shared. Always fits. */
+void account_format(const char *rule_name, uid_t uid, char ret[64]);
+/* The reverse. -EINVAL for what we did not write. */
+int account_parse(const char *text, char ret_rule_name[64], uid_t *ret_uid);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One pool's requests, accounts and books: who may have how much, and who is next.
+ * Pure: no I/O, no clock, no threads; time is an argument, in nanoseconds of a
+ * monotonic clock. Whoever drives it (pool.c; the tests) tells it facts and then
+ * carries out what broker_next() says until that says no more.
+ *
+ * A request is queued, then booked (its full size stands in the ledger), then
+ * filled in one or more slices, then finished. Only requests whose booked sizes fit
+ * together hold chunks. See design, section 5.
+ */
+#ifndef CMABULKD_BROKER_H
+#define CMABULKD_BROKER_H
+
+#include <linux/cmabulk.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "account.h"
+
+struct broker;
+struct broker_request;
+
+struct broker_geometry {
+	uint64_t pages;
+	uint64_t page_size;
+	unsigned int min_order;
+	unsigned int max_order;
+};
+
+struct broker_ask {
+	unsigned int order;
+	unsigned int align; /* as an order, at least order */
+	uint64_t chunks;
+	uint64_t minimum; /* 1 to chunks */
+	unsigned int buffers; /* 1 to chunks */
+	unsigned int effort; /* ceiling: enum cmabulk_effort */
+	uint64_t deadline_ns; /* UINT64_MAX: none */
+};
+
+enum broker_status { BROKER_COMPLETE, BROKER_PARTIAL, BROKER_TIMED_OUT, BROKER_CANCELLED };
+
+/* What a step did, for the report. */
+struct broker_step {
+	unsigned int effort;
+	int error; /* 0 or negative errno, as FILL returned it */
+	uint64_t requested;
+	uint64_t granted;
+	uint64_t elapsed_ns;
+	struct cmabulk_report report;
+};
+
+enum broker_action_type {
+	BROKER_NOTHING,
+	/* Start a fill for request; there is never more than one. Answer: broker_filled(). */
+	BROKER_FILL,
+	/* Interrupt the fill that runs (said once per fill). */
+	BROKER_INTERRUPT,
+	/* Close the request's reservation: it starts again with nothing. Done when the call returns. */
+	BROKER_GIVE_BACK,
+	/*
+	 * It ended: status, reason and claimed are final. The driver exports (when broker_request_is_kept()),
+	 * answers the client, then calls broker_request_exported() and broker_request_free().
+	 */
+	BROKER_FINISH,
+};
+
+struct broker_action {
+	enum broker_action_type type;
+	struct broker_request *request;
+	/* BROKER_FILL */
+	unsigned int effort;
+	uint64_t chunks;
+	uint64_t budget_ns; /* as in struct cmabulk_fill: 0 is no limit */
+};
+
+/* What an account uses of this pool. */
+struct broker_usage {
+	char account[64]; /* as account_format() writes it */
+	bool is_known; /* its rule is configured */
+	uid_t uid;
+	const struct account_rule *rule; /* NULL when not known */
+	uint64_t exported_bytes; /* buffers that live, wherever they are, draining ones too */
+	uint64_t booked_bytes; /* in requests that hold or may hold chunks */
+	uint64_t buffers; /* that live */
+	uint64_t pending; /* requests not finished */
+	uint64_t maximum_bytes;
+};
+
+/* The books of the pool, in pages. */
+struct broker_books {
+	struct cmabulk_states states;
+	uint64_t buffers;
+	uint64_t reservations;
+	uint64_t orphaned_pages; /* of accounts not configured any more */
+	uint64_t unmanaged_pages; /* of no account */
+	uint64_t sequence;
+};
+
+/* Takes a reference to @rules. */
+struct broker *broker_new(const struct broker_geometry *geometry, struct account_rules *rules);
+/* All requests must have been freed. */
+struct broker *broker_free(struct broker *broker);
+
+/* A new configuration: for new grants; what is used stays charged. */
+void broker_set_rules(struct broker *broker, struct account_rules *rules);
+
+/* Pages in no CMA user's hands, as the kernel says: what can be had besides what we hold. */
+void broker_set_free(struct broker *broker, uint64_t free_pages);
+
+/*
+ * The truth about what lives replaces the books; entries are ours to copy. Reservations of running
+ * requests are known by their ids (broker_request_set_reservation()) and not counted twice.
+ */
+void broker_load(struct broker *broker, const struct cmabulk_buffer_info *entries, size_t count,
+		 uint64_t sequence);
+
+/*
+ * One event, newer than the books and next in order (else -ESTALE: ignored, -EL2HLT: a gap, load again).
+ * Released: *ret_cookie is the cookie of its owner, 0 if not known.
+ */
+int broker_event(struct broker *broker, enum cmabulk_genl_command command, uint64_t sequence,
+		 uint64_t id, uint64_t pages, uint64_t *ret_cookie);
+
+/* Why a request was not admitted, for the sentence. All amounts in bytes. */
+struct broker_refusal {
+	const char *reason; /* "size", "quota", "buffers", "pending" */
+	uint64_t asked;
+	uint64_t used;
+	uint64_t maximum;
+	char account[64];
+};
+
+/*
+ * Admit. 0; -EINVAL (order, align, counts), -E2BIG (more than the pool), -EOVERFLOW, -EDQUOT (above the
+ * account's maximum with what it already has in buffers), -EUSERS (too many pending), -ENODEV (the pool is
+ * gone), -ENOMEM. Another request of the same account that still runs does not refuse
+ * this one: it waits. @userdata is the driver's.
+ */
+int broker_submit(struct broker *broker, const struct account_rule *rule, uid_t uid,
+		  const struct broker_ask *ask, uint64_t now_ns, void *userdata,
+		  struct broker_request **ret, struct broker_refusal *ret_refusal);
+
+/* The client does not want it any more; it finishes as cancelled. */
+void broker_cancel(struct broker *broker, struct broker_request *request);
+
+/* The pool is gone: everything finishes, with -ENODEV. */
+void broker_gone(struct broker *broker);
+
+/* What to do now. Call until BROKER_NOTHING after every fact and at broker_wakeup(). */
+void broker_next(struct broker *broker, uint64_t now_ns, struct broker_action *ret);
+/* When broker_next() may have something to say without a new fact; UINT64_MAX: never. */
+uint64_t broker_wakeup(const struct broker *broker);
+
+/* The fill ended: @result as FILL returned it. */
+void broker_filled(struct broker *broker, struct broker_request *request, int result,
+		   const struct cmabulk_fill *fill, uint64_t elapsed_ns, uint64_t now_ns);
+
+/* The kernel's id of the reservation that was opened for it. */
+void broker_request_set_reservation(struct broker_request *request, uint64_t id);
+/*
+ * A buffer was made of its chunks: charged at once, whether or not the event is there already (known by
+ * its id).
+ */
+void broker_request_exported(struct broker *broker, struct broker_request *request,
+			     const struct cmabulk_buffer_info *buffer);
+
+void *broker_request_get_userdata(const struct broker_request *request);
+const struct broker_ask *broker_request_get_ask(const struct broker_request *request);
+const char *broker_request_get_account(const struct broker_request *request);
+uid_t broker_request_get_uid(const struct broker_request *request);
+enum broker_status broker_request_get_status(const struct broker_request *request);
+/* 0, or the negative errno that says why it came short; -EDQUOT, -EBUSY, -ENOMEM, -ETIME, -ECANCELED, -ENODEV. */
+int broker_request_get_error(const struct broker_request *request);
+/* Chunks it holds, at the end: could be had. */
+uint64_t broker_request_get_claimed(const struct broker_request *request);
+/* Enough, and wanted. */
+bool broker_request_is_kept(const struct broker_request *request);
+uint64_t broker_request_get_queued_ns(const struct broker_request *request);
+const struct broker_step *broker_request_get_steps(const struct broker_request *request,
+						   size_t *ret_count);
+/* After BROKER_FINISH. What it held and did not export must be given back by then. */
+struct broker_request *broker_request_free(struct broker *broker, struct broker_request *request);
+
+void broker_get_books(const struct broker *broker, struct broker_books *ret);
+/* Accounts in use and, for @uid's or everybody's, configured; g_free(). */
+size_t broker_get_usage(const struct broker *broker, struct broker_usage **ret);
+unsigned int broker_get_pending(const struct broker *broker);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the administrator wrote: cmabulkd.conf and conf.d/ *.conf, as GKeyFile reads
+ * them. Reads files, nothing else.
+ */
+#ifndef CMABULKD_CONFIG_H
+#define CMABULKD_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <glib.h>
+
+#include "account.h"
+
+struct config {
+	/* [Daemon] */
+	uint64_t default_timeout_usec; /* DefaultTimeoutSec=20 */
+	uint64_t max_timeout_usec; /* MaxTimeoutSec=600 */
+	uint64_t fetch_timeout_usec; /* FetchTimeoutSec=30 */
+	gid_t clients_gid; /* ClientsGroup=cmabulk-clients; (gid_t)-1: there is no such group */
+	char *clients_group;
+
+	/* [Account NAME] */
+	struct account_rules *accounts;
+
+	/* What was wrong, a sentence each: "FILE: [GROUP] KEY: ..." */
+	GPtrArray *problems;
+};
+
+/*
+ * Reads FILE, then each *.conf in DIRECTORY by name; later ones override key by key. A file that does
+ * not parse is skipped whole with a problem quoting the line; an unknown key or bad value is a problem
+ * naming file, group and key, and the rest applies. Files that are not there are no problem.
+ *
+ * 0, or -EBADMSG when a file did not parse and @previous is not NULL: then *ret is untouched and the problems
+ * are in *ret_problems; the previous configuration stays in force.
+ */
+int config_load(const char *file, const char *directory, const struct config *previous,
+		struct config **ret, GPtrArray **ret_problems);
+struct config *config_free(struct config *config);
+typedef struct config Config; /* the macro below needs one word */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)
+
+/* 300M, 4800x64K is not one of these: bytes with K, M, G, T (1024), or PERCENT%. */
+int amount_parse(const char *text, struct amount *ret);
+/* 20, 20s, 500ms, 2min, infinity */
+int duration_parse(const char *text, uint64_t *ret_usec);
+
+#endif
