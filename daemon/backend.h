@@ -52,9 +52,10 @@ struct backend_ops {
 	int (*survey)(struct backend *backend, struct cmabulk_survey *ret);
 	int (*snapshot)(struct backend *backend, struct backend_snapshot *ret);
 
-	/* Claims nothing yet. */
+	/* Claims nothing yet. *ret_id is its number in snapshots and events: the broker wants it. */
 	int (*reserve)(struct backend *backend, const struct cmabulk_owner *owner,
-		       unsigned int order, unsigned int align, struct backend_reservation **ret);
+		       unsigned int order, unsigned int align, struct backend_reservation **ret,
+		       uint64_t *ret_id);
 	/*
 	 * Blocks: the pool's worker thread only. The fields and results of CMABULK_IOC_FILL;
 	 * in: effort, nr_requests, budget_ns.
