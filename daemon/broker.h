@@ -106,19 +106,34 @@ struct broker *broker_free(struct broker *broker);
 /* A new configuration: for new grants; what is used stays charged. */
 void broker_set_rules(struct broker *broker, struct account_rules *rules);
 
-/* Pages in no CMA user's hands, as the kernel says: what can be had besides what we hold. */
+/*
+ * Pages in no CMA user's hands, as the kernel says: what can be had besides what we hold. To be told
+ * after every event and every fill that ended, before broker_next() is asked.
+ */
 void broker_set_free(struct broker *broker, uint64_t free_pages);
 
 /*
+ * Pages on their way back to the area, as the kernel says in the same breath (without those that are
+ * stuck). It tells of no such thing by itself; who does not say so here has requests go on to higher
+ * efforts, or be content with less, where a moment's wait would do. Until the next call.
+ */
+void broker_set_draining(struct broker *broker, uint64_t pages);
+
+/*
  * The truth about what lives replaces the books; entries are ours to copy. Reservations of running
- * requests are known by their ids (broker_request_set_reservation()) and not counted twice.
+ * requests are known by their ids (broker_request_set_reservation()) and not counted twice. The
+ * snapshot must be newer than the last broker_request_exported().
  */
 void broker_load(struct broker *broker, const struct cmabulk_buffer_info *entries, size_t count,
 		 uint64_t sequence);
 
 /*
  * One event, newer than the books and next in order (else -ESTALE: ignored, -EL2HLT: a gap, load again).
- * Released: *ret_cookie is the cookie of its owner, 0 if not known.
+ * Released: *ret_cookie is the cookie of its owner, 0 if not known. Other events: 0.
+ *
+ * 1: applied, but somebody else made a buffer, and events do not say who: it counts as of no account
+ * until the next broker_load(), which should follow soon. (Also for a buffer of ours whose event is
+ * there before broker_request_exported(), which puts it right.)
  */
 int broker_event(struct broker *broker, enum cmabulk_genl_command command, uint64_t sequence,
 		 uint64_t id, uint64_t pages, uint64_t *ret_cookie);
@@ -153,7 +168,10 @@ void broker_next(struct broker *broker, uint64_t now_ns, struct broker_action *r
 /* When broker_next() may have something to say without a new fact; UINT64_MAX: never. */
 uint64_t broker_wakeup(const struct broker *broker);
 
-/* The fill ended: @result as FILL returned it. */
+/*
+ * The fill ended: @result as FILL returned it. @fill may be NULL when there was none (no reservation
+ * could be made, say): the request finishes with @result then.
+ */
 void broker_filled(struct broker *broker, struct broker_request *request, int result,
 		   const struct cmabulk_fill *fill, uint64_t elapsed_ns, uint64_t now_ns);
 
@@ -161,7 +179,7 @@ void broker_filled(struct broker *broker, struct broker_request *request, int re
 void broker_request_set_reservation(struct broker_request *request, uint64_t id);
 /*
  * A buffer was made of its chunks: charged at once, whether or not the event is there already (known by
- * its id).
+ * its id). To be told while we still have its file descriptor. Read: id, pages, owner.cookie.
  */
 void broker_request_exported(struct broker *broker, struct broker_request *request,
 			     const struct cmabulk_buffer_info *buffer);
@@ -184,7 +202,10 @@ const struct broker_step *broker_request_get_steps(const struct broker_request *
 struct broker_request *broker_request_free(struct broker *broker, struct broker_request *request);
 
 void broker_get_books(const struct broker *broker, struct broker_books *ret);
-/* Accounts in use and, for @uid's or everybody's, configured; g_free(). */
+/*
+ * Accounts in use, and of configured rules that are not in use those that have one instance (shared, or
+ * of one user); sorted by name; g_free().
+ */
 size_t broker_get_usage(const struct broker *broker, struct broker_usage **ret);
 unsigned int broker_get_pending(const struct broker *broker);
 
