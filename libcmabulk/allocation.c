@@ -10,6 +10,7 @@ int allocation_new(const char *pool, struct cmabulk_allocation **ret)
 	if (!allocation)
 		return -ENOMEM;
 	allocation->references = 1;
+	allocation->kind = "kmod";
 	allocation->pool = strdup(pool);
 	if (!allocation->pool) {
 		free(allocation);
@@ -26,6 +27,7 @@ static void allocation_destroy(struct cmabulk_allocation *allocation)
 	free(allocation->buffers);
 	free(allocation->steps);
 	free(allocation->pool);
+	free(allocation->reason);
 	free(allocation);
 }
 
@@ -91,6 +93,19 @@ EXPORT int cmabulk_allocation_get_error(const struct cmabulk_allocation *allocat
 	return allocation->error;
 }
 
+EXPORT const char *cmabulk_allocation_get_reason(const struct cmabulk_allocation *allocation)
+{
+	if (allocation->error == 0)
+		return "";
+	return allocation->reason ? allocation->reason :
+				    cmabulk_error_get_message(allocation->error);
+}
+
+EXPORT const char *cmabulk_allocation_get_kind_name(const struct cmabulk_allocation *allocation)
+{
+	return allocation->kind;
+}
+
 EXPORT const char *cmabulk_allocation_get_pool(const struct cmabulk_allocation *allocation)
 {
 	return allocation->pool;
@@ -124,6 +139,11 @@ EXPORT uint64_t cmabulk_allocation_get_size(const struct cmabulk_allocation *all
 EXPORT uint64_t cmabulk_allocation_get_elapsed_usec(const struct cmabulk_allocation *allocation)
 {
 	return allocation->elapsed_usec;
+}
+
+EXPORT uint64_t cmabulk_allocation_get_queued_usec(const struct cmabulk_allocation *allocation)
+{
+	return allocation->queued_usec;
 }
 
 EXPORT unsigned int cmabulk_allocation_get_n_buffers(const struct cmabulk_allocation *allocation)

@@ -11,19 +11,22 @@ struct cmabulk_allocation {
 	enum cmabulk_allocation_status status;
 	int error;
 	char *pool;
+	const char *kind; /* static; text_kind() */
+	char *reason; /* NULL: what the error says */
 	unsigned int order;
 	uint64_t requested;
 	uint64_t granted;
 	uint64_t claimed;
 	uint64_t size;
 	uint64_t elapsed_usec;
+	uint64_t queued_usec;
 	struct cmabulk_buffer **buffers;
 	unsigned int n_buffers;
 	struct cmabulk_step *steps;
 	unsigned int n_steps;
 };
 
-/* One reference, the name copied, all else zero. */
+/* One reference, the name copied, of kind "kmod", all else zero. */
 int allocation_new(const char *pool, struct cmabulk_allocation **ret);
 
 /* The slot for one more step. */

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <linux/magic.h>
-#include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -31,13 +30,18 @@ static void buffer_destroy(struct cmabulk_buffer *buffer)
 
 DEFINE_REFERENCE(cmabulk_buffer, buffer_destroy)
 
+/* 0 for a dma-buf, 1 for a simulated one: a memfd that cannot shrink under a mapping. */
 static int check_dma_buf(int fd)
 {
 	struct statfs filesystem;
+	int seals;
 
 	if (fstatfs(fd, &filesystem) < 0)
 		return -errno;
-	return filesystem.f_type == DMA_BUF_MAGIC ? 0 : -ENOTTY;
+	if (filesystem.f_type == DMA_BUF_MAGIC)
+		return 0;
+	seals = fcntl(fd, F_GET_SEALS);
+	return seals >= 0 && (seals & F_SEAL_SHRINK) ? 1 : -ENOTTY;
 }
 
 static int read_size(struct cmabulk_buffer *buffer)
@@ -69,20 +73,33 @@ static int set_layout(struct cmabulk_buffer *buffer, uint64_t chunk_size)
 	return 0;
 }
 
-EXPORT int cmabulk_buffer_import(int fd, uint64_t chunk_size, struct cmabulk_buffer **ret)
+static int duplicate(int fd, struct cmabulk_buffer **ret)
 {
 	struct cmabulk_buffer *buffer CLEANUP(cmabulk_buffer_unrefp) = NULL;
-	int r = check_dma_buf(fd);
+	int is_simulated = check_dma_buf(fd);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (is_simulated < 0)
+		return is_simulated;
 	r = buffer_new(&buffer);
 	if (r < 0)
 		return r;
+	buffer->is_simulated = is_simulated;
 	buffer->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (buffer->fd < 0)
 		return -errno;
 	r = read_size(buffer);
+	if (r < 0)
+		return r;
+	*ret = TAKE(buffer);
+	return 0;
+}
+
+EXPORT int cmabulk_buffer_import(int fd, uint64_t chunk_size, struct cmabulk_buffer **ret)
+{
+	struct cmabulk_buffer *buffer CLEANUP(cmabulk_buffer_unrefp) = NULL;
+	int r = duplicate(fd, &buffer);
+
 	if (r < 0)
 		return r;
 	r = set_layout(buffer, chunk_size);
@@ -90,6 +107,38 @@ EXPORT int cmabulk_buffer_import(int fd, uint64_t chunk_size, struct cmabulk_buf
 		return r;
 	*ret = TAKE(buffer);
 	return 0;
+}
+
+/* A real pool gives dma-bufs, a simulated one memfds; what other kinds give is theirs to know. */
+static bool is_of_kind(const struct cmabulk_buffer *buffer, const char *kind)
+{
+	if (strcmp(kind, "kmod") == 0)
+		return !buffer->is_simulated;
+	return strcmp(kind, "sim") != 0 || buffer->is_simulated;
+}
+
+int buffer_receive(int fd, const struct buffer_layout *layout, const char *kind,
+		   struct cmabulk_buffer **ret)
+{
+	struct cmabulk_buffer *buffer CLEANUP(cmabulk_buffer_unrefp) = NULL;
+	int r = duplicate(fd, &buffer);
+
+	if (r == -EMFILE || r == -ENOMEM)
+		return r;
+	if (r < 0 || !is_of_kind(buffer, kind) ||
+	    buffer->size != layout->chunks * layout->chunk_size)
+		return -EPROTO;
+	buffer->chunks = layout->chunks;
+	buffer->chunk_size = layout->chunk_size;
+	buffer->order = layout->order;
+	buffer->alignment = layout->alignment;
+	*ret = TAKE(buffer);
+	return 0;
+}
+
+EXPORT int cmabulk_buffer_is_simulated(const struct cmabulk_buffer *buffer)
+{
+	return buffer->is_simulated;
 }
 
 EXPORT int cmabulk_buffer_get_fd(const struct cmabulk_buffer *buffer)
@@ -193,6 +242,9 @@ static int sync_cpu_access(const struct cmabulk_buffer *buffer, enum cmabulk_buf
 
 	if (!is_access(access))
 		return -EINVAL;
+	/* Nothing but CPUs ever sees a memfd. */
+	if (buffer->is_simulated)
+		return 0;
 	while (ioctl(buffer->fd, DMA_BUF_IOCTL_SYNC, &sync) < 0)
 		if (errno != EAGAIN && errno != EINTR)
 			return -errno;

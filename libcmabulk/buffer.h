@@ -4,6 +4,7 @@
 #define LIBCMABULK_BUFFER_H
 
 #include <linux/cmabulk.h>
+#include <stdbool.h>
 
 #include "cmabulk.h"
 #include "util.h"
@@ -19,9 +20,24 @@ struct cmabulk_buffer {
 	uint64_t inode;
 	uint64_t id;
 	char name[CMABULK_BUFFER_NAME_LEN];
+	bool is_simulated; /* a memfd: no device has it */
+};
+
+struct buffer_layout {
+	uint64_t chunks;
+	uint64_t chunk_size;
+	unsigned int order;
+	uint64_t alignment;
 };
 
 /* One reference, no descriptor, all else zero. */
 int buffer_new(struct cmabulk_buffer **ret);
+
+/*
+ * A buffer of what came from the daemon, and must be what it says of it; duplicates @fd.
+ * @kind as text_kind() returns it. -EPROTO, -EMFILE
+ */
+int buffer_receive(int fd, const struct buffer_layout *layout, const char *kind,
+		   struct cmabulk_buffer **ret);
 
 #endif

@@ -24,8 +24,9 @@
  *     if (r < 0)
  *             errx(1, "%s; %s", cmabulk_error_get_message(r), cmabulk_error_get_hint(r));
  *     if (r > 0)
- *             errx(1, "only %" PRIu64 " chunks could be had",
- *                  cmabulk_allocation_get_claimed(allocation));
+ *             errx(1, "only %" PRIu64 " chunks could be had: %s",
+ *                  cmabulk_allocation_get_claimed(allocation),
+ *                  cmabulk_allocation_get_reason(allocation));
  *
  * **Words.** A *chunk* is 2^order contiguous pages. A *pool* is a CMA area as cmabulk offers
  * it. A *buffer* is a dma-buf made of chunks. An *allocation* is what came of one *request*:
@@ -34,7 +35,9 @@
  * **Errors.** Functions that can fail return 0 or a positive number on success and a negative
  * errno otherwise; then their outputs, all named `ret` or `ret_...`, are untouched. `-ENOMEM`
  * (no memory for the library's own books) can come from every function that makes an object and
- * is not listed again. The library never prints, never logs and never calls exit().
+ * is not listed again. The library never prints, never logs and never calls exit(). What an
+ * errno cannot say, as how much of a quota is used, cmabulk_connection_get_error_message() does;
+ * cmabulk_error_is_retryable() tells whether it is worth asking again.
  *
  * **Ownership.** Every object is reference-counted. A function that makes one gives the caller
  * one reference, which `..._unref()` drops; `..._unref()` takes NULL and always returns NULL,
@@ -44,7 +47,7 @@
  * **Threads.** Reference counts are atomic. One thread at a time may use a connection or change a
  * request; different connections are independent. cmabulk_request_cancel() may be called from
  * any thread and from a signal handler. Pools, entries, allocations and buffers do not change
- * once made: any thread may use them. There is no global state.
+ * once made: any thread may use them. There is no global state, and the library starts no thread.
  *
  * **Fork.** A connection belongs to the process that opened it: in a child every call on it but
  * ref and unref returns `-ECHILD`. Buffers stay usable in a child. All file descriptors of the library are
@@ -78,6 +81,8 @@ struct cmabulk_entry;
 struct cmabulk_request;
 struct cmabulk_allocation;
 struct cmabulk_buffer;
+struct cmabulk_account;
+struct cmabulk_daemon;
 
 /**
  * @defgroup library Library
@@ -105,6 +110,14 @@ const char *cmabulk_error_get_message(int error);
 const char *cmabulk_error_get_hint(int error);
 
 /**
+ * @brief May the same call succeed when made again a little later?
+ * @param error An errno, negative or positive, as the functions here return it.
+ * @return 1 if so (the daemon restarts, its queue is full, the pool is exhausted, no answer came in
+ *         time), else 0. After `-ENOTCONN` a new connection is needed.
+ */
+int cmabulk_error_is_retryable(int error);
+
+/**
  * @}
  *
  * @defgroup connection Connection
@@ -115,13 +128,19 @@ const char *cmabulk_error_get_hint(int error);
  * @brief Connect the way this process is meant to.
  * @param ret Returns a new connection.
  *
- * The environment variable `CMABULK_BUS` decides. `direct` is the same as
- * cmabulk_connection_open_direct(). Unset, `system`, `user` or a D-Bus address mean the daemon, which
- * this version does not have yet. A missing daemon is never replaced by direct mode behind
- * the caller's back: that would get around its accounts.
+ * The environment variable `CMABULK_BUS` decides: `system` (also when unset or empty) is the
+ * daemon on the system bus, `user` that of `cmabulkd --user` on the user's bus; `direct` is the same
+ * as cmabulk_connection_open_direct(); all else is the D-Bus address of the bus that the daemon is on.
+ * A missing daemon is never replaced by direct mode behind the caller's back: that would get
+ * around its accounts.
  *
  * @return 0, or
- *  - `-EHOSTUNREACH`: the daemon is not there;
+ *  - `-EHOSTUNREACH`: the bus or the daemon is not there;
+ *  - `-EACCES`: not permitted to speak with it;
+ *  - `-EADDRNOTAVAIL`: `CMABULK_BUS` is no address, or of a bus that passes no file descriptors;
+ *  - `-EPROTO`: the daemon is of a version that this library does not understand;
+ *  - `-ETIMEDOUT`: it does not answer;
+ *  - `-EMFILE`, `-ENFILE`: no file descriptor left;
  *  - with `CMABULK_BUS=direct`: as cmabulk_connection_open_direct().
  */
 int cmabulk_connection_open(struct cmabulk_connection **ret) CMABULK_MUST_CHECK;
@@ -147,9 +166,17 @@ struct cmabulk_connection *cmabulk_connection_unref(struct cmabulk_connection *c
 
 /**
  * @brief How this connection reaches its pools.
- * @return "direct"; "bus" in later versions. Static.
+ * @return "bus" or "direct"; static.
  */
 const char *cmabulk_connection_get_mode(const struct cmabulk_connection *connection);
+
+/**
+ * @brief Why the last call on this connection failed, as whoever refused it says: the daemon's own
+ * sentence, with the numbers.
+ * @return A sentence; cmabulk_error_get_message() where nobody said more, "" when the call did
+ *         not fail. Valid until the next call on the connection.
+ */
+const char *cmabulk_connection_get_error_message(const struct cmabulk_connection *connection);
 
 /**
  * @brief Look at one pool.
@@ -164,6 +191,15 @@ const char *cmabulk_connection_get_mode(const struct cmabulk_connection *connect
  *  - `-EPROTO`: the device is not a pool, or of a module this library does not understand;
  *  - `-EMFILE`, `-ENFILE`: no file descriptor left;
  *  - `-ECHILD`: the connection was opened before a fork.
+ *
+ * And of every call through the daemon:
+ *  - `-EHOSTUNREACH`: the daemon is not there any more; it may come back;
+ *  - `-ENOTCONN`: the connection to the bus was lost: open a new one;
+ *  - `-ETIMEDOUT`: it did not answer in time, or went away before it did;
+ *  - `-ERESTART`: it is about to restart;
+ *  - `-EACCES`: it does not serve this caller;
+ *  - `-ENOBUFS`: a limit of the bus was reached;
+ *  - `-EPROTO`: its answer makes no sense to this library.
  */
 int cmabulk_connection_get_pool(struct cmabulk_connection *connection, const char *name,
 				struct cmabulk_pool **ret) CMABULK_MUST_CHECK;
@@ -179,7 +215,8 @@ int cmabulk_connection_list_pools(struct cmabulk_connection *connection,
 				  struct cmabulk_pool ***ret) CMABULK_MUST_CHECK;
 
 /**
- * @brief List what lives in a pool: buffers and reservations, whoever owns them.
+ * @brief List what lives in a pool: buffers and reservations, whoever owns them; through the daemon,
+ * who does not manage it sees the own ones.
  * @param pool_name Name of the pool.
  * @param ret Returns an array of entries in order of their ids, with a NULL after the last; give
  *            it to cmabulk_entry_array_free(). All entries are of the same moment.
@@ -217,6 +254,31 @@ int cmabulk_connection_survey_pool(struct cmabulk_connection *connection, const 
 				   struct cmabulk_pool_survey *ret, size_t size) CMABULK_MUST_CHECK;
 
 /**
+ * @brief List the accounts of the daemon, per pool; who does not manage it sees the own ones.
+ * @param ret Returns an array of accounts, with a NULL after the last; give it to
+ *            cmabulk_account_array_free().
+ * @return The number of accounts; `-EOPNOTSUPP` in direct mode, or an error as
+ *         cmabulk_connection_get_pool().
+ */
+int cmabulk_connection_list_accounts(struct cmabulk_connection *connection,
+				     struct cmabulk_account ***ret) CMABULK_MUST_CHECK;
+
+/**
+ * @brief Look at the daemon.
+ * @param ret Returns a new object: what it is at this moment.
+ * @return 0; `-EOPNOTSUPP` in direct mode, or an error as cmabulk_connection_get_pool().
+ */
+int cmabulk_connection_get_daemon(struct cmabulk_connection *connection,
+				  struct cmabulk_daemon **ret) CMABULK_MUST_CHECK;
+
+/**
+ * @brief Make the daemon read its configuration again; what was wrong with it,
+ * cmabulk_connection_get_daemon() then tells.
+ * @return 0; `-EOPNOTSUPP` in direct mode, or an error as cmabulk_connection_get_pool().
+ */
+int cmabulk_connection_reload(struct cmabulk_connection *connection) CMABULK_MUST_CHECK;
+
+/**
  * @brief Allocate, and wait for it.
  * @param request What is wanted; not changed, and may be used again.
  * @param ret Returns a new allocation, whenever the return value is not negative.
@@ -227,6 +289,11 @@ int cmabulk_connection_survey_pool(struct cmabulk_connection *connection, const 
  * has no buffers, but still says what happened. The timeout is soft: the kernel looks at it
  * between two ranges of memory. Memory that somebody let go of goes back in the
  * background: when `fast` comes short meanwhile, it is waited for, and `fast` tried once more.
+ *
+ * Through the daemon, other clients may be before this one: waiting for them is part of the timeout
+ * too. The daemon answers when it is over; if nothing comes until 5 seconds later, the
+ * request is cancelled and this returns `-ETIMEDOUT`. Buffers stay the caller's, whatever becomes of
+ * daemon and connection.
  *
  * @return 0 (#CMABULK_ALLOCATION_COMPLETE) when everything asked for is there. **A positive
  * number when it came short**: the allocation's status, see enum cmabulk_allocation_status. A
@@ -240,6 +307,12 @@ int cmabulk_connection_survey_pool(struct cmabulk_connection *connection, const 
  *  - `-ENXIO`, `-ENOENT`, `-EACCES`, `-ENODEV`, `-EPROTO`, `-ECHILD`: as
  *    cmabulk_connection_get_pool();
  *  - `-EMFILE`, `-ENFILE`: not enough file descriptors for the buffers.
+ *
+ * And through the daemon, which says more in cmabulk_connection_get_error_message():
+ *  - `-EDQUOT`: more than this caller's account may have, with what it has;
+ *  - `-EUSERS`: too many requests of this account wait already;
+ *  - `-EAGAIN`: the account asks too often;
+ *  - `-EPERM`: the request has an owner, an account or a cookie, which are for direct mode.
  */
 int cmabulk_connection_allocate(struct cmabulk_connection *connection,
 				struct cmabulk_request *request,
@@ -254,7 +327,7 @@ int cmabulk_connection_allocate(struct cmabulk_connection *connection,
  * @{
  */
 
-/** @brief Who does the work for a pool. */
+/** @brief Who does the work for a pool; 0 when it is simulated. */
 enum cmabulk_pool_engine {
 	CMABULK_POOL_ENGINE_KERNEL = 1, /**< cma_alloc_bulk_req() of a patched kernel */
 	CMABULK_POOL_ENGINE_STOCK = 2, /**< the module, on an unpatched kernel */
@@ -282,6 +355,12 @@ const char *cmabulk_pool_get_name(const struct cmabulk_pool *pool);
 
 /** @brief Name of the CMA area behind it. */
 const char *cmabulk_pool_get_area(const struct cmabulk_pool *pool);
+
+/**
+ * @brief What its memory is: "kmod" (the module's), "sim" (simulated, for developing applications: memfds
+ * that no device can use), or "unknown"; static.
+ */
+const char *cmabulk_pool_get_kind_name(const struct cmabulk_pool *pool);
 
 /** @brief Its engine: enum cmabulk_pool_engine, or a number of later versions. */
 unsigned int cmabulk_pool_get_engine(const struct cmabulk_pool *pool);
@@ -327,6 +406,9 @@ uint64_t cmabulk_pool_get_n_buffers(const struct cmabulk_pool *pool);
 
 /** @brief Live reservations. */
 uint64_t cmabulk_pool_get_n_reservations(const struct cmabulk_pool *pool);
+
+/** @brief Requests that wait at the daemon or are being filled; 0 in direct mode. */
+unsigned int cmabulk_pool_get_n_pending(const struct cmabulk_pool *pool);
 
 /**
  * @}
@@ -410,6 +492,13 @@ const char *cmabulk_entry_get_account(const struct cmabulk_entry *entry);
 
 /** @brief What it is for, "" if not said. */
 const char *cmabulk_entry_get_label(const struct cmabulk_entry *entry);
+
+/**
+ * @brief What it is to the daemon.
+ * @return "managed"; "orphaned": its account is not configured any more; "unmanaged": not made by the
+ *         daemon; "unknown"; "" in direct mode. Static.
+ */
+const char *cmabulk_entry_get_standing_name(const struct cmabulk_entry *entry);
 
 /**
  * @}
@@ -517,7 +606,7 @@ int cmabulk_request_set_minimum(struct cmabulk_request *request, uint64_t chunks
 int cmabulk_request_set_label(struct cmabulk_request *request, const char *label);
 
 /**
- * @brief Direct mode: say for whom it is. Default: this process and its real user.
+ * @brief Direct mode only (through the daemon such a request fails with `-EPERM`): say for whom it is. Default: this process and its real user.
  * @param uid User.
  * @param pid Process, 0 for none.
  * @return 0, or `-EINVAL`: (uid_t)-1 or a negative pid.
@@ -525,13 +614,13 @@ int cmabulk_request_set_label(struct cmabulk_request *request, const char *label
 int cmabulk_request_set_owner(struct cmabulk_request *request, uid_t uid, pid_t pid);
 
 /**
- * @brief Direct mode: a number that the books will show beside the buffers. Default: 0.
+ * @brief Direct mode only (through the daemon such a request fails with `-EPERM`): a number that the books will show beside the buffers. Default: 0.
  * @return 0.
  */
 int cmabulk_request_set_cookie(struct cmabulk_request *request, uint64_t cookie);
 
 /**
- * @brief Direct mode: the account that the books will show. Default: none.
+ * @brief Direct mode only (through the daemon such a request fails with `-EPERM`): the account that the books will show. Default: none.
  * @param account Up to 63 bytes of UTF-8 without control characters; copied. NULL is "".
  * @return 0, or `-EINVAL`.
  */
@@ -653,7 +742,13 @@ const char *cmabulk_allocation_get_status_name(const struct cmabulk_allocation *
  */
 int cmabulk_allocation_get_error(const struct cmabulk_allocation *allocation);
 
-/** @brief Name of the pool it is from. */
+/** @brief That as a sentence, with what the daemon knows about it; "" when complete. */
+const char *cmabulk_allocation_get_reason(const struct cmabulk_allocation *allocation);
+
+/** @brief What its memory is: as cmabulk_pool_get_kind_name(). */
+const char *cmabulk_allocation_get_kind_name(const struct cmabulk_allocation *allocation);
+
+/** @brief Name of the pool it is from; "" if it was cancelled before one was chosen. */
 const char *cmabulk_allocation_get_pool(const struct cmabulk_allocation *allocation);
 
 /** @brief Order of its chunks. */
@@ -673,6 +768,9 @@ uint64_t cmabulk_allocation_get_size(const struct cmabulk_allocation *allocation
 
 /** @brief Microseconds from the call until its buffers were made. */
 uint64_t cmabulk_allocation_get_elapsed_usec(const struct cmabulk_allocation *allocation);
+
+/** @brief Microseconds of those that it waited for other requests; 0 in direct mode. */
+uint64_t cmabulk_allocation_get_queued_usec(const struct cmabulk_allocation *allocation);
 
 /** @brief Number of buffers. */
 unsigned int cmabulk_allocation_get_n_buffers(const struct cmabulk_allocation *allocation);
@@ -713,13 +811,14 @@ enum cmabulk_buffer_access {
 
 /**
  * @brief Make a buffer object of a dma-buf received from elsewhere.
- * @param fd File descriptor of a dma-buf; duplicated, the caller keeps its own.
+ * @param fd File descriptor of a dma-buf, or of the memfd of a simulated pool; duplicated, the caller
+ *           keeps its own.
  * @param chunk_size Bytes in a chunk, as whoever sent it says; 0 if not known, the chunk
  *                   getters then return 0.
  * @param ret Returns a new buffer.
  * @return 0, or
  *  - `-EBADF`: not a file descriptor;
- *  - `-ENOTTY`: not a dma-buf;
+ *  - `-ENOTTY`: neither a dma-buf nor a memfd sealed against shrinking;
  *  - `-EINVAL`: the chunk size is not a power of two, or the buffer's size not a multiple of it;
  *  - `-EMFILE`: no file descriptor left.
  */
@@ -743,6 +842,9 @@ int cmabulk_buffer_get_fd(const struct cmabulk_buffer *buffer);
  * @return A new file descriptor, close-on-exec, the caller's; or `-EMFILE`.
  */
 int cmabulk_buffer_dup_fd(const struct cmabulk_buffer *buffer) CMABULK_MUST_CHECK;
+
+/** @brief 1 for a memfd of a simulated pool, which no device can import; 0 for a dma-buf. */
+int cmabulk_buffer_is_simulated(const struct cmabulk_buffer *buffer);
 
 /** @brief Size in bytes. */
 uint64_t cmabulk_buffer_get_size(const struct cmabulk_buffer *buffer);
@@ -799,7 +901,8 @@ int cmabulk_buffer_map(const struct cmabulk_buffer *buffer, enum cmabulk_buffer_
 int cmabulk_buffer_unmap(const struct cmabulk_buffer *buffer, void *address);
 
 /**
- * @brief Before the CPU touches a mapping: wait for devices, and make it see what they wrote.
+ * @brief Before the CPU touches a mapping: wait for devices, and make it see what they wrote. There is
+ * nothing to do for a simulated buffer.
  * @param access What the CPU is going to do: enum cmabulk_buffer_access.
  * @return 0, or `-EINVAL`: not one of enum cmabulk_buffer_access; or what the kernel returns for
  *         `DMA_BUF_IOCTL_SYNC`. `-EINTR` and `-EAGAIN` are tried again inside.
@@ -814,6 +917,83 @@ int cmabulk_buffer_begin_cpu_access(const struct cmabulk_buffer *buffer,
  */
 int cmabulk_buffer_end_cpu_access(const struct cmabulk_buffer *buffer,
 				  enum cmabulk_buffer_access access);
+
+/**
+ * @}
+ *
+ * @defgroup account Account
+ *
+ * What the daemon lets one of its accounts have of one pool, and what that has.
+ * @{
+ */
+
+/** @brief Take a reference. */
+struct cmabulk_account *cmabulk_account_ref(struct cmabulk_account *account);
+
+/** @brief Drop a reference. @return NULL. */
+struct cmabulk_account *cmabulk_account_unref(struct cmabulk_account *account);
+
+/** @brief Drop every reference in a NULL-terminated array, and the array; takes NULL. */
+void cmabulk_account_array_free(struct cmabulk_account **accounts);
+
+/** @brief Name of the account, as configured. */
+const char *cmabulk_account_get_name(const struct cmabulk_account *account);
+
+/** @brief Name of the pool. */
+const char *cmabulk_account_get_pool(const struct cmabulk_account *account);
+
+/**
+ * @brief The user whose it is.
+ * @param ret Returns the user.
+ * @return 0, or `-ENODATA`: all its users share it.
+ */
+int cmabulk_account_get_uid(const struct cmabulk_account *account, uid_t *ret) CMABULK_MUST_CHECK;
+
+/** @brief 1 for the account of those who have no other, else 0. */
+int cmabulk_account_is_default(const struct cmabulk_account *account);
+
+/** @brief Bytes in its live buffers, and those set aside for its requests. */
+uint64_t cmabulk_account_get_used(const struct cmabulk_account *account);
+
+/** @brief Bytes it may have. */
+uint64_t cmabulk_account_get_maximum(const struct cmabulk_account *account);
+
+/** @brief Its live buffers. */
+uint64_t cmabulk_account_get_n_buffers(const struct cmabulk_account *account);
+
+/** @brief Buffers it may have. */
+uint64_t cmabulk_account_get_maximum_buffers(const struct cmabulk_account *account);
+
+/** @brief Its requests that wait or are being filled. */
+uint64_t cmabulk_account_get_n_pending(const struct cmabulk_account *account);
+
+/** @brief Requests it may have waiting. */
+uint64_t cmabulk_account_get_maximum_pending(const struct cmabulk_account *account);
+
+/**
+ * @}
+ *
+ * @defgroup daemon Daemon
+ * @{
+ */
+
+/** @brief Take a reference. */
+struct cmabulk_daemon *cmabulk_daemon_ref(struct cmabulk_daemon *daemon);
+
+/** @brief Drop a reference. @return NULL. */
+struct cmabulk_daemon *cmabulk_daemon_unref(struct cmabulk_daemon *daemon);
+
+/** @brief Its version: "MAJOR.MINOR.PATCH". */
+const char *cmabulk_daemon_get_version(const struct cmabulk_daemon *daemon);
+
+/** @brief 1 if its pools are simulated: no memory of any device; else 0. */
+int cmabulk_daemon_is_simulated(const struct cmabulk_daemon *daemon);
+
+/** @brief Number of things that were wrong with its configuration. */
+unsigned int cmabulk_daemon_get_n_problems(const struct cmabulk_daemon *daemon);
+
+/** @brief The one number @p index, a sentence that names file, group and key; NULL if there is none. */
+const char *cmabulk_daemon_get_problem(const struct cmabulk_daemon *daemon, unsigned int index);
 
 /**
  * @}
@@ -858,6 +1038,21 @@ static inline void cmabulk_allocation_unrefp(struct cmabulk_allocation **allocat
 static inline void cmabulk_buffer_unrefp(struct cmabulk_buffer **buffer)
 {
 	cmabulk_buffer_unref(*buffer);
+}
+
+static inline void cmabulk_account_unrefp(struct cmabulk_account **account)
+{
+	cmabulk_account_unref(*account);
+}
+
+static inline void cmabulk_account_array_freep(struct cmabulk_account ***accounts)
+{
+	cmabulk_account_array_free(*accounts);
+}
+
+static inline void cmabulk_daemon_unrefp(struct cmabulk_daemon **daemon)
+{
+	cmabulk_daemon_unref(*daemon);
 }
 
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * A connection: checks what the caller gave, and that this is the process
- * that opened it; leaves the work to its backend.
+ * that opened it; leaves the work to its backend, and keeps how it ended.
  */
 #include <string.h>
 
@@ -27,6 +27,7 @@ static void connection_destroy(struct cmabulk_connection *connection)
 {
 	if (connection->backend->close)
 		connection->backend->close(connection);
+	free(connection->sentence);
 	free(connection);
 }
 
@@ -34,11 +35,11 @@ DEFINE_REFERENCE(cmabulk_connection, connection_destroy)
 
 EXPORT int cmabulk_connection_open(struct cmabulk_connection **ret)
 {
-	const char *bus = getenv("CMABULK_BUS");
+	const char *address = getenv("CMABULK_BUS");
 
-	if (bus && strcmp(bus, "direct") == 0)
-		return direct_open(ret);
-	return -EHOSTUNREACH;
+	if (!address || !*address)
+		address = "system";
+	return strcmp(address, "direct") == 0 ? direct_open(ret) : bus_open(address, ret);
 }
 
 EXPORT int cmabulk_connection_open_direct(struct cmabulk_connection **ret)
@@ -51,42 +52,67 @@ EXPORT const char *cmabulk_connection_get_mode(const struct cmabulk_connection *
 	return connection->backend->mode;
 }
 
-static int check_process(const struct cmabulk_connection *connection)
+void connection_explain(struct cmabulk_connection *connection, const char *sentence)
 {
+	free(connection->sentence);
+	connection->sentence = strdup(sentence);
+}
+
+EXPORT const char *cmabulk_connection_get_error_message(const struct cmabulk_connection *connection)
+{
+	if (connection->error == 0)
+		return "";
+	return connection->sentence ? connection->sentence :
+				      cmabulk_error_get_message(connection->error);
+}
+
+/* Every call on a connection starts here, and ends with end(). */
+static int begin(struct cmabulk_connection *connection)
+{
+	free(connection->sentence);
+	connection->sentence = NULL;
 	return connection->opener == getpid() ? 0 : -ECHILD;
 }
 
-static int check_pool(const struct cmabulk_connection *connection, const char *pool_name)
+static int begin_with_pool(struct cmabulk_connection *connection, const char *pool_name)
 {
-	int r = check_process(connection);
+	int r = begin(connection);
 
 	if (r < 0)
 		return r;
 	return pool_name && text_is_pool_name(pool_name) ? 0 : -EINVAL;
 }
 
+static int end(struct cmabulk_connection *connection, int result)
+{
+	connection->error = result < 0 ? result : 0;
+	return result;
+}
+
 EXPORT int cmabulk_connection_get_pool(struct cmabulk_connection *connection, const char *name,
 				       struct cmabulk_pool **ret)
 {
-	int r = check_pool(connection, name);
+	int r = begin_with_pool(connection, name);
 
-	return r < 0 ? r : connection->backend->get_pool(connection, name, ret);
+	return end(connection, r < 0 ? r : connection->backend->get_pool(connection, name, ret));
 }
 
 EXPORT int cmabulk_connection_list_pools(struct cmabulk_connection *connection,
 					 struct cmabulk_pool ***ret)
 {
-	int r = check_process(connection);
+	int r = begin(connection);
 
-	return r < 0 ? r : connection->backend->list_pools(connection, ret);
+	return end(connection, r < 0 ? r : connection->backend->list_pools(connection, ret));
 }
 
 EXPORT int cmabulk_connection_list_buffers(struct cmabulk_connection *connection,
 					   const char *pool_name, struct cmabulk_entry ***ret)
 {
-	int r = check_pool(connection, pool_name);
+	int r = begin_with_pool(connection, pool_name);
 
-	return r < 0 ? r : connection->backend->list_buffers(connection, pool_name, ret);
+	if (r >= 0)
+		r = connection->backend->list_buffers(connection, pool_name, ret);
+	return end(connection, r);
 }
 
 EXPORT int cmabulk_connection_survey_pool(struct cmabulk_connection *connection,
@@ -94,15 +120,67 @@ EXPORT int cmabulk_connection_survey_pool(struct cmabulk_connection *connection,
 					  size_t size)
 {
 	struct cmabulk_pool_survey survey = { 0 };
-	int r = check_pool(connection, pool_name);
+	int r = begin_with_pool(connection, pool_name);
 
-	if (r < 0)
+	if (r >= 0)
+		r = connection->backend->survey_pool(connection, pool_name, &survey);
+	if (r >= 0)
+		copy_versioned(ret, size, &survey, sizeof(survey));
+	return end(connection, r);
+}
+
+EXPORT int cmabulk_connection_list_accounts(struct cmabulk_connection *connection,
+					    struct cmabulk_account ***ret)
+{
+	int r = begin(connection);
+
+	if (r >= 0)
+		r = connection->backend->list_accounts ?
+			    connection->backend->list_accounts(connection, ret) :
+			    -EOPNOTSUPP;
+	return end(connection, r);
+}
+
+EXPORT int cmabulk_connection_get_daemon(struct cmabulk_connection *connection,
+					 struct cmabulk_daemon **ret)
+{
+	int r = begin(connection);
+
+	if (r >= 0)
+		r = connection->backend->get_daemon ?
+			    connection->backend->get_daemon(connection, ret) :
+			    -EOPNOTSUPP;
+	return end(connection, r);
+}
+
+EXPORT int cmabulk_connection_reload(struct cmabulk_connection *connection)
+{
+	int r = begin(connection);
+
+	if (r >= 0)
+		r = connection->backend->reload ? connection->backend->reload(connection) :
+						  -EOPNOTSUPP;
+	return end(connection, r);
+}
+
+static int allocate(struct cmabulk_connection *connection, struct cmabulk_request *request,
+		    struct cmabulk_allocation **ret)
+{
+	int r = request_begin(request);
+
+	if (r < 0) {
+		connection_explain(connection, "another allocate is running with this request");
 		return r;
-	r = connection->backend->survey_pool(connection, pool_name, &survey);
+	}
+	r = request_check(request);
 	if (r < 0)
-		return r;
-	copy_versioned(ret, size, &survey, sizeof(survey));
-	return 0;
+		connection_explain(connection,
+				   "a request needs a count, at most as many buffers as chunks, "
+				   "and a minimum not above the count");
+	else
+		r = connection->backend->allocate(connection, request, ret);
+	request_end(request);
+	return r;
 }
 
 EXPORT int cmabulk_connection_allocate(struct cmabulk_connection *connection,
@@ -110,17 +188,11 @@ EXPORT int cmabulk_connection_allocate(struct cmabulk_connection *connection,
 				       struct cmabulk_allocation **ret)
 {
 	struct cmabulk_allocation *allocation = NULL;
-	int r = check_process(connection);
+	int r = begin(connection);
 
-	if (r < 0)
-		return r;
-	r = request_begin(request);
-	if (r < 0)
-		return r;
-	r = request_check(request);
 	if (r >= 0)
-		r = connection->backend->allocate(connection, request, &allocation);
-	request_end(request);
+		r = allocate(connection, request, &allocation);
+	end(connection, r);
 	if (r < 0)
 		return r;
 	*ret = allocation;

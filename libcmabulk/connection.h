@@ -9,6 +9,7 @@
 #include "cmabulk.h"
 #include "util.h"
 
+/* What is NULL cannot be done this way: -EOPNOTSUPP. */
 struct backend {
 	const char *mode;
 	int (*get_pool)(struct cmabulk_connection *connection, const char *name,
@@ -18,6 +19,9 @@ struct backend {
 			    struct cmabulk_entry ***ret);
 	int (*survey_pool)(struct cmabulk_connection *connection, const char *pool_name,
 			   struct cmabulk_pool_survey *ret);
+	int (*list_accounts)(struct cmabulk_connection *connection, struct cmabulk_account ***ret);
+	int (*get_daemon)(struct cmabulk_connection *connection, struct cmabulk_daemon **ret);
+	int (*reload)(struct cmabulk_connection *connection);
 	/* 0 and an allocation when admitted, however it ended. */
 	int (*allocate)(struct cmabulk_connection *connection, struct cmabulk_request *request,
 			struct cmabulk_allocation **ret);
@@ -29,11 +33,22 @@ struct cmabulk_connection {
 	atomic_uint references;
 	pid_t opener;
 	const struct backend *backend;
+	struct bus *bus; /* of the backend "bus" */
+
+	/* Of the last call: how it ended, and what is known about that beyond the number. */
+	int error;
+	char *sentence;
 };
 
 /* For the backends: a connection with one reference. */
 int connection_new(const struct backend *backend, struct cmabulk_connection **ret);
 
+/* For the backends: why the call that is about to fail does. */
+void connection_explain(struct cmabulk_connection *connection, const char *sentence);
+
 int direct_open(struct cmabulk_connection **ret);
+
+/* @address: "system", "user", or where a bus is. */
+int bus_open(const char *address, struct cmabulk_connection **ret);
 
 #endif

@@ -121,14 +121,6 @@ static int make_entry(const struct cmabulk_buffer_info *info, uint64_t page_size
 	return 0;
 }
 
-static int compare_entries(const void *left, const void *right)
-{
-	uint64_t left_id = (*(struct cmabulk_entry *const *)left)->id;
-	uint64_t right_id = (*(struct cmabulk_entry *const *)right)->id;
-
-	return (left_id > right_id) - (left_id < right_id);
-}
-
 static int direct_list_buffers(struct cmabulk_connection *connection, const char *pool_name,
 			       struct cmabulk_entry ***ret)
 {
@@ -154,7 +146,7 @@ static int direct_list_buffers(struct cmabulk_connection *connection, const char
 		if (r < 0)
 			return r;
 	}
-	qsort(entries, count, sizeof(struct cmabulk_entry *), compare_entries);
+	entry_sort(entries, count);
 	*ret = TAKE(entries);
 	return (int)count;
 }

@@ -21,6 +21,7 @@ int entry_new(const char *name, const char *account, const char *label, struct c
 	if (!entry)
 		return -ENOMEM;
 	entry->references = 1;
+	entry->standing = "";
 	entry->name = strdup(name);
 	entry->account = strdup(account);
 	entry->label = strdup(label);
@@ -30,6 +31,19 @@ int entry_new(const char *name, const char *account, const char *label, struct c
 	}
 	*ret = entry;
 	return 0;
+}
+
+static int compare_entries(const void *left, const void *right)
+{
+	uint64_t left_id = (*(struct cmabulk_entry *const *)left)->id;
+	uint64_t right_id = (*(struct cmabulk_entry *const *)right)->id;
+
+	return (left_id > right_id) - (left_id < right_id);
+}
+
+void entry_sort(struct cmabulk_entry **entries, size_t count)
+{
+	qsort(entries, count, sizeof(struct cmabulk_entry *), compare_entries);
 }
 
 EXPORT void cmabulk_entry_array_free(struct cmabulk_entry **entries)
@@ -140,4 +154,9 @@ EXPORT const char *cmabulk_entry_get_account(const struct cmabulk_entry *entry)
 EXPORT const char *cmabulk_entry_get_label(const struct cmabulk_entry *entry)
 {
 	return entry->label;
+}
+
+EXPORT const char *cmabulk_entry_get_standing_name(const struct cmabulk_entry *entry)
+{
+	return entry->standing;
 }

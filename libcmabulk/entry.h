@@ -23,9 +23,13 @@ struct cmabulk_entry {
 	char *name;
 	char *account;
 	char *label;
+	const char *standing; /* static */
 };
 
-/* One reference, the strings copied, all else zero. */
+/* One reference, the strings copied, no standing, all else zero. */
 int entry_new(const char *name, const char *account, const char *label, struct cmabulk_entry **ret);
+
+/* Puts them in order of their ids. */
+void entry_sort(struct cmabulk_entry **entries, size_t count);
 
 #endif

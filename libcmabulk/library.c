@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmabulk.h"
+#include "dbus/errors.h"
 #include "util.h"
 
 struct explanation {
@@ -18,16 +19,32 @@ struct explanation {
 static const struct explanation explanations[] = {
 	{ ENOENT, "there is no cmabulk pool on this machine",
 	  "load the module with at least one pool, as 'modprobe cmabulk pools=video:AREA'" },
-	{ ENXIO, "there is no pool of that name",
-	  "'cmabulkctl --direct pools' lists the pools there are" },
-	{ EACCES, "not permitted to use the device of the pool",
-	  "direct mode needs the owner of /dev/cmabulk/*: run it as root" },
+	{ ENXIO, "there is no pool of that name", "'cmabulkctl pools' lists the pools there are" },
+	{ EACCES, "not permitted",
+	  "be root or in the group that the daemon serves, normally cmabulk-clients; direct mode needs "
+	  "root" },
 	{ EPERM, "not permitted", "run it as root" },
 	{ ENODEV, "the pool is being removed", "wait for the pool to come back, or name another" },
 	{ EHOSTUNREACH, "the cmabulk daemon is not available",
-	  "use direct mode as root: '--direct', or CMABULK_BUS=direct" },
-	{ EPROTO, "the device is not a cmabulk pool this library understands",
-	  "use the module and the library of one version" },
+	  "start cmabulkd, or use direct mode as root: '--direct', or CMABULK_BUS=direct" },
+	{ EADDRNOTAVAIL, "CMABULK_BUS does not lead to a bus that passes file descriptors",
+	  "it may be system, user, direct, or a D-Bus address as unix:path=/run/dbus/system_bus_socket" },
+	{ ENOTCONN, "the connection to the bus was lost", "open a new one" },
+	{ ETIMEDOUT, "the daemon did not answer in time",
+	  "try again; 'cmabulkctl doctor' looks at it" },
+	{ ERESTART, "the daemon is about to restart", "try again in a moment" },
+	{ ENOBUFS, "a limit of the bus was reached", "close connections, or try again later" },
+	{ EPROTO, "what answered is not a cmabulk pool or daemon this library understands",
+	  "use module, daemon and library of one version" },
+	{ EOPNOTSUPP, "this needs the daemon", "do it without '--direct' and CMABULK_BUS=direct" },
+	{ EDQUOT, "more was asked for than the account may have",
+	  "ask for less, or let go of some; 'cmabulkctl accounts' shows the limits" },
+	{ EUSERS, "too many requests of the account are waiting already",
+	  "wait for one of them; 'cmabulkctl accounts' shows the limits" },
+	{ EAGAIN, "the account asks too often", "try again in a moment" },
+	{ EINPROGRESS, "an earlier delivery was not confirmed yet", "try again in a moment" },
+	{ ESRCH, "there is no such allocation", "" },
+	{ EEXIST, "the token is in use", "" },
 	{ ECHILD, "the connection was opened before a fork", "open one in the child" },
 	{ EBUSY, "no more memory of the pool could be freed up",
 	  "ask for less, accept fewer with a minimum, or allow more effort" },
@@ -37,7 +54,7 @@ static const struct explanation explanations[] = {
 	{ E2BIG, "more was asked for than the whole pool has", "ask for less" },
 	{ EOVERFLOW, "the size asked for cannot be", "ask for less" },
 	{ EINVAL, "the request cannot be met by this pool",
-	  "'cmabulkctl --direct pools NAME' shows its limits" },
+	  "'cmabulkctl pools NAME' shows its limits" },
 	{ EMFILE, "this process has no file descriptor left",
 	  "ask for fewer buffers, or raise the limit with 'ulimit -n'" },
 	{ ENFILE, "the system has no file descriptor left",
@@ -71,6 +88,21 @@ EXPORT const char *cmabulk_error_get_hint(int error)
 	const struct explanation *explanation = find_explanation(error);
 
 	return explanation ? explanation->hint : "";
+}
+
+EXPORT int cmabulk_error_is_retryable(int error)
+{
+#define CMABULK_ERROR_ENTRY(symbol, name, number, is_retryable) { number, is_retryable },
+	static const struct {
+		int error;
+		int is_retryable;
+	} errors[] = { CMABULK_ERRORS(CMABULK_ERROR_ENTRY) };
+#undef CMABULK_ERROR_ENTRY
+
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
+		if (errors[i].error == abs(error))
+			return errors[i].is_retryable;
+	return 0;
 }
 
 EXPORT const char *cmabulk_library_get_version(void)

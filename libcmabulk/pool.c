@@ -20,6 +20,7 @@ int pool_new(const char *name, const char *area, struct cmabulk_pool **ret)
 	if (!pool)
 		return -ENOMEM;
 	pool->references = 1;
+	pool->kind = "kmod";
 	pool->name = strdup(name);
 	pool->area = strdup(area);
 	if (!pool->name || !pool->area) {
@@ -45,6 +46,11 @@ EXPORT const char *cmabulk_pool_get_name(const struct cmabulk_pool *pool)
 EXPORT const char *cmabulk_pool_get_area(const struct cmabulk_pool *pool)
 {
 	return pool->area;
+}
+
+EXPORT const char *cmabulk_pool_get_kind_name(const struct cmabulk_pool *pool)
+{
+	return pool->kind;
 }
 
 EXPORT unsigned int cmabulk_pool_get_engine(const struct cmabulk_pool *pool)
@@ -127,4 +133,9 @@ EXPORT uint64_t cmabulk_pool_get_n_buffers(const struct cmabulk_pool *pool)
 EXPORT uint64_t cmabulk_pool_get_n_reservations(const struct cmabulk_pool *pool)
 {
 	return pool->n_reservations;
+}
+
+EXPORT unsigned int cmabulk_pool_get_n_pending(const struct cmabulk_pool *pool)
+{
+	return pool->pending;
 }

@@ -10,6 +10,7 @@ struct cmabulk_pool {
 	atomic_uint references;
 	char *name;
 	char *area;
+	const char *kind; /* static; text_kind() */
 	unsigned int engine;
 	uint64_t features;
 	uint64_t page_size;
@@ -24,9 +25,10 @@ struct cmabulk_pool {
 	uint64_t draining_pages;
 	uint64_t n_buffers;
 	uint64_t n_reservations;
+	unsigned int pending;
 };
 
-/* One reference, the names copied, all else zero. */
+/* One reference, the names copied, of kind "kmod", all else zero. */
 int pool_new(const char *name, const char *area, struct cmabulk_pool **ret);
 
 #endif

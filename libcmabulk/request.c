@@ -19,6 +19,7 @@ EXPORT int cmabulk_request_new(struct cmabulk_request **ret)
 		return -ENOMEM;
 	request->references = 1;
 	request->reservation = -1;
+	request->wakeup = -1;
 	request->buffers = 1;
 	request->effort = CMABULK_REQUEST_EFFORT_HARD;
 	request->timeout_usec = CMABULK_REQUEST_TIMEOUT_DEFAULT;
@@ -65,23 +66,46 @@ int request_check_pool(const struct cmabulk_request *request, const struct cmabu
 	return pages > pool->pages ? -E2BIG : 0;
 }
 
+static void publish(struct cmabulk_request *request, atomic_int *where, int fd)
+{
+	atomic_store(where, fd);
+	while (fd < 0 && atomic_load(&request->cancelling) > 0)
+		sched_yield();
+}
+
 void request_publish(struct cmabulk_request *request, int reservation)
 {
-	atomic_store(&request->reservation, reservation);
-	while (reservation < 0 && atomic_load(&request->cancelling) > 0)
-		sched_yield();
+	publish(request, &request->reservation, reservation);
+}
+
+void request_publish_wakeup(struct cmabulk_request *request, int wakeup)
+{
+	publish(request, &request->wakeup, wakeup);
+}
+
+static void wake_up(int wakeup)
+{
+	static const uint64_t one = 1;
+
+	/* It can only fail when the count is full: then whoever waits is woken already. */
+	if (write(wakeup, &one, sizeof(one)) < 0)
+		return;
 }
 
 EXPORT void cmabulk_request_cancel(struct cmabulk_request *request)
 {
 	int saved_errno = errno;
 	int reservation;
+	int wakeup;
 
 	atomic_store(&request->cancelled, true);
 	atomic_fetch_add(&request->cancelling, 1);
 	reservation = atomic_load(&request->reservation);
 	if (reservation >= 0)
 		ioctl(reservation, CMABULK_IOC_INTERRUPT);
+	wakeup = atomic_load(&request->wakeup);
+	if (wakeup >= 0)
+		wake_up(wakeup);
 	atomic_fetch_sub(&request->cancelling, 1);
 	errno = saved_errno;
 }

@@ -17,12 +17,13 @@ struct cmabulk_request {
 	/*
 	 * Cancellation, from any thread or a signal handler, hence without
 	 * locks. The canceller counts itself in "cancelling" before it reads
-	 * "reservation", the allocate waits for that count after it took the
-	 * descriptor away: so it is not closed, nor its number used for something
+	 * the descriptors, the allocate waits for that count after it took them
+	 * away: so they are not closed, nor their numbers used for something
 	 * else, under a canceller's feet.
 	 */
 	atomic_bool cancelled;
-	atomic_int reservation;
+	atomic_int reservation; /* direct mode: interrupt its fill */
+	atomic_int wakeup; /* on the bus: an eventfd of whoever waits for the reply */
 	atomic_uint cancelling;
 
 	bool has_pool;
@@ -54,6 +55,8 @@ int request_check_pool(const struct cmabulk_request *request, const struct cmabu
 
 /* Make cancellation interrupt what runs on this descriptor; -1 before it is closed. */
 void request_publish(struct cmabulk_request *request, int reservation);
+/* Make cancellation write to this eventfd; -1 before it is closed. */
+void request_publish_wakeup(struct cmabulk_request *request, int wakeup);
 
 static inline bool request_is_cancelled(struct cmabulk_request *request)
 {

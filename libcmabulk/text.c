@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Which strings may be names of pools, labels and accounts. Pure. */
+/* Which strings may be names of pools, labels, accounts and kinds. Pure. */
 #include <linux/cmabulk.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -71,6 +71,13 @@ bool text_is_label(const char *text, size_t size)
 		text += length;
 	}
 	return true;
+}
+
+const char *text_kind(const char *text)
+{
+	if (strcmp(text, "kmod") == 0)
+		return "kmod";
+	return strcmp(text, "sim") == 0 ? "sim" : "unknown";
 }
 
 void text_buffer_name(char *ret, size_t size, const char *label, unsigned int index,

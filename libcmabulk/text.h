@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which strings may be names of pools, labels and accounts. Pure. */
+/* Which strings may be names of pools, labels, accounts and kinds. Pure. */
 #ifndef LIBCMABULK_TEXT_H
 #define LIBCMABULK_TEXT_H
 
@@ -11,6 +11,9 @@ bool text_is_pool_name(const char *text);
 
 /* UTF-8 without control characters, shorter than @size bytes. */
 bool text_is_label(const char *text, size_t size);
+
+/* "kmod", "sim" or "unknown", static. */
+const char *text_kind(const char *text);
 
 /*
  * Writes "LABEL-INDEX", or only LABEL if @count is 1, or "" for an empty

@@ -15,7 +15,7 @@ int main(void)
 	void *address;
 	int r;
 
-	r = cmabulk_connection_open_direct(&connection);
+	r = cmabulk_connection_open(&connection);
 	if (r < 0)
 		errx(1, "%s; %s", cmabulk_error_get_message(r), cmabulk_error_get_hint(r));
 	if (cmabulk_request_new(&request) < 0 || cmabulk_request_set_order(request, 4) < 0 ||
@@ -24,10 +24,11 @@ int main(void)
 		errx(1, "bad request");
 	r = cmabulk_connection_allocate(connection, request, &allocation);
 	if (r < 0)
-		errx(1, "%s; %s", cmabulk_error_get_message(r), cmabulk_error_get_hint(r));
+		errx(1, "%s; %s", cmabulk_connection_get_error_message(connection),
+		     cmabulk_error_get_hint(r));
 	if (r > 0)
 		errx(1, "%s: %s", cmabulk_allocation_get_status_name(allocation),
-		     cmabulk_error_get_message(cmabulk_allocation_get_error(allocation)));
+		     cmabulk_allocation_get_reason(allocation));
 	for (unsigned int i = 0; (buffer = cmabulk_allocation_get_buffer(allocation, i)); i++) {
 		if (cmabulk_buffer_map(buffer, CMABULK_BUFFER_WRITE, &address) < 0 ||
 		    cmabulk_buffer_begin_cpu_access(buffer, CMABULK_BUFFER_WRITE) < 0)

@@ -62,21 +62,30 @@ static struct cmabulk_connection *make(void)
 	return connection;
 }
 
+static void check_open(const char *address, int error)
+{
+	struct cmabulk_connection *connection = UNTOUCHED;
+
+	if (address)
+		g_setenv("CMABULK_BUS", address, TRUE);
+	else
+		g_unsetenv("CMABULK_BUS");
+	g_assert_cmpint(cmabulk_connection_open(&connection), ==, error);
+	g_assert_true(connection == UNTOUCHED);
+	g_unsetenv("CMABULK_BUS");
+}
+
 static void without_a_daemon(void)
 {
-	static const char *const addresses[] = { NULL, "", "system", "user", "unix:path=/none" };
+	static const char *const nowhere[] = { NULL, "", "system", "user", "unix:path=/none" };
+	static const char *const nonsense[] = { "nonsense", "unix:", "direct " };
 
-	for (size_t i = 0; i < G_N_ELEMENTS(addresses); i++) {
-		struct cmabulk_connection *connection = UNTOUCHED;
-
-		if (addresses[i])
-			g_setenv("CMABULK_BUS", addresses[i], TRUE);
-		else
-			g_unsetenv("CMABULK_BUS");
-		g_assert_cmpint(cmabulk_connection_open(&connection), ==, -EHOSTUNREACH);
-		g_assert_true(connection == UNTOUCHED);
-	}
-	g_unsetenv("CMABULK_BUS");
+	g_setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/none", TRUE);
+	g_setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/none", TRUE);
+	for (size_t i = 0; i < G_N_ELEMENTS(nowhere); i++)
+		check_open(nowhere[i], -EHOSTUNREACH);
+	for (size_t i = 0; i < G_N_ELEMENTS(nonsense); i++)
+		check_open(nonsense[i], -EADDRNOTAVAIL);
 }
 
 static void without_a_module(void)
@@ -115,6 +124,35 @@ static void names_are_checked(void)
 	g_assert_cmpint(cmabulk_connection_get_pool(connection, "a/b", &pool), ==, -EINVAL);
 	g_assert_cmpint(cmabulk_connection_get_pool(connection, NULL, &pool), ==, -EINVAL);
 	g_assert_true(pool == UNTOUCHED);
+}
+
+/* What the test's backend lacks. */
+static void not_everything_can_be_done(void)
+{
+	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = make();
+	struct cmabulk_account **accounts = UNTOUCHED;
+	struct cmabulk_daemon *daemon = UNTOUCHED;
+
+	g_assert_cmpint(cmabulk_connection_reload(connection), ==, -EOPNOTSUPP);
+	g_assert_cmpint(cmabulk_connection_list_accounts(connection, &accounts), ==, -EOPNOTSUPP);
+	g_assert_cmpint(cmabulk_connection_get_daemon(connection, &daemon), ==, -EOPNOTSUPP);
+	g_assert_true(accounts == UNTOUCHED && daemon == UNTOUCHED);
+}
+
+static void the_last_error_has_a_message(void)
+{
+	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = make();
+	struct cmabulk_pool *pool = NULL;
+
+	g_assert_cmpstr(cmabulk_connection_get_error_message(connection), ==, "");
+	g_assert_cmpint(cmabulk_connection_reload(connection), ==, -EOPNOTSUPP);
+	g_assert_cmpstr(cmabulk_connection_get_error_message(connection), ==,
+			cmabulk_error_get_message(EOPNOTSUPP));
+	connection_explain(connection, "because");
+	g_assert_cmpstr(cmabulk_connection_get_error_message(connection), ==, "because");
+	g_assert_cmpint(cmabulk_connection_get_pool(connection, "video", &pool), ==, 0);
+	g_assert_cmpstr(cmabulk_connection_get_error_message(connection), ==, "");
+	cmabulk_pool_unref(pool);
 }
 
 static void structures_may_grow(void)
@@ -207,6 +245,8 @@ void add_connections(void)
 	g_test_add_func("/connection/without-a-module", without_a_module);
 	g_test_add_func("/connection/the-last-reference-closes", the_last_reference_closes);
 	g_test_add_func("/connection/names-are-checked", names_are_checked);
+	g_test_add_func("/connection/not-everything-can-be-done", not_everything_can_be_done);
+	g_test_add_func("/connection/the-last-error-has-a-message", the_last_error_has_a_message);
 	g_test_add_func("/connection/structures-may-grow", structures_may_grow);
 	g_test_add_func("/connection/the-status-is-returned", the_status_is_returned);
 	g_test_add_func("/connection/a-refused-request-is-free-again",

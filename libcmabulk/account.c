@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What one account may use of one pool, and what it uses: filled in by a backend, then only read. */
+#include "account.h"
+
+static void account_destroy(struct cmabulk_account *account)
+{
+	free(account->name);
+	free(account->pool);
+	free(account);
+}
+
+DEFINE_REFERENCE(cmabulk_account, account_destroy)
+
+int account_new(const char *name, const char *pool, struct cmabulk_account **ret)
+{
+	struct cmabulk_account *account = calloc(1, sizeof(*account));
+
+	if (!account)
+		return -ENOMEM;
+	account->references = 1;
+	account->name = strdup(name);
+	account->pool = strdup(pool);
+	if (!account->name || !account->pool) {
+		account_destroy(account);
+		return -ENOMEM;
+	}
+	*ret = account;
+	return 0;
+}
+
+EXPORT void cmabulk_account_array_free(struct cmabulk_account **accounts)
+{
+	for (struct cmabulk_account **account = accounts; account && *account; account++)
+		cmabulk_account_unref(*account);
+	free(accounts);
+}
+
+EXPORT const char *cmabulk_account_get_name(const struct cmabulk_account *account)
+{
+	return account->name;
+}
+
+EXPORT const char *cmabulk_account_get_pool(const struct cmabulk_account *account)
+{
+	return account->pool;
+}
+
+EXPORT int cmabulk_account_get_uid(const struct cmabulk_account *account, uid_t *ret)
+{
+	if (!account->has_uid)
+		return -ENODATA;
+	*ret = account->uid;
+	return 0;
+}
+
+EXPORT int cmabulk_account_is_default(const struct cmabulk_account *account)
+{
+	return account->is_default;
+}
+
+EXPORT uint64_t cmabulk_account_get_used(const struct cmabulk_account *account)
+{
+	return account->used;
+}
+
+EXPORT uint64_t cmabulk_account_get_maximum(const struct cmabulk_account *account)
+{
+	return account->maximum;
+}
+
+EXPORT uint64_t cmabulk_account_get_n_buffers(const struct cmabulk_account *account)
+{
+	return account->n_buffers;
+}
+
+EXPORT uint64_t cmabulk_account_get_maximum_buffers(const struct cmabulk_account *account)
+{
+	return account->maximum_buffers;
+}
+
+EXPORT uint64_t cmabulk_account_get_n_pending(const struct cmabulk_account *account)
+{
+	return account->n_pending;
+}
+
+EXPORT uint64_t cmabulk_account_get_maximum_pending(const struct cmabulk_account *account)
+{
+	return account->maximum_pending;
+}

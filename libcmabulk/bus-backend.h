@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The operations of the backend "bus", each in the file of its noun. */
+#ifndef LIBCMABULK_BUS_BACKEND_H
+#define LIBCMABULK_BUS_BACKEND_H
+
+#include "cmabulk.h"
+
+int bus_get_pool(struct cmabulk_connection *connection, const char *name,
+		 struct cmabulk_pool **ret);
+int bus_list_pools(struct cmabulk_connection *connection, struct cmabulk_pool ***ret);
+int bus_survey_pool(struct cmabulk_connection *connection, const char *pool_name,
+		    struct cmabulk_pool_survey *ret);
+int bus_list_buffers(struct cmabulk_connection *connection, const char *pool_name,
+		     struct cmabulk_entry ***ret);
+int bus_list_accounts(struct cmabulk_connection *connection, struct cmabulk_account ***ret);
+int bus_get_daemon(struct cmabulk_connection *connection, struct cmabulk_daemon **ret);
+int bus_allocate(struct cmabulk_connection *connection, struct cmabulk_request *request,
+		 struct cmabulk_allocation **ret);
+
+#endif

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The connection to the daemon, and calls of it. There is no thread: whatever
+ * else arrives (pings, release signals) is handled while a call waits.
+ */
+#include <poll.h>
+#include <stdbool.h>
+#include <sys/eventfd.h>
+
+#include "bus.h"
+#include "bus-backend.h"
+#include "dbus/errors.h"
+
+#define CALL_TIMEOUT_NS (UINT64_C(25) * NSEC_PER_SEC)
+
+/* Errors that are not in the table: how a service cannot be started begins in one of these ways. */
+static const char *const activation_errors[] = {
+	"org.freedesktop.DBus.Error.Spawn.",
+	"org.freedesktop.systemd1.",
+};
+
+int bus_error_to_errno(const char *name)
+{
+#define CMABULK_ERROR_ENTRY(symbol, error_name, error, retryable) { error_name, error },
+	static const struct {
+		const char *name;
+		int error;
+	} errors[] = { CMABULK_ERRORS(CMABULK_ERROR_ENTRY) };
+#undef CMABULK_ERROR_ENTRY
+
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
+		if (strcmp(errors[i].name, name) == 0)
+			return -errors[i].error;
+	for (size_t i = 0; i < ARRAY_SIZE(activation_errors); i++)
+		if (strncmp(activation_errors[i], name, strlen(activation_errors[i])) == 0)
+			return -EHOSTUNREACH;
+	return -EPROTO;
+}
+
+int bus_refuse(struct cmabulk_connection *connection, int r)
+{
+	if (r == -ENOMEM)
+		return r;
+	connection_explain(connection,
+			   "the daemon's answer makes no sense to this version of the library");
+	return -EPROTO;
+}
+
+/* What became of the connection to the bus, in the library's words. */
+static int bus_lost(struct cmabulk_connection *connection, int r)
+{
+	switch (r) {
+	case -ENOMEM:
+	case -ECHILD:
+	case -ENOBUFS:
+	case -EMFILE:
+		return r;
+	default:
+		connection_explain(connection, "the connection to the bus was lost");
+		return -ENOTCONN;
+	}
+}
+
+int bus_new_call(struct cmabulk_connection *connection, const char *destination, const char *path,
+		 const char *interface, const char *member, sd_bus_message **ret)
+{
+	int r = sd_bus_message_new_method_call(connection->bus->connection, ret,
+					       destination ? destination : BUS_SERVICE, path,
+					       interface, member);
+
+	return r < 0 ? bus_lost(connection, r) : 0;
+}
+
+/* The reply is kept for whoever waits; NULL until then. */
+static int keep_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	sd_bus_message **ret = userdata;
+
+	(void)error;
+	*ret = sd_bus_message_ref(reply);
+	return 1;
+}
+
+static void drain(int wakeup)
+{
+	uint64_t count;
+
+	if (read(wakeup, &count, sizeof(count)) < 0)
+		return;
+}
+
+/* Blocks until something arrives, somebody wakes us, or @deadline_ns. */
+static int wait_for_bus(struct bus *bus, uint64_t deadline_ns)
+{
+	struct pollfd polled[] = {
+		{ .fd = sd_bus_get_fd(bus->connection), .events = POLLIN },
+		{ .fd = bus->wakeup, .events = POLLIN },
+	};
+	uint64_t now = now_ns(CLOCK_MONOTONIC);
+	uint64_t bus_usec;
+	struct timespec timeout;
+	int r = sd_bus_get_events(bus->connection);
+
+	if (r < 0)
+		return r;
+	polled[0].events = (short)r;
+	if (sd_bus_get_timeout(bus->connection, &bus_usec) > 0 &&
+	    bus_usec < deadline_ns / NSEC_PER_USEC)
+		deadline_ns = bus_usec * NSEC_PER_USEC;
+	if (deadline_ns <= now)
+		return 0;
+	timeout.tv_sec = (time_t)((deadline_ns - now) / NSEC_PER_SEC);
+	timeout.tv_nsec = (long)((deadline_ns - now) % NSEC_PER_SEC);
+	r = ppoll(polled, ARRAY_SIZE(polled), deadline_ns == UINT64_MAX ? NULL : &timeout, NULL);
+	if (r < 0 && errno != EINTR)
+		return -errno;
+	if (polled[1].revents)
+		drain(bus->wakeup);
+	return 0;
+}
+
+static int wait_for_reply(struct cmabulk_connection *connection, struct bus_patience *patience,
+			  sd_bus_message *const *reply)
+{
+	for (;;) {
+		int r = sd_bus_process(connection->bus->connection, NULL);
+
+		if (*reply)
+			return 0;
+		if (r < 0)
+			return bus_lost(connection, r);
+		if (r > 0)
+			continue;
+		if (patience->before_wait)
+			patience->before_wait(connection, patience);
+		if (now_ns(CLOCK_MONOTONIC) >= patience->deadline_ns) {
+			connection_explain(connection, "the daemon did not answer in time");
+			return -ETIMEDOUT;
+		}
+		r = wait_for_bus(connection->bus, patience->deadline_ns);
+		if (r < 0)
+			return bus_lost(connection, r);
+	}
+}
+
+static int check_reply(struct cmabulk_connection *connection, sd_bus_message *reply)
+{
+	const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+	if (!error)
+		return 0;
+	if (error->message && *error->message)
+		connection_explain(connection, error->message);
+	return bus_error_to_errno(error->name);
+}
+
+int bus_call(struct cmabulk_connection *connection, sd_bus_message *call,
+	     struct bus_patience *patience, sd_bus_message **ret_reply)
+{
+	struct bus_patience usual = { .deadline_ns = now_ns(CLOCK_MONOTONIC) + CALL_TIMEOUT_NS };
+	sd_bus_message *reply CLEANUP(bus_message_unrefp) = NULL;
+	sd_bus_slot *slot = NULL;
+	int r = sd_bus_call_async(connection->bus->connection, &slot, call, keep_reply, &reply,
+				  UINT64_MAX);
+
+	if (r < 0)
+		return bus_lost(connection, r);
+	r = wait_for_reply(connection, patience ? patience : &usual, &reply);
+	sd_bus_slot_unref(slot);
+	if (r >= 0)
+		r = check_reply(connection, reply);
+	if (r < 0)
+		return r;
+	*ret_reply = TAKE(reply);
+	return 0;
+}
+
+void bus_send(struct cmabulk_connection *connection, sd_bus_message *call)
+{
+	sd_bus_message_set_expect_reply(call, false);
+	sd_bus_send(connection->bus->connection, call, NULL);
+}
+
+int bus_call_manager(struct cmabulk_connection *connection, const char *member,
+		     sd_bus_message **ret_reply)
+{
+	sd_bus_message *call CLEANUP(bus_message_unrefp) = NULL;
+	int r = bus_new_call(connection, NULL, BUS_MANAGER_PATH, BUS_MANAGER_INTERFACE, member,
+			     &call);
+
+	return r < 0 ? r : bus_call(connection, call, NULL, ret_reply);
+}
+
+static int reload(struct cmabulk_connection *connection)
+{
+	sd_bus_message *reply CLEANUP(bus_message_unrefp) = NULL;
+
+	return bus_call_manager(connection, "Reload", &reply);
+}
+
+/* A child may only let go: the socket is its parent's, and no good-bye may go over it. */
+static void bus_close(struct cmabulk_connection *connection)
+{
+	struct bus *bus = connection->bus;
+
+	if (!bus)
+		return;
+	if (connection->opener == getpid())
+		sd_bus_close_unref(bus->connection);
+	else
+		sd_bus_unref(bus->connection);
+	close_fdp(&bus->wakeup);
+	free(bus);
+}
+
+static const struct backend bus_backend = {
+	.mode = "bus",
+	.get_pool = bus_get_pool,
+	.list_pools = bus_list_pools,
+	.list_buffers = bus_list_buffers,
+	.survey_pool = bus_survey_pool,
+	.list_accounts = bus_list_accounts,
+	.get_daemon = bus_get_daemon,
+	.reload = reload,
+	.allocate = bus_allocate,
+	.close = bus_close,
+};
+
+static int open_address(const char *address, sd_bus **ret)
+{
+	sd_bus *connection CLEANUP(sd_bus_unrefp) = NULL;
+	int r = sd_bus_new(&connection);
+
+	if (r >= 0)
+		r = sd_bus_set_address(connection, address);
+	if (r >= 0)
+		r = sd_bus_set_bus_client(connection, true);
+	if (r >= 0)
+		r = sd_bus_start(connection);
+	if (r >= 0)
+		*ret = TAKE(connection);
+	return r;
+}
+
+static int connect_to(const char *address, sd_bus **ret)
+{
+	if (strcmp(address, "system") == 0)
+		return sd_bus_open_system(ret);
+	if (strcmp(address, "user") == 0)
+		return sd_bus_open_user(ret);
+	return open_address(address, ret);
+}
+
+/* Why there is no way to a bus. */
+static int open_error(int r)
+{
+	switch (r) {
+	case -ENOMEM:
+	case -EMFILE:
+	case -ENFILE:
+	case -EACCES:
+		return r;
+	case -EPERM:
+		return -EACCES;
+	case -EINVAL:
+	case -EAFNOSUPPORT:
+		return -EADDRNOTAVAIL;
+	default:
+		return -EHOSTUNREACH;
+	}
+}
+
+static int bus_new(const char *address, struct bus **ret)
+{
+	struct bus *bus = calloc(1, sizeof(*bus));
+	int r;
+
+	if (!bus)
+		return -ENOMEM;
+	bus->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = bus->wakeup < 0 ? -errno : connect_to(address, &bus->connection);
+	if (r < 0) {
+		close_fdp(&bus->wakeup);
+		free(bus);
+		return open_error(r);
+	}
+	*ret = bus;
+	return 0;
+}
+
+/* Speaks with the bus and the daemon for the first time. */
+static int greet(struct cmabulk_connection *connection)
+{
+	struct cmabulk_daemon *daemon = NULL;
+	int r = sd_bus_can_send(connection->bus->connection, SD_BUS_TYPE_UNIX_FD);
+
+	if (r < 0)
+		return open_error(r);
+	if (r == 0)
+		return -EADDRNOTAVAIL;
+	r = bus_get_daemon(connection, &daemon);
+	cmabulk_daemon_unref(daemon);
+	return r == -ENOTCONN ? -EHOSTUNREACH : r;
+}
+
+int bus_open(const char *address, struct cmabulk_connection **ret)
+{
+	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = NULL;
+	int r = connection_new(&bus_backend, &connection);
+
+	if (r < 0)
+		return r;
+	r = bus_new(address, &connection->bus);
+	if (r >= 0)
+		r = greet(connection);
+	if (r < 0)
+		return r;
+	*ret = TAKE(connection);
+	return 0;
+}

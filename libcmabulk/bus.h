@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The connection to the daemon, and calls of it. Knows sd-bus and the errors of
+ * org.cmabulk1, not what its methods mean.
+ */
+#ifndef LIBCMABULK_BUS_H
+#define LIBCMABULK_BUS_H
+
+#include <systemd/sd-bus.h>
+
+#include "connection.h"
+
+#define BUS_SERVICE		 "org.cmabulk1"
+#define BUS_MANAGER_PATH	 "/org/cmabulk1"
+#define BUS_MANAGER_INTERFACE	 "org.cmabulk1.Manager"
+#define BUS_POOL_INTERFACE	 "org.cmabulk1.Pool"
+#define BUS_ALLOCATION_INTERFACE "org.cmabulk1.Allocation"
+#define BUS_PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
+
+struct bus {
+	sd_bus *connection;
+	int wakeup; /* eventfd: look whether what is waited for is still wanted */
+	uint64_t last_token;
+};
+
+static inline void bus_message_unrefp(sd_bus_message **message)
+{
+	sd_bus_message_unref(*message);
+}
+
+/* How long to wait for a reply, and what to do meanwhile. */
+struct bus_patience {
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; UINT64_MAX: none */
+	/* Called before every wait: so after each wakeup too. May change the deadline. May be NULL. */
+	void (*before_wait)(struct cmabulk_connection *connection, struct bus_patience *patience);
+	void *userdata;
+};
+
+/* A call of the daemon, to be filled in: @destination NULL is its well-known name. */
+int bus_new_call(struct cmabulk_connection *connection, const char *destination, const char *path,
+		 const char *interface, const char *member, sd_bus_message **ret);
+
+/*
+ * Waits for the reply. An error of the daemon or the bus is explained to the connection and
+ * returned as errno. @patience NULL: 25 s. -ETIMEDOUT: none came in time.
+ */
+int bus_call(struct cmabulk_connection *connection, sd_bus_message *call,
+	     struct bus_patience *patience, sd_bus_message **ret_reply);
+
+/* Sends it, whatever the daemon may say to it. */
+void bus_send(struct cmabulk_connection *connection, sd_bus_message *call);
+
+/* Calls a method of the manager without arguments. */
+int bus_call_manager(struct cmabulk_connection *connection, const char *member,
+		     sd_bus_message **ret_reply);
+
+/* The reply makes no sense: explains that, returns -EPROTO. -ENOMEM is passed on. */
+int bus_refuse(struct cmabulk_connection *connection, int r);
+
+/* What the errno of an error by this name is. */
+int bus_error_to_errno(const char *name);
+
+#endif
