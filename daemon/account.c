@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What is charged: an instance (rule, uid) of a quota rule, and what it uses per
+ * pool. Pure: no I/O, no clock.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <glib.h>
+
+#include "account.h"
+
+#define SHARES_IN_ALL 10000
+#define DEFAULT_RULE  "default"
+
+struct account_rules {
+	unsigned int references;
+	struct account_rule *rules;
+	size_t count;
+};
+
+uint64_t amount_resolve(const struct amount *amount, uint64_t pool_bytes)
+{
+	if (!amount->is_share)
+		return amount->bytes;
+	return (uint64_t)((unsigned __int128)pool_bytes * amount->bytes / SHARES_IN_ALL);
+}
+
+/* Whoever writes no default still has one: nobody is without a limit. */
+static void add_default(struct account_rules *rules)
+{
+	rules->rules = g_renew(struct account_rule, rules->rules, rules->count + 1);
+	rules->rules[rules->count++] = (struct account_rule){
+		.name = g_strdup(DEFAULT_RULE),
+		.maximum = { .is_share = true, .bytes = SHARES_IN_ALL },
+		.max_buffers = 4096,
+		.max_pending = 64,
+		.weight = 100,
+	};
+}
+
+struct account_rules *account_rules_new(struct account_rule *rules, size_t count)
+{
+	struct account_rules *new = g_new0(struct account_rules, 1);
+
+	new->references = 1;
+	new->rules = rules;
+	new->count = count;
+	if (!account_rules_find(new, DEFAULT_RULE))
+		add_default(new);
+	return new;
+}
+
+struct account_rules *account_rules_ref(struct account_rules *rules)
+{
+	rules->references++;
+	return rules;
+}
+
+struct account_rules *account_rules_unref(struct account_rules *rules)
+{
+	if (!rules || --rules->references)
+		return NULL;
+	for (size_t i = 0; i < rules->count; i++) {
+		g_free(rules->rules[i].name);
+		g_free(rules->rules[i].unit);
+	}
+	g_free(rules->rules);
+	g_free(rules);
+	return NULL;
+}
+
+static bool has_group(const struct identity *identity, gid_t gid)
+{
+	for (size_t i = 0; i < identity->n_gids; i++)
+		if (identity->gids[i] == gid)
+			return true;
+	return false;
+}
+
+/* A unit's name is no proof of anything: it must be the user's that the rule names too. */
+static bool matches_unit(const struct account_rule *rule, const struct identity *identity)
+{
+	if (!rule->unit)
+		return true;
+	return rule->has_uid && identity->unit && strcmp(rule->unit, identity->unit) == 0;
+}
+
+static bool matches(const struct account_rule *rule, const struct identity *identity)
+{
+	return matches_unit(rule, identity) && (!rule->has_uid || rule->uid == identity->uid) &&
+	       (!rule->has_gid || has_group(identity, rule->gid));
+}
+
+/* What goes first: unit, user, group, everybody; of those for everybody, "default" comes last. */
+static unsigned int rank(const struct account_rule *rule)
+{
+	if (rule->unit)
+		return 0;
+	if (rule->has_uid)
+		return 1;
+	if (rule->has_gid)
+		return 2;
+	return strcmp(rule->name, DEFAULT_RULE) == 0 ? 4 : 3;
+}
+
+const struct account_rule *account_rules_match(const struct account_rules *rules,
+					       const struct identity *identity)
+{
+	const struct account_rule *best = NULL;
+
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct account_rule *rule = &rules->rules[i];
+
+		if (matches(rule, identity) && (!best || rank(rule) < rank(best)))
+			best = rule;
+	}
+	return best;
+}
+
+const struct account_rule *account_rules_find(const struct account_rules *rules, const char *name)
+{
+	for (size_t i = 0; i < rules->count; i++)
+		if (strcmp(rules->rules[i].name, name) == 0)
+			return &rules->rules[i];
+	return NULL;
+}
+
+size_t account_rules_count(const struct account_rules *rules)
+{
+	return rules->count;
+}
+
+const struct account_rule *account_rules_get(const struct account_rules *rules, size_t index)
+{
+	return index < rules->count ? &rules->rules[index] : NULL;
+}
+
+void account_format(const char *rule_name, uid_t uid, char ret[64])
+{
+	if (uid == ACCOUNT_UID_SHARED)
+		snprintf(ret, 64, "%.*s", ACCOUNT_NAME_MAX, rule_name);
+	else
+		snprintf(ret, 64, "%.*s:%u", ACCOUNT_NAME_MAX, rule_name, (unsigned int)uid);
+}
+
+/* As we write them: no sign, no leading zero, not the one that means "shared". */
+static int parse_uid(const char *text, uid_t *ret)
+{
+	uint64_t uid;
+
+	if (!g_ascii_isdigit(text[0]) || (text[0] == '0' && text[1]) || strlen(text) > 10)
+		return -EINVAL;
+	if (!g_ascii_string_to_unsigned(text, 10, 0, ACCOUNT_UID_SHARED - 1, &uid, NULL))
+		return -EINVAL;
+	*ret = (uid_t)uid;
+	return 0;
+}
+
+int account_parse(const char *text, char ret_rule_name[64], uid_t *ret_uid)
+{
+	size_t length = strcspn(text, ":");
+	uid_t uid = ACCOUNT_UID_SHARED;
+
+	if (!length || length > ACCOUNT_NAME_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < length; i++)
+		if (g_ascii_iscntrl(text[i]))
+			return -EINVAL;
+	if (text[length] && parse_uid(text + length + 1, &uid) < 0)
+		return -EINVAL;
+	memcpy(ret_rule_name, text, length);
+	ret_rule_name[length] = '\0';
+	*ret_uid = uid;
+	return 0;
+}

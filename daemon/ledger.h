@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What is promised: the memory that requests may have, and what each account has
+ * and may have. All in pages. Bookings are made here and nowhere else. Pure.
+ */
+#ifndef CMABULKD_LEDGER_H
+#define CMABULKD_LEDGER_H
+
+#include <glib.h>
+
+#include "broker.h"
+#include "queue.h"
+#include "request.h"
+
+/* An account in this pool. Lives as long as something is charged, pending or queued. */
+struct account {
+	struct queue_member member; /* first: the queue knows nothing else of it */
+	char name[64];
+	uid_t uid;
+	const struct account_rule *rule; /* in force; NULL when not configured any more */
+	uint64_t maximum_pages;
+	uint64_t exported_pages; /* live buffers, draining ones too */
+	uint64_t buffers;
+	uint64_t booked_pages; /* requests that hold or may hold chunks */
+	uint64_t booked_buffers;
+	uint64_t pending;
+};
+
+struct ledger {
+	struct broker_geometry geometry;
+	struct account_rules *rules;
+	GHashTable *accounts; /* name -> struct account */
+	uint64_t free_pages; /* as the kernel says, less what came since */
+	/* The free pages when the fill that runs began: it has taken some of those the kernel counts now. */
+	uint64_t free_before;
+	uint64_t held_pages; /* by requests */
+	uint64_t booked_pages; /* by requests: what they hold and may get */
+	unsigned int bookings; /* requests with booked pages */
+};
+
+void ledger_init(struct ledger *ledger, const struct broker_geometry *geometry,
+		 struct account_rules *rules);
+void ledger_clear(struct ledger *ledger);
+
+/* Made when it is not there. */
+struct account *ledger_get_account(struct ledger *ledger, const char *name, uid_t uid);
+/* The same of a name that stands in the kernel's books. */
+struct account *ledger_get_account_by_name(struct ledger *ledger, const char *name);
+void ledger_set_rules(struct ledger *ledger, struct account_rules *rules);
+/* Forget accounts that are not in use. */
+void ledger_collect(struct ledger *ledger);
+
+uint64_t ledger_maximum_pages(const struct ledger *ledger, const struct account_rule *rule);
+
+/* May its account have all that it asks for, on top of what it has and is getting? */
+bool ledger_allows(const struct broker_request *request);
+/* Is there memory for all of it, besides what others are promised? */
+bool ledger_fits(const struct ledger *ledger, const struct broker_request *request);
+/*
+ * Chunks that could be booked for it, 0 when it has to wait. Less than all only when nobody is promised
+ * anything: then waiting for requests brings nothing.
+ */
+uint64_t ledger_offer(const struct ledger *ledger, const struct broker_request *request);
+/* Chunks that could be booked on top for one that was booked short and has got that. */
+uint64_t ledger_offer_more(const struct ledger *ledger, const struct broker_request *request);
+
+void ledger_book(struct ledger *ledger, struct broker_request *request, uint64_t chunks);
+void ledger_claim(struct ledger *ledger, struct broker_request *request, uint64_t chunks);
+/* It gets no more: what it holds stays booked; of the account's buffers, @buffers. */
+void ledger_settle(struct ledger *ledger, struct broker_request *request, uint64_t buffers);
+/* Pages of it became a buffer. */
+void ledger_export(struct ledger *ledger, struct broker_request *request, uint64_t pages);
+/* It has nothing any more. Returns the pages that it held. */
+uint64_t ledger_release(struct ledger *ledger, struct broker_request *request);
+
+#endif
