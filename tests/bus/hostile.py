@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Whatever a client sends, it gets an answer, and nothing of it stays."""
+
+import itertools
+import os
+import random
+
+from client import BUS, NO_REPLY, BusError, Disconnected, GLib
+from fixture import NAME, eventually
+from manager import (ALLOCATION, BOB, ERROR, MANAGER, MIB, PAGE, PATH, POOL, REQUEST_TYPES,
+                     administrator, allocate_body, daemon_with_clients, expect_error, user)
+
+INVALID = (ERROR + "InvalidArgument", f"{BUS}.Error.InvalidArgs")
+SAMPLES = [GLib.Variant.parse(None, text, None, None) for text in (
+    "true", "byte 0x01", "int16 -1", "uint16 1", "int32 1", "uint32 1", "int64 1", "uint64 1",
+    "1.5", "'normal'", "objectpath '/a'", "signature 'u'", "handle 0", "<uint64 1>", "('a', 1)",
+    "[uint64 1]", "@as []", "{'a': <1>}", "@ay []", "<<<<uint32 1>>>>")]
+LARGEST = {"t": 2**64 - 1, "u": 2**32 - 1}
+
+
+def has_to_fail(client, serial, names=INVALID):
+    try:
+        reply = client.finish(serial)
+    except BusError as error:
+        assert error.name in names, error
+        return
+    raise AssertionError(f"{reply.arguments} instead of an error")
+
+
+def wrong_signatures(bus):
+    daemon_with_clients(bus)
+    alice = user(bus)
+    path = alice.path_of("a")
+    calls = [(PATH, MANAGER, member) for member in ("Allocate", "Cancel", "ListBuffers")]
+    calls += [(path, ALLOCATION, member) for member in ("Fetch", "Release")]
+    bodies = [None] + [GLib.Variant.parse(None, text, None, None) for text in (
+        "('a',)", "('a', 'b')", "('a', @a{ss} {})", "('a', @a{sv} {}, 'c')", "(@a{sv} {}, 'a')",
+        "(uint64 1,)", "(uint32 1, uint64 1)", "(uint64 1, uint32 1)", "(handle 0,)", "(<'a'>,)",
+        "(1.5, true, byte 1)", "('a', @a{tv} {})", "('a', [@a{sv} {}])", "([('a', @a{sv} {})],)")]
+    right = {"Allocate": "(sa{sv})", "Cancel": "(s)", "ListBuffers": "(s)", "Fetch": "(ut)",
+             "Release": "(t)"}
+    names = INVALID + (f"{BUS}.Error.UnknownMethod", ERROR + "NoSuchAllocation",
+                       f"{BUS}.Error.UnknownObject")
+    for (where, interface, member), body in itertools.product(calls, bodies):
+        if body is None or body.get_type_string() != right[member]:
+            has_to_fail(alice, alice.start(NAME, where, interface, member, body), names)
+    for member in ("ListPools", "ListAccounts", "Reload"):
+        has_to_fail(alice, alice.start_manager(member, GLib.Variant("(s)", ("more",))), names)
+    alice.wait_whole()
+
+
+def wrong_types_of_values(bus):
+    daemon_with_clients(bus)
+    alice = user(bus)
+    for key, sample in itertools.product(REQUEST_TYPES, SAMPLES):
+        if sample.get_type_string() == REQUEST_TYPES[key]:
+            continue
+        request = {"count": GLib.Variant("t", 1), key: sample}
+        sentence = expect_error("InvalidArgument", alice.allocate, **request)
+        assert key in sentence, f"{key}: {sentence}"
+    alice.wait_whole()
+
+
+def unknown_keys(bus):
+    daemon_with_clients(bus)
+    alice = user(bus)
+    for key in ("", "Count", "count ", "counts", "timeout", "x" * 10000, "%s%n", "ü", "minimum\n"):
+        request = {key: GLib.Variant("t", 1), "count": GLib.Variant("t", 1)}
+        body = GLib.Variant("(sa{sv})", ("a", request))
+        has_to_fail(alice, alice.start_manager("Allocate", body), INVALID[:1])
+    text = "('a', {'count': <uint64 1>, 'count': <uint64 2>})"
+    twice = GLib.Variant.parse(None, text, None, None)
+    has_to_fail(alice, alice.start_manager("Allocate", twice), INVALID[:1])
+    many = {f"key{number}": GLib.Variant("t", number) for number in range(100_000)}
+    body = GLib.Variant("(sa{sv})", ("a", many))
+    has_to_fail(alice, alice.start_manager("Allocate", body), INVALID[:1])
+    alice.wait_whole()
+
+
+def texts(bus):
+    """Tokens, labels: what is not as the contract says is refused, what is comes back."""
+    daemon_with_clients(bus)
+    alice = user(bus)
+    for token in ("", "x" * 65, "a/b", "a-b", "a.b", "ü", " ", "a\n", "x" * 100_000, "%n"):
+        body = allocate_body(token, count=1)
+        has_to_fail(alice, alice.start_manager("Allocate", body), INVALID[:1])
+    for token in ("a", "_", "0", "x" * 64, "A_1"):
+        allocation = alice.allocate(token, count=1)
+        assert allocation.path == alice.path_of(token)
+        allocation.close()
+    for label in ("x" * 64, "x" * 100_000, "ü" * 32, "a\x01b", "a\nb", "\x7f", "\x1b[31m"):
+        expect_error("InvalidArgument", alice.allocate, count=1, label=label)
+    for label in ("", "x" * 63, "ü" * 31, "a b", "%s%n"):
+        allocation = alice.allocate(count=1, label=label)
+        [listed] = alice.list_buffers()
+        assert listed["label"] == label, listed
+        allocation.close()
+        alice.wait_whole()
+
+
+def every_integer_extreme(bus):
+    """Each integer at, and next to, each border, alone and together with any other."""
+    daemon = daemon_with_clients(bus)
+    alice = user(bus)
+    borders = [0, 1, 2, 9, 10, 31, 32, 63, 64, 65] + [
+        2**bits + offset for bits in (12, 16, 31, 32, 52, 63, 64) for offset in (-1, 0, 1)]
+    integers = [key for key, type_ in REQUEST_TYPES.items() if type_ in LARGEST]
+    values = {key: [b for b in borders if b <= LARGEST[REQUEST_TYPES[key]]] for key in integers}
+    requests = [{"count": 1, key: value} for key in integers for value in values[key]]
+    seed = int(os.environ.get("CMABULK_SEED") or random.randrange(2**32))
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    for _ in range(500):
+        keys = dice.sample(integers, dice.randint(2, len(integers)))
+        requests.append({"count": 1} | {key: dice.choice(values[key]) for key in keys})
+    came = {}
+    for request in requests:
+        # Nobody else is here: what does not come at once does not come.
+        request.setdefault("timeout-usec", 100_000)
+        request["timeout-usec"] = min(request["timeout-usec"], 2**64 - 1)
+        try:
+            allocation = alice.allocate(**request)
+        except BusError as error:
+            assert error.name in (ERROR + "InvalidArgument", ERROR + "TooLarge"), \
+                f"{request}: {error}"
+            came[error.name] = came.get(error.name, 0) + 1
+            continue
+        came[allocation.status] = came.get(allocation.status, 0) + 1
+        assert request["count"] >= allocation.granted, f"{request}: {allocation.granted}"
+        size = sum(chunks for _, _, chunks, _ in allocation.layout)
+        assert size == allocation.granted and len(allocation.layout) == allocation.buffers
+        if allocation.status == "complete":
+            assert allocation.granted == request["count"], request
+            assert allocation.buffers == request.get("buffers", 1), request
+        if allocation.buffers > 16:
+            alice.release(allocation.path, allocation.report["serial"])
+        allocation.close()
+    print(came)
+    assert {"complete", ERROR + "InvalidArgument", ERROR + "TooLarge"} <= set(came), came
+    alice.wait_whole()
+    # Fetch, too.
+    allocation = alice.allocate("fetch", count=40, buffers=40)
+    for first, confirm in itertools.product(values["buffers"], values["count"]):
+        if first == 16 and confirm in (0, allocation.report["serial"]):
+            continue
+        try:
+            fds, _ = alice.fetch(allocation.path, first, confirm)
+        except BusError as error:
+            assert error.name in (ERROR + "InvalidArgument", ERROR + "Unconfirmed"), error
+        else:
+            assert 17 <= first < 40, f"Fetch({first}, {confirm})"
+            for fd in fds:
+                os.close(fd)
+    alice.release(allocation.path)
+    allocation.close()
+    alice.wait_whole()
+    assert daemon.status is None
+
+
+def somebody_elses_allocation(bus):
+    """Neither another connection of the user nor another user, nor root, gets at an allocation."""
+    daemon_with_clients(bus)
+    alice = user(bus)
+    allocation = alice.allocate("mine", count=20, buffers=20)
+    for other in (user(bus), user(bus, BOB), administrator(bus)):
+        for confirm in (0, allocation.report["serial"]):
+            expect_error("NoSuchAllocation", other.fetch, allocation.path, 16, confirm)
+            expect_error("NoSuchAllocation", other.release, allocation.path, confirm)
+        expect_error("NoSuchAllocation", other.cancel, "mine")
+        try:
+            xml = other.call(NAME, allocation.path, f"{BUS}.Introspectable", "Introspect")
+            assert ALLOCATION not in xml.arguments[0], "shown to somebody else"
+        except BusError:
+            pass
+    # Others see neither buffers nor accounts that are not theirs; who manages does.
+    bob, root = user(bus, BOB), administrator(bus)
+    assert bob.list_buffers() == []
+    assert all(account.get("uid") == BOB for account in bob.accounts() if "uid" in account)
+    assert len(alice.list_buffers()) == len(root.list_buffers()) == 20
+    alice.fetch_all(allocation)
+    allocation.close()
+    alice.wait_whole()
+
+
+def reused_token(bus):
+    """A token that was used is free when its allocation is gone; what is new is not the old."""
+    daemon_with_clients(bus)
+    alice = user(bus)
+    seen = set()
+    for _ in range(20):
+        allocation = alice.allocate("same", count=20, buffers=20)
+        expect_error("TokenInUse", alice.allocate, "same", count=1)
+        inodes = {inode for _, inode, _, _ in allocation.layout}
+        identities = {identity for identity, _, _, _ in allocation.layout}
+        assert len(inodes) == 20 and not identities & seen
+        seen |= identities
+        alice.fetch_all(allocation)
+        assert {os.fstat(fd).st_ino for fd in allocation.fds} == inodes
+        alice.release(allocation.path)
+        allocation.close()
+    alice.wait_whole()
+    # Two with one token in one breath: one of them wins.
+    serials = [alice.start_allocate("twin", count=1) for _ in range(2)]
+    alice.finish_allocate(serials[0]).close()
+    try:
+        alice.finish_allocate(serials[1]).close()
+    except BusError as error:
+        assert error.name == ERROR + "TokenInUse", error
+    alice.wait_whole()
+
+
+def no_reply_expected(bus):
+    """A request whose reply nobody waits for leaves nothing behind, in any state."""
+    daemon = daemon_with_clients(bus, configuration="FetchTimeoutSec=300ms\n")
+    alice = user(bus)
+    before = daemon.fds()
+    for _ in range(20):
+        alice.start_allocate(flags=NO_REPLY, count=40, buffers=40)
+        alice.start_manager("ListPools", flags=NO_REPLY)
+        alice.start_manager("Allocate", GLib.Variant("(s)", ("a",)), flags=NO_REPLY)
+        alice.start(NAME, alice.path_of("t1"), ALLOCATION, "Fetch",
+                    GLib.Variant("(ut)", (16, 0)), NO_REPLY)
+    alice.wait_whole()
+    eventually("no descriptor is left in the daemon", lambda: daemon.fds() <= before)
+    alice.allocate(count=1).close()
+    # While it waits behind another.
+    holder = alice.allocate(count=48 * MIB // PAGE)
+    alice.start_allocate(flags=NO_REPLY, count=32 * MIB // PAGE)
+    alice.pools()
+    holder.close()
+    alice.wait_whole()
+
+
+def nothing_that_is_not_there(bus):
+    """Unknown objects, interfaces and members, and properties nobody may set."""
+    daemon_with_clients(bus)
+    alice, root = user(bus), administrator(bus)
+    allowed = {f"{BUS}.Error.{name}" for name in (
+        "UnknownObject", "UnknownInterface", "UnknownMethod", "UnknownProperty",
+        "PropertyReadOnly", "InvalidArgs", "AccessDenied", "NotSupported")}
+    allowed |= {ERROR + "NoSuchAllocation", ERROR + "NoSuchPool"}
+    long = PATH + "/x" * 5000
+    for client in (alice, root):
+        for path in ("/", "/org", PATH, f"{PATH}/pool", f"{PATH}/pool/main", f"{PATH}/pool/none",
+                     f"{PATH}/allocation", f"{PATH}/allocation/1_1", f"{PATH}/allocation/a/b/c",
+                     client.path_of("none"), long):
+            for interface, member in ((MANAGER, "Nothing"), (POOL, "Nothing"),
+                                      (ALLOCATION, "Nothing"), ("org.example", "Allocate")):
+                has_to_fail(client, client.start(NAME, path, interface, member), allowed)
+        for interface, path, name in ((MANAGER, PATH, "Version"),
+                                      (POOL, f"{PATH}/pool/main", "Size")):
+            for value in (GLib.Variant("s", "0"), GLib.Variant("t", 1)):
+                body = GLib.Variant("(ssv)", (interface, name, value))
+                has_to_fail(client, client.start(NAME, path, f"{BUS}.Properties", "Set", body),
+                            allowed)
+    assert root.pool()["Size"] == 64 * MIB
+
+
+def broken_messages(bus):
+    """Bytes that are no message: the bus deals with those. The daemon does not notice."""
+    daemon = daemon_with_clients(bus)
+    seed = int(os.environ.get("CMABULK_SEED") or random.randrange(2**32))
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    alice = user(bus)
+    for _ in range(100):
+        hostile = user(bus, BOB)
+        hostile.start_allocate(count=1)
+        try:
+            hostile.socket.sendall(b"l\1\0\1" + dice.randbytes(dice.randint(1, 400)))
+        except OSError:
+            pass
+        hostile.close()
+    alice.wait_whole()
+    assert daemon.status is None
+
+
+def death_in_the_middle_of_a_message(bus):
+    daemon_with_clients(bus)
+    alice, hostile = user(bus), user(bus, BOB)
+    try:
+        hostile.socket.sendall(b"l\1\0\1\0\x01\0\0\1\0\0\0\x40\0\0\0")
+    except Disconnected:
+        pass
+    assert alice.pools()
+    hostile.close()
+    assert alice.pools()

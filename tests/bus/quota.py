@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Nobody gets more than their share, and who is refused learns how much that is."""
+
+import os
+
+from errors import expect_amounts
+from manager import (ALICE, BOB, CAROL, CLIENTS, EVE, MIB, OTHERS, PAGE, STRANGER, administrator,
+                     daemon_with_clients, expect_error, user)
+
+RULES = f"""
+[Account camera]
+User={ALICE}
+MaxBytes=32M
+MaxBuffers=24
+
+[Account default]
+MaxBytes=25%
+"""
+
+
+def second_user_is_refused(bus):
+    """A sentence says how much there is, how much they have and how much they asked."""
+    daemon_with_clients(bus, configuration=RULES)
+    alice, bob = user(bus, ALICE), user(bus, BOB)
+    theirs = alice.allocate(count=32 * MIB // PAGE)
+    assert theirs.status == "complete"
+    first = bob.allocate(count=10 * MIB // PAGE)
+    sentence = expect_error("QuotaExceeded", bob.allocate, count=8 * MIB // PAGE)
+    expect_amounts(sentence, 8 * MIB, 10 * MIB, 16 * MIB)
+    rest = bob.allocate(count=6 * MIB // PAGE)
+    assert rest.status == "complete"
+    sentence = expect_error("QuotaExceeded", alice.allocate, count=1)
+    expect_amounts(sentence, 32 * MIB)
+    # What is above the limit from the start is refused, too, though the pool has it.
+    theirs.close()
+    alice.wait_for_buffers(2)
+    sentence = expect_error("QuotaExceeded", alice.allocate, count=33 * MIB // PAGE)
+    expect_amounts(sentence, 33 * MIB, 32 * MIB)
+    for allocation in (first, rest):
+        allocation.close()
+    alice.wait_whole()
+
+
+def number_of_buffers_is_limited(bus):
+    daemon_with_clients(bus, configuration=RULES)
+    alice = user(bus, ALICE)
+    first = alice.allocate(count=20, buffers=20)
+    sentence = expect_error("QuotaExceeded", alice.allocate, count=5, buffers=5)
+    assert all(number in sentence for number in ("5", "20", "24")), sentence
+    second = alice.allocate(count=4, buffers=4)
+    alice.fetch_all(first)
+    alice.release(first.path)
+    first.close()
+    second.close()
+    alice.wait_whole()
+
+
+def is_charged_until_the_buffer_dies(bus):
+    """Leaving the bus does not pay a debt: the account is the user's, not the connection's."""
+    daemon_with_clients(bus, configuration=RULES)
+    before = user(bus, BOB)
+    allocation = before.allocate(count=12 * MIB // PAGE)
+    before.close()
+    bob, root = user(bus, BOB), administrator(bus)
+    sentence = expect_error("QuotaExceeded", bob.allocate, count=5 * MIB // PAGE)
+    expect_amounts(sentence, 5 * MIB, 12 * MIB, 16 * MIB)
+    account = root.account("default", BOB)
+    assert (account["used"], account["maximum"]) == (12 * MIB, 16 * MIB), account
+    # A duplicate is the same buffer.
+    duplicate = os.dup(allocation.fds[0])
+    allocation.close()
+    expect_error("QuotaExceeded", bob.allocate, count=5 * MIB // PAGE)
+    os.close(duplicate)
+    bob.wait_whole()
+    bob.allocate(count=16 * MIB // PAGE).close()
+    bob.wait_whole()
+
+
+def is_each_users_own(bus):
+    """The default account is one for each user; a shared one is one for all."""
+    shared = f"[Account together]\nGroup={OTHERS}\nShared=yes\nMaxBytes=16M\n"
+    daemon_with_clients(bus, configuration=RULES + shared)
+    # In both groups: by the one they may allocate, by the other they are charged.
+    one, two = (user(bus, uid, (OTHERS, CLIENTS)) for uid in (CAROL, STRANGER))
+    bob, dave = user(bus, BOB), user(bus, EVE)
+    separate = [client.allocate(count=16 * MIB // PAGE) for client in (bob, dave)]
+    assert all(a.status == "complete" for a in separate)
+    first = one.allocate(count=10 * MIB // PAGE)
+    sentence = expect_error("QuotaExceeded", two.allocate, count=7 * MIB // PAGE)
+    expect_amounts(sentence, 7 * MIB, 10 * MIB, 16 * MIB)
+    root = administrator(bus)
+    assert root.account("together")["used"] == 10 * MIB
+    assert root.account("default", BOB)["used"] == 16 * MIB
+    for allocation in separate + [first]:
+        allocation.close()
+    root.wait_whole()
+
+
+def requests_at_once_stay_within(bus):
+    """Many requests in one breath, each within the limit, together far above: never above it."""
+    daemon_with_clients(bus, configuration=RULES)
+    bob, root = user(bus, BOB), administrator(bus)
+    serials = [bob.start_allocate(count=6 * MIB // PAGE, timeout_usec=300_000) for _ in range(10)]
+    results = []
+    most = 0
+    for serial in serials:
+        results.append(bob.finish_allocate(serial))
+        account = root.account("default", BOB)
+        most = max(most, account["used"])
+    assert most <= 16 * MIB, f"{most} bytes in use"
+    granted = [result.status for result in results if result.granted]
+    assert len(granted) == 2, [result.status for result in results]
+    for result in results:
+        result.close()
+    bob.wait_whole()
+
+
+def rules_have_an_order(bus):
+    """User before group before default, whatever comes first in the file."""
+    rules = (f"[Account default]\nMaxBytes=4M\n[Account group]\nGroup={CLIENTS}\nMaxBytes=8M\n"
+             f"[Account user]\nUser={ALICE}\nMaxBytes=12M\n")
+    daemon_with_clients(bus, configuration=rules)
+    root = administrator(bus)
+    for client, size in ((user(bus, ALICE), 12), (user(bus, BOB), 8), (root, 4)):
+        sentence = expect_error("QuotaExceeded", client.allocate, count=size * MIB // PAGE + 1)
+        expect_amounts(sentence, size * MIB)
+        client.allocate(count=size * MIB // PAGE).close()
+    root.wait_whole()

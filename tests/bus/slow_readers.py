@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One client that reads nothing delays nobody. The bus counts what its receiver did not read
+against who sent it: messages, and worse, file descriptors, of which a sender may have 64 under way.
+"""
+
+import select
+import time
+
+from client import BUS, NO_REPLY, Gio, GLib
+from fixture import NAME
+from manager import (ALICE, ALLOCATION, BOB, CAROL, DAVE, MIB, PAGE, administrator,
+                     daemon_with_clients, expect_prompt, user)
+
+LIMIT = 1.0
+# Of messages from one sender that lie with the bus: max_incoming_bytes, as dbus-daemon(1) has it.
+UNREAD_LIMIT = 127 * MIB
+
+
+def check_others_are_served(bus, uids=(DAVE,), limit=LIMIT):
+    """Another user connects, asks, allocates, fetches and gives back, each answered in time."""
+    for uid in uids:
+        other = user(bus, uid)
+        expect_prompt("ListPools", other.pools, limit)
+        allocation = expect_prompt("Allocate", lambda: other.allocate(count=20, buffers=20), limit)
+        assert allocation.status == "complete" and len(allocation.fds) >= 1
+        expect_prompt("Fetch", lambda: other.fetch_all(allocation), limit)
+        assert len(allocation.fds) == 20
+        allocation.close()
+        expect_prompt("ListBuffers", other.list_buffers, limit)
+        other.close()
+
+
+def bus_statistics(root, client):
+    body = GLib.Variant("(s)", (client.name,))
+    return root.call(BUS, "/org/freedesktop/DBus", f"{BUS}.Debug.Stats", "GetConnectionStats",
+                     body).arguments[0]
+
+
+def send_without_reading(client, count, send):
+    """As many calls as the bus takes before it stops reading from this client."""
+    for sent in range(count):
+        _, writable, _ = select.select([], [client], [], 1.0)
+        if not writable:
+            return sent
+        send()
+    return count
+
+
+def calls_whose_answers_nobody_reads(bus):
+    """Thousands of calls with long answers. What lies unread counts against the daemon, so it has to
+    stop answering such a client long before the bus stops taking anything from the daemon."""
+    daemon_with_clients(bus, *(f"pool{number:02}=4M" for number in range(16)), "main=64M")
+    root = administrator(bus)
+    hostile = [user(bus, uid) for uid in (ALICE, ALICE, BOB)]
+    sent = 0
+    for client in hostile:
+        sent += send_without_reading(client, 8000, lambda c=client: c.start_manager("ListPools"))
+    # They have been dealt with when a call that came later was answered.
+    root.pools()
+    unread = sum(bus_statistics(root, client)["OutgoingBytes"] for client in hostile)
+    print(f"{sent} calls, {unread / MIB:.1f} MiB of answers lie with the bus")
+    assert MIB < unread < UNREAD_LIMIT / 2, f"{unread} bytes are unread"
+    check_others_are_served(bus)
+    for client in hostile:
+        client.close()
+    check_others_are_served(bus)
+
+
+def receive_queue_full(bus):
+    """A client whose receive queue holds all that the bus permits: nothing reaches it any more."""
+    daemon_with_clients(bus)
+    root, hostile = administrator(bus), user(bus, ALICE)
+    hostile.start_manager("ListPools")
+    root.pools()
+    accomplices = [user(bus, ALICE) for _ in range(3)]
+    for accomplice in accomplices:
+        send_without_reading(accomplice, 50, lambda a=accomplice: send_signal(a, hostile, MIB))
+    filled = bus_statistics(root, hostile)["OutgoingBytes"]
+    assert filled > 120 * MIB, f"only {filled} bytes wait for it"
+    for _ in range(20):
+        hostile.start_allocate(count=16, buffers=16)
+        hostile.start_manager("ListPools")
+    check_others_are_served(bus)
+    for client in [hostile] + accomplices:
+        client.close()
+    check_others_are_served(bus)
+    root.wait_whole()
+
+
+def send_signal(sender, receiver, size):
+    signal = Gio.DBusMessage.new_signal("/org/example", "org.example", "Noise")
+    signal.set_destination(receiver.name)
+    signal.set_body(GLib.Variant("(s)", ("x" * size,)))
+    sender.send(signal)
+
+
+def calls_without_end(bus):
+    """While a client floods the daemon and reads nothing, others' calls are answered."""
+    daemon_with_clients(bus)
+    floods = [bus.child(flood(bus.path, uid), uid, (uid,)) for uid in (ALICE, BOB)]
+    for child in floods:
+        child.hear()
+    check_others_are_served(bus, limit=5 * LIMIT)
+    for child in floods:
+        child.kill()
+    check_others_are_served(bus)
+
+
+def flood(path, uid):
+    """A process that calls without an end, at most so many that the bus refuses no more."""
+    from manager import User
+
+    def run(child):
+        hostile = User(path, uid, (uid,))
+        child.say("begin")
+        while True:
+            hostile.start_manager("ListPools", flags=NO_REPLY)
+            time.sleep(0.0005)
+
+    return run
+
+
+def allocates_without_reading(bus, uid, connections=1):
+    """Hostile clients, whose Allocate and Fetch are answered with descriptors that they leave."""
+    clients = []
+    for _ in range(connections):
+        hostile = user(bus, uid, answers_pings=False)
+        hostile.start_allocate("mine", count=64, buffers=64)
+        path = hostile.path_of("mine")
+        for first in range(16, 64, 16):
+            hostile.start(NAME, path, ALLOCATION, "Fetch", GLib.Variant("(ut)", (first, 0)))
+        for _ in range(50):
+            hostile.start(NAME, path, ALLOCATION, "Fetch", GLib.Variant("(ut)", (16, 0)))
+        clients.append(hostile)
+    return clients
+
+
+def leave_and_check(bus, clients):
+    """What the hostile did not fetch goes back when they leave."""
+    check_others_are_served(bus)
+    for hostile in clients:
+        hostile.close()
+    check_others_are_served(bus)
+    administrator(bus).wait_whole()
+
+
+def fetch_without_reading(bus):
+    daemon_with_clients(bus)
+    leave_and_check(bus, allocates_without_reading(bus, ALICE))
+
+
+def fetch_without_reading_of_three_users(bus):
+    daemon_with_clients(bus)
+    hostile = [client for uid in (ALICE, BOB, CAROL)
+               for client in allocates_without_reading(bus, uid)]
+    leave_and_check(bus, hostile)
+
+
+def fetch_without_reading_of_many_connections(bus):
+    """A user that has many connections is still one user."""
+    daemon_with_clients(bus)
+    hostile = [client for uid in (ALICE, BOB, CAROL)
+               for client in allocates_without_reading(bus, uid, 20)]
+    leave_and_check(bus, hostile)
+
+
+def reads_but_never_confirms(bus):
+    """Pings unanswered, replies read: such a client hurts nobody but itself."""
+    daemon_with_clients(bus)
+    hostile = [user(bus, uid, answers_pings=False) for uid in (ALICE, BOB, CAROL)]
+    held = [client.allocate(count=64, buffers=64) for client in hostile]
+    check_others_are_served(bus)
+    for allocation in held:
+        allocation.close()
+    leave_and_check(bus, hostile)
+
+
+def waiting_clients_do_not_read(bus):
+    """Replies that come to clients which stopped reading meanwhile."""
+    daemon_with_clients(bus)
+    holder = administrator(bus).allocate(count=48 * MIB // PAGE)
+    hostile = []
+    for uid in (ALICE, BOB, CAROL):
+        for _ in range(10):
+            client = user(bus, uid, answers_pings=False)
+            client.start_allocate(count=17 * MIB // PAGE, buffers=16)
+            hostile.append(client)
+    root = administrator(bus)
+    root.wait_pending(len(hostile))
+    holder.close()
+    for client in hostile[3:]:
+        client.close()
+    root.wait_pending(0)
+    hostile = hostile[:3]
+    expect_prompt("ListPools", user(bus, DAVE).pools, LIMIT)
+    for client in hostile:
+        client.close()
+    check_others_are_served(bus)
+    root.wait_whole()

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What was admitted returns, and a short result says how much there was, and why."""
+
+import errno
+import time
+
+from manager import MIB, PAGE, daemon_with_clients, expect_error, user
+
+# A pageblock of the simulated pools.
+BLOCK = 2 * MIB
+# A fill that takes long enough to be met in it.
+SLOW = "main=64M,move=100ms"
+
+
+def check_short(allocation, status, granted, claimed=None):
+    assert (allocation.status, allocation.granted) == (status, granted), \
+        f"{allocation.status}, {allocation.granted} of {allocation.report}"
+    report = allocation.report
+    if claimed is not None:
+        assert report["claimed"] == claimed, report
+    assert report["error"] > 0 and errno.errorcode[report["error"]], report
+    assert " " in report["reason"], "no sentence says why"
+    assert not granted or allocation.layout
+    if not granted:
+        assert not allocation.layout and not allocation.fds and not allocation.buffers
+        assert report["serial"] == 0, "there is nothing to confirm"
+
+
+def partial_says_how_many_and_why(bus):
+    """One page of every second pageblock does not move, and chunks are as large as that."""
+    daemon_with_clients(bus, "main=16M,unmovable=2")
+    alice = user(bus)
+    allocation = alice.allocate(count=8, minimum=1, order=9)
+    assert 1 <= allocation.granted < 8
+    check_short(allocation, "partial", 4, claimed=4)
+    assert len(allocation.report["steps"]) >= 2, "gave up without trying harder"
+    assert allocation.report["steps"][-1]["effort"] == "hard"
+    assert alice.pool()["Exported"] == 4 * BLOCK
+    allocation.close()
+    alice.wait_whole()
+
+
+def below_the_minimum_nothing_is_kept(bus):
+    daemon_with_clients(bus, "main=16M,unmovable=2")
+    alice = user(bus)
+    allocation = alice.allocate(count=8, minimum=5, order=9, timeout_usec=500_000)
+    check_short(allocation, allocation.status, 0)
+    assert allocation.status in ("partial", "timed-out")
+    assert allocation.report["claimed"] == 4, "the caller learns how many could be had"
+    alice.wait_whole()
+
+
+def timed_out_while_waiting(bus):
+    daemon_with_clients(bus)
+    alice, bob = user(bus), user(bus)
+    holder = alice.allocate(count=48 * MIB // PAGE)
+    start = time.monotonic()
+    allocation = bob.allocate(count=32 * MIB // PAGE, timeout_usec=300_000)
+    assert time.monotonic() - start >= 0.3
+    check_short(allocation, "timed-out", 0)
+    assert allocation.report["queued-usec"] >= 200_000, allocation.report
+    holder.close()
+    alice.wait_whole()
+
+
+def timed_out_while_filling(bus):
+    daemon_with_clients(bus, SLOW)
+    alice = user(bus)
+    start = time.monotonic()
+    allocation = alice.allocate(count=64 * MIB // PAGE, timeout_usec=450_000, minimum=1)
+    taken = time.monotonic() - start
+    assert allocation.status == "timed-out" and 0 < allocation.granted < 64 * MIB // PAGE
+    check_short(allocation, "timed-out", allocation.granted)
+    assert 0.4 <= taken < 2, f"a deadline of 0.45 s took {taken:.2f} s"
+    allocation.close()
+    alice.wait_whole()
+
+
+def cancelled_while_waiting(bus):
+    daemon_with_clients(bus)
+    alice, bob = user(bus), user(bus)
+    holder = alice.allocate(count=48 * MIB // PAGE)
+    serial = bob.start_allocate("mine", count=32 * MIB // PAGE)
+    alice.wait_pending(1)
+    bob.cancel("mine")
+    check_short(bob.finish_allocate(serial), "cancelled", 0)
+    expect_error("NoSuchAllocation", bob.cancel, "mine")
+    holder.close()
+    alice.wait_whole()
+
+
+def cancelled_while_filling(bus):
+    daemon_with_clients(bus, SLOW)
+    alice = user(bus)
+    serial = alice.start_allocate("mine", count=64 * MIB // PAGE, minimum=1)
+    alice.wait_pending(1)
+    start = time.monotonic()
+    alice.cancel("mine")
+    allocation = alice.finish_allocate(serial)
+    taken = time.monotonic() - start
+    check_short(allocation, "cancelled", 0)
+    assert taken < 1, f"64 MiB take 3.2 s; cancelling them took {taken:.2f} s"
+    alice.wait_whole()
+
+
+def cancel_is_for_ones_own(bus):
+    daemon_with_clients(bus)
+    alice, bob = user(bus), user(bus)
+    holder = alice.allocate(count=48 * MIB // PAGE)
+    serial = bob.start_allocate("mine", count=32 * MIB // PAGE)
+    alice.wait_pending(1)
+    expect_error("NoSuchAllocation", alice.cancel, "mine")
+    expect_error("NoSuchAllocation", alice.cancel, "theirs")
+    assert alice.pool()["Pending"] == 1 and not bob.has_reply(serial)
+    holder.close()
+    allocation = bob.finish_allocate(serial)
+    assert allocation.status == "complete"
+    allocation.close()
+    alice.wait_whole()
