@@ -38,9 +38,12 @@ struct backend_listener {
 	/* An event newer than the last snapshot, in order, none missing. */
 	void (*event)(void *userdata, enum cmabulk_genl_command command, uint64_t sequence,
 		      uint64_t id, uint64_t inode, uint64_t pages);
-	/* Events were lost: take a snapshot. */
+	/* Events were lost: take a snapshot. There are no others before. */
 	void (*lost)(void *userdata);
-	/* The pool is no more: calls return -ENODEV, live buffers stay. */
+	/*
+	 * The pool is no more: calls return -ENODEV, live buffers stay; their events go on as long as none
+	 * is lost. A snapshot that returns -ENODEV says the same.
+	 */
 	void (*gone)(void *userdata);
 };
 
@@ -89,7 +92,10 @@ struct backend {
 int backend_kmod_open(const char *name, sd_event *event, const struct backend_listener *listener,
 		      void *userdata, struct backend **ret);
 
-/* What --simulate NAME=SIZE[,KEY=VALUE...] asks for. */
+/*
+ * What --simulate NAME=SIZE[,KEY=VALUE...] asks for. The keys are unmovable=N, busy=N,
+ * pageblock-order=ORDER and move=DURATION.
+ */
 struct sim_options {
 	char name[CMABULK_POOL_NAME_LEN];
 	uint64_t bytes; /* a multiple of a pageblock */
@@ -98,7 +104,10 @@ struct sim_options {
 	unsigned int unmovable_every;
 	/* Of every so many pageblocks, one is not had by fast; 0 for none. */
 	unsigned int busy_every;
-	/* Nanoseconds a fill takes per pageblock it moves. */
+	/*
+	 * Nanoseconds a fill takes per pageblock it moves. With it, all that nobody was handed
+	 * is in use as movable memory, always; else it is free.
+	 */
 	uint64_t move_ns;
 };
 

@@ -12,6 +12,7 @@
 #include <glib.h>
 
 #include "account.h"
+#include "size.h"
 
 struct config {
 	/* [Daemon] */
@@ -33,18 +34,15 @@ struct config {
  * not parse is skipped whole with a problem quoting the line; an unknown key or bad value is a problem
  * naming file, group and key, and the rest applies. Files that are not there are no problem.
  *
- * 0, or -EBADMSG when a file did not parse and @previous is not NULL: then *ret is untouched and the problems
- * are in *ret_problems; the previous configuration stays in force.
+ * 0; or -EBADMSG when a file did not parse and @previous is not NULL: then *ret is untouched and the problems
+ * are in *ret_problems (g_ptr_array_unref()), which otherwise is; the previous configuration stays in force.
+ *
+ * An account whose User=, Group= or Unit= is wrong is left out: it would match others than was meant.
  */
 int config_load(const char *file, const char *directory, const struct config *previous,
 		struct config **ret, GPtrArray **ret_problems);
 struct config *config_free(struct config *config);
 typedef struct config Config; /* the macro below needs one word */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)
-
-/* 300M, 4800x64K is not one of these: bytes with K, M, G, T (1024), or PERCENT%. */
-int amount_parse(const char *text, struct amount *ret);
-/* 20, 20s, 500ms, 2min, infinity */
-int duration_parse(const char *text, uint64_t *ret_usec);
 
 #endif

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The [Account NAME] groups of the configuration, while its files are read. */
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "config-account.h"
+#include "config-file.h"
+#include "config-name.h"
+#include "size.h"
+
+#define DEFAULT_ACCOUNT "default"
+
+#define MAX_ACCOUNTS	    1024
+#define DEFAULT_MAX_BUFFERS 4096
+#define LIMIT_MAX_BUFFERS   (1 << 20)
+#define DEFAULT_MAX_PENDING 64
+#define LIMIT_MAX_PENDING   (1 << 16)
+#define DEFAULT_WEIGHT	    100
+#define LIMIT_WEIGHT	    10000
+
+/* What an account matches; a value that is wrong must not make it match more. */
+enum match {
+	MATCH_USER = 1 << 0,
+	MATCH_GROUP = 1 << 1,
+	MATCH_UNIT = 1 << 2,
+};
+
+struct draft {
+	struct account_rule rule;
+	unsigned int wrong; /* enum match */
+	char *group; /* as it is written */
+	char *unit_file; /* where the unit comes from */
+};
+
+struct config_accounts {
+	GPtrArray *drafts; /* in the order of their first appearance */
+	struct draft *current; /* NULL: of a group that is skipped */
+};
+
+static void draft_free(void *data)
+{
+	struct draft *draft = data;
+
+	g_free(draft->rule.name);
+	g_free(draft->rule.unit);
+	g_free(draft->group);
+	g_free(draft->unit_file);
+	g_free(draft);
+}
+
+static struct draft *draft_new(const char *name)
+{
+	struct draft *draft = g_new0(struct draft, 1);
+
+	draft->group = g_strdup_printf("Account %s", name);
+	draft->rule = (struct account_rule){
+		.name = g_strdup(name),
+		.maximum = { .is_share = true, .bytes = 10000 },
+		.max_buffers = DEFAULT_MAX_BUFFERS,
+		.max_pending = DEFAULT_MAX_PENDING,
+		.weight = DEFAULT_WEIGHT,
+	};
+	return draft;
+}
+
+struct config_accounts *config_accounts_new(void)
+{
+	struct config_accounts *accounts = g_new0(struct config_accounts, 1);
+
+	accounts->drafts = g_ptr_array_new_with_free_func(draft_free);
+	return accounts;
+}
+
+void config_accounts_free(struct config_accounts *accounts)
+{
+	if (!accounts)
+		return;
+	g_ptr_array_unref(accounts->drafts);
+	g_free(accounts);
+}
+
+/* It stands in the kernel's books before a colon, and in sentences. */
+static bool name_is_valid(const char *name)
+{
+	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "0123456789_-.");
+
+	return length > 0 && !name[length] && length <= ACCOUNT_NAME_MAX;
+}
+
+static bool is_default(const struct draft *draft)
+{
+	return strcmp(draft->rule.name, DEFAULT_ACCOUNT) == 0;
+}
+
+void config_accounts_begin(struct config_accounts *accounts, const struct config_place *place,
+			   const char *name)
+{
+	accounts->current = NULL;
+	if (!name_is_valid(name)) {
+		config_problem(
+			place->problems,
+			"%s: [%s]: \"%s\" is no name for an account: 1 to %d letters, digits, "
+			"'_', '-' and '.'; the group is ignored",
+			place->file, place->group, name, ACCOUNT_NAME_MAX);
+		return;
+	}
+	for (guint i = 0; i < accounts->drafts->len && !accounts->current; i++) {
+		struct draft *draft = accounts->drafts->pdata[i];
+
+		if (strcmp(draft->rule.name, name) == 0)
+			accounts->current = draft;
+	}
+	if (accounts->current)
+		return;
+	if (accounts->drafts->len == MAX_ACCOUNTS) {
+		config_problem(place->problems,
+			       "%s: [%s]: more than %d accounts; the group is ignored", place->file,
+			       place->group, MAX_ACCOUNTS);
+		return;
+	}
+	accounts->current = draft_new(name);
+	g_ptr_array_add(accounts->drafts, accounts->current);
+}
+
+/*
+ * Keys: each returns NULL, or what is wrong with the value
+ */
+
+static const char *set_user(struct draft *draft, const struct config_place *place,
+			    const char *value)
+{
+	draft->rule.has_uid = user_parse(value, &draft->rule.uid) >= 0;
+	return draft->rule.has_uid ? NULL : "there is no such user";
+}
+
+static const char *set_group(struct draft *draft, const struct config_place *place,
+			     const char *value)
+{
+	draft->rule.has_gid = group_parse(value, &draft->rule.gid) >= 0;
+	return draft->rule.has_gid ? NULL : "there is no such group";
+}
+
+static const char *set_unit(struct draft *draft, const struct config_place *place,
+			    const char *value)
+{
+	if (!unit_name_is_valid(value))
+		return "no full name of a unit, such as video.service";
+	g_free(draft->rule.unit);
+	g_free(draft->unit_file);
+	draft->rule.unit = g_strdup(value);
+	draft->unit_file = g_strdup(place->file);
+	return NULL;
+}
+
+static const char *set_shared(struct draft *draft, const struct config_place *place,
+			      const char *value)
+{
+	return boolean_parse(value, &draft->rule.is_shared) < 0 ? "neither yes nor no" : NULL;
+}
+
+static const char *set_max_bytes(struct draft *draft, const struct config_place *place,
+				 const char *value)
+{
+	return amount_parse(value, &draft->rule.maximum) < 0 ?
+		       "neither bytes, with K, M, G or T, nor a percentage up to 100%" :
+		       NULL;
+}
+
+static const char *set_max_buffers(struct draft *draft, const struct config_place *place,
+				   const char *value)
+{
+	return number_parse(value, 0, LIMIT_MAX_BUFFERS, &draft->rule.max_buffers) < 0 ?
+		       "no number from 0 to 1048576" :
+		       NULL;
+}
+
+static const char *set_max_pending(struct draft *draft, const struct config_place *place,
+				   const char *value)
+{
+	return number_parse(value, 0, LIMIT_MAX_PENDING, &draft->rule.max_pending) < 0 ?
+		       "no number from 0 to 65536" :
+		       NULL;
+}
+
+static const char *set_weight(struct draft *draft, const struct config_place *place,
+			      const char *value)
+{
+	uint64_t weight;
+
+	if (number_parse(value, 1, LIMIT_WEIGHT, &weight) < 0)
+		return "no number from 1 to 10000";
+	draft->rule.weight = (unsigned int)weight;
+	return NULL;
+}
+
+static const struct key {
+	const char *name;
+	const char *(*set)(struct draft *draft, const struct config_place *place,
+			   const char *value);
+	enum match match; /* 0: it is not about whom it matches */
+} keys[] = {
+	{ "User", set_user, MATCH_USER },     { "Group", set_group, MATCH_GROUP },
+	{ "Unit", set_unit, MATCH_UNIT },     { "Shared", set_shared, 0 },
+	{ "MaxBytes", set_max_bytes, 0 },     { "MaxBuffers", set_max_buffers, 0 },
+	{ "MaxPending", set_max_pending, 0 }, { "Weight", set_weight, 0 },
+};
+
+static const struct key *find_key(const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+static void set(struct draft *draft, const struct config_place *place, const struct key *key,
+		const char *value)
+{
+	const char *wrong = key->set(draft, place, value);
+
+	draft->wrong &= ~(unsigned int)key->match;
+	if (!wrong)
+		return;
+	draft->wrong |= key->match;
+	config_problem(place->problems, "%s: [%s] %s: \"%s\" is wrong: %s; %s", place->file,
+		       place->group, key->name, value, wrong,
+		       key->match ? "the account is left out" : "the value is ignored");
+}
+
+void config_accounts_set(struct config_accounts *accounts, const struct config_place *place,
+			 const char *key_name, const char *value)
+{
+	const struct key *key = find_key(key_name);
+
+	if (!accounts->current)
+		return;
+	if (!key)
+		config_problem(place->problems, "%s: [%s] %s: unknown key; it is ignored",
+			       place->file, place->group, key_name);
+	else if (key->match && is_default(accounts->current))
+		config_problem(
+			place->problems,
+			"%s: [%s] %s: this account is everybody's who has no other; the key is "
+			"ignored",
+			place->file, place->group, key_name);
+	else
+		set(accounts->current, place, key, value);
+}
+
+/*
+ * Finishing
+ */
+
+static bool is_kept(const struct draft *draft, GPtrArray *problems)
+{
+	if (draft->wrong)
+		return false;
+	if (draft->rule.unit && !draft->rule.has_uid) {
+		config_problem(
+			problems,
+			"%s: [%s] Unit: a unit selects a quota, and User= must say whose; the "
+			"account is left out",
+			draft->unit_file, draft->group);
+		return false;
+	}
+	return true;
+}
+
+static void take_rule(struct draft *draft, GArray *rules)
+{
+	g_array_append_val(rules, draft->rule);
+	draft->rule.name = NULL;
+	draft->rule.unit = NULL;
+}
+
+struct account_rules *config_accounts_finish(struct config_accounts *accounts, GPtrArray *problems)
+{
+	GArray *rules = g_array_new(FALSE, FALSE, sizeof(struct account_rule));
+	struct draft *last = NULL;
+	guint count;
+
+	for (guint i = 0; i < accounts->drafts->len; i++) {
+		struct draft *draft = accounts->drafts->pdata[i];
+
+		if (is_default(draft))
+			last = draft;
+		else if (is_kept(draft, problems))
+			take_rule(draft, rules);
+	}
+	if (!last) {
+		last = draft_new(DEFAULT_ACCOUNT);
+		g_ptr_array_add(accounts->drafts, last);
+	}
+	take_rule(last, rules);
+	g_ptr_array_set_size(accounts->drafts, 0);
+	count = rules->len;
+	return account_rules_new((struct account_rule *)g_array_free(rules, FALSE), count);
+}

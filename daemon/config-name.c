@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Users, groups and units as administrators name them. */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <glib.h>
+
+#include "config-name.h"
+#include "size.h"
+
+/* All ones is nobody: it means "unchanged" to the kernel. */
+#define MAX_NUMBER    (UINT32_MAX - 1)
+#define FIRST_BUFFER  1024
+#define LAST_BUFFER   (1 << 20)
+#define MAX_UNIT_NAME 255
+
+int user_parse(const char *text, uid_t *ret)
+{
+	g_autofree char *buffer = NULL;
+	struct passwd *found = NULL;
+	struct passwd entry;
+	uint64_t number;
+	int r = ERANGE;
+
+	if (number_parse(text, 0, MAX_NUMBER, &number) >= 0) {
+		*ret = (uid_t)number;
+		return 0;
+	}
+	for (size_t size = FIRST_BUFFER; r == ERANGE && size <= LAST_BUFFER; size *= 2) {
+		buffer = g_realloc(buffer, size);
+		r = getpwnam_r(text, &entry, buffer, size, &found);
+	}
+	if (!found)
+		return -ESRCH;
+	*ret = found->pw_uid;
+	return 0;
+}
+
+int group_parse(const char *text, gid_t *ret)
+{
+	g_autofree char *buffer = NULL;
+	struct group *found = NULL;
+	struct group entry;
+	uint64_t number;
+	int r = ERANGE;
+
+	if (number_parse(text, 0, MAX_NUMBER, &number) >= 0) {
+		*ret = (gid_t)number;
+		return 0;
+	}
+	for (size_t size = FIRST_BUFFER; r == ERANGE && size <= LAST_BUFFER; size *= 2) {
+		buffer = g_realloc(buffer, size);
+		r = getgrnam_r(text, &entry, buffer, size, &found);
+	}
+	if (!found)
+		return -ESRCH;
+	*ret = found->gr_gid;
+	return 0;
+}
+
+bool unit_name_is_valid(const char *text)
+{
+	static const char *const suffixes[] = { ".service", ".scope", ".socket", ".mount",
+						".swap" };
+	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "0123456789:-_.\\@");
+
+	if (text[length] || length > MAX_UNIT_NAME)
+		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(suffixes); i++)
+		if (length > strlen(suffixes[i]) && g_str_has_suffix(text, suffixes[i]))
+			return true;
+	return false;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Users, groups and units as administrators name them. Asks the system's databases.
+ */
+#ifndef CMABULKD_CONFIG_NAME_H
+#define CMABULKD_CONFIG_NAME_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* A name or a number, which need not be anybody's. -ESRCH: there is no such name. */
+int user_parse(const char *text, uid_t *ret);
+int group_parse(const char *text, gid_t *ret);
+
+/* A full name, of a kind that processes run in. */
+bool unit_name_is_valid(const char *text);
+
+#endif
