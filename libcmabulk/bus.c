@@ -149,6 +149,9 @@ static int check_reply(struct cmabulk_connection *connection, sd_bus_message *re
 
 	if (!error)
 		return 0;
+	/* Then sd-bus replies to itself. */
+	if (sd_bus_is_open(connection->bus->connection) <= 0)
+		return bus_lost(connection, -ENOTCONN);
 	if (error->message && *error->message)
 		connection_explain(connection, error->message);
 	return bus_error_to_errno(error->name);
@@ -248,6 +251,9 @@ static int connect_to(const char *address, sd_bus **ret)
 		return sd_bus_open_system(ret);
 	if (strcmp(address, "user") == 0)
 		return sd_bus_open_user(ret);
+	/* Of what is no address at all, sd-bus says only that nobody listens there. */
+	if (!strchr(address, ':'))
+		return -EINVAL;
 	return open_address(address, ret);
 }
 

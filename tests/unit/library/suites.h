@@ -8,5 +8,6 @@ void add_requests(void);
 void add_texts(void);
 void add_connections(void);
 void add_objects(void);
+void add_replies(void);
 
 #endif

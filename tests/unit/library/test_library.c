@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The library without a kernel: its pure parts, and what it does when nothing is there. */
+/* The library without a kernel: its pure parts, and what it does when nothing is there, or what is there lies. */
 #include <glib.h>
 
 #include "suites.h"
@@ -12,5 +12,6 @@ int main(int argc, char **argv)
 	add_texts();
 	add_connections();
 	add_objects();
+	add_replies();
 	return g_test_run();
 }

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A bus and a daemon in one, in a process of its own, that answers whatever a test
+ * tells it to: what no daemon should, and what a hostile one might.
+ */
+#ifndef TESTS_LIBRARY_IMPOSTOR_H
+#define TESTS_LIBRARY_IMPOSTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+/* What it answers. Copied when it starts. */
+struct script {
+	/* Dies when this method is called; NULL: it lives. */
+	const char *dies_at;
+	/* Answers this method with an error of this name and message. */
+	const char *refused;
+	const char *error_name;
+	const char *error_message;
+	/* Answers this method with a string, whatever it should be. */
+	const char *nonsense;
+	/* Allocate: waits for Cancel before it answers; or for ever. */
+	bool waits;
+	bool never_answers;
+
+	/* In every dictionary. */
+	const char *without; /* leaves this key out */
+	const char *mistyped; /* this key's value is a double */
+	const char *twice; /* this key comes twice */
+	bool is_later; /* there are keys of later versions */
+
+	/* Properties of the pool. */
+	const char *pool;
+	uint64_t page_size;
+
+	/* Allocate */
+	const char *status;
+	const char *kind;
+	int error;
+	uint64_t granted;
+	uint64_t claimed;
+	uint32_t buffers;
+	uint64_t chunk_size;
+	uint64_t alignment;
+	uint64_t serial;
+	uint32_t layout; /* entries of it, each of this many chunks: */
+	uint64_t layout_chunks;
+	const char *name;
+	unsigned int first; /* file descriptors in the reply */
+	unsigned int fetched; /* and in each of Fetch */
+	uint64_t file_size;
+	bool is_sealed;
+	bool is_null; /* /dev/null instead */
+};
+
+/* Complete: 20 buffers of one chunk of one page each, 16 of them at once. */
+void script_init(struct script *script);
+
+struct impostor {
+	pid_t pid;
+	char *directory;
+	FILE *events;
+};
+
+/* CMABULK_BUS then leads to it. */
+void impostor_start(struct impostor *impostor, const struct script *script);
+
+/* The next call it gets: its member, with its token or serial if it has one; g_free(). NULL: it has gone. */
+char *impostor_next_event(struct impostor *impostor);
+
+void impostor_stop(struct impostor *impostor);
+
+#endif
