@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Who may do what: the one place that decides it. What is not allowed is denied, with a sentence. */
+#ifndef CMABULKD_ACCESS_H
+#define CMABULKD_ACCESS_H
+
+#include <systemd/sd-bus.h>
+
+#include "client.h"
+
+/* 0, or negative with @error set. */
+int access_check_allocate(const struct client *client, sd_bus_error *error);
+/* Managing: others' buffers and accounts, reloading. */
+bool access_may_manage(const struct client *client);
+int access_check_manage(const struct client *client, const char *what, sd_bus_error *error);
+
+#endif

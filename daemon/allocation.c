@@ -1,0 +1,543 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What a client gets for one Allocate. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "allocation.h"
+#include "bus.h"
+#include "clock.h"
+#include "delivery.h"
+#include "errors.h"
+#include "log.h"
+#include "manager.h"
+#include "report.h"
+
+struct allocation {
+	struct client *client;
+	char *token;
+	char *path;
+	uint64_t cookie;
+	struct pool *pool;
+	struct pool_request *request; /* NULL: it ended, and the report is there */
+	struct report report;
+	/* The Allocate, until it returned; a Fetch that waits for its reply. */
+	sd_bus_message *call;
+	bool has_returned;
+	struct parcel *parcel; /* a reply that waits, or is not confirmed */
+	unsigned int offered_first; /* buffers in it */
+	unsigned int offered_count;
+	uint64_t last_serial;
+	sd_event_source *timer; /* for what is not fetched */
+};
+
+/* Who hears of a release; lives with the buffers of an allocation. */
+struct asker {
+	struct client *client;
+	uint64_t cookie;
+	unsigned int n_live;
+};
+
+char *allocation_format_path(const char *sender, const char *token)
+{
+	char *path = g_strdup_printf(BUS_PATH_ALLOCATION "/%s/%s", sender + 1, token);
+
+	return g_strdelimit(path, ".", '_');
+}
+
+/* --- Askers ---------------------------------------------------------------------------------- */
+
+static void asker_add(struct allocation *allocation)
+{
+	struct asker *asker;
+
+	if (allocation->report.n_buffers == 0)
+		return;
+	asker = g_new(struct asker, 1);
+	asker->client = allocation->client;
+	asker->cookie = allocation->cookie;
+	asker->n_live = allocation->report.n_buffers;
+	g_hash_table_insert(allocation->client->manager->askers, &asker->cookie, asker);
+}
+
+static int tell_released(struct client *client, const struct pool *pool, uint64_t id,
+			 uint64_t inode)
+{
+	sd_bus_message *signal = NULL;
+	bool is_far;
+	int r;
+
+	if (reader_is_behind(client, &is_far))
+		return 0;
+	r = sd_bus_message_new_signal(client->manager->bus, &signal, BUS_PATH_MANAGER, BUS_MANAGER,
+				      "BufferReleased");
+	if (r >= 0)
+		r = sd_bus_message_append(signal, "stt", pool_get_name(pool), id, inode);
+	if (r >= 0)
+		r = sd_bus_message_set_destination(signal, client->name);
+	if (r >= 0)
+		r = delivery_reply(client, signal, READER_BYTES_REPLY / 4);
+	sd_bus_message_unref(signal);
+	return r;
+}
+
+void allocation_buffer_released(struct manager *manager, const struct pool *pool, uint64_t id,
+				uint64_t inode, uint64_t cookie)
+{
+	struct asker *asker = g_hash_table_lookup(manager->askers, &cookie);
+
+	if (!asker)
+		return;
+	if (tell_released(asker->client, pool, id, inode) < 0)
+		log_warning("%s cannot be told of a release", asker->client->name);
+	if (--asker->n_live == 0)
+		g_hash_table_remove(manager->askers, &cookie);
+}
+
+static gboolean asker_is_client(gpointer cookie, gpointer asker, gpointer client)
+{
+	return ((struct asker *)asker)->client == client;
+}
+
+/* --- The end --------------------------------------------------------------------------------- */
+
+static void close_buffers(struct allocation *allocation, unsigned int first, unsigned int count)
+{
+	for (unsigned int i = first; i < first + count; i++) {
+		struct pool_buffer *buffer = &allocation->report.buffers[i];
+
+		if (buffer->fd >= 0)
+			close(buffer->fd);
+		buffer->fd = -1;
+	}
+}
+
+static void close_all(struct allocation *allocation)
+{
+	close_buffers(allocation, 0, allocation->report.n_buffers);
+}
+
+static bool has_buffers_left(const struct allocation *allocation)
+{
+	for (unsigned int i = 0; i < allocation->report.n_buffers; i++)
+		if (allocation->report.buffers[i].fd >= 0)
+			return true;
+	return false;
+}
+
+void allocation_free(struct allocation *allocation)
+{
+	struct client *client = allocation->client;
+
+	if (allocation->request)
+		pool_abandon(allocation->pool, allocation->request);
+	if (allocation->parcel)
+		delivery_withdraw(client->manager->delivery, allocation->parcel);
+	close_all(allocation);
+	g_hash_table_remove(client->allocations, allocation->token);
+	sd_event_source_disable_unref(allocation->timer);
+	sd_bus_message_unref(allocation->call);
+	g_free(allocation->report.buffers);
+	g_free(allocation->report.steps);
+	g_free(allocation->path);
+	g_free(allocation->token);
+	g_free(allocation);
+}
+
+void allocation_free_all(struct client *client)
+{
+	g_autoptr(GList) allocations = g_hash_table_get_values(client->allocations);
+
+	for (GList *allocation = allocations; allocation; allocation = allocation->next)
+		allocation_free(allocation->data);
+	g_hash_table_foreach_remove(client->manager->askers, asker_is_client, client);
+}
+
+/* --- Returning ------------------------------------------------------------------------------- */
+
+/* Nothing of it is kept; the report says why. */
+static void return_nothing(struct allocation *allocation)
+{
+	sd_bus_message *reply = NULL;
+	int r;
+
+	close_all(allocation);
+	allocation->report.granted = 0;
+	allocation->report.n_buffers = 0;
+	r = report_compose(&allocation->report, allocation->call, allocation->path, 0, &reply);
+	if (r >= 0)
+		r = delivery_append_fds(reply, NULL, 0);
+	if (r >= 0)
+		r = delivery_reply(allocation->client, reply,
+				   report_get_bytes(&allocation->report));
+	if (r < 0)
+		log_warning("%s gets no answer: %s", allocation->client->name, strerror(-r));
+	sd_bus_message_unref(reply);
+	allocation_free(allocation);
+}
+
+static int append_buffers(const struct allocation *allocation, sd_bus_message *reply,
+			  unsigned int first, unsigned int count)
+{
+	int fds[DELIVERY_FDS_MAX];
+
+	for (unsigned int i = 0; i < count; i++)
+		fds[i] = allocation->report.buffers[first + i].fd;
+	return delivery_append_fds(reply, fds, count);
+}
+
+static void offer(struct allocation *allocation, sd_bus_message *reply, unsigned int first,
+		  unsigned int count, uint64_t serial)
+{
+	allocation->offered_first = first;
+	allocation->offered_count = count;
+	allocation->last_serial = serial;
+	allocation->parcel = delivery_offer(allocation->client->manager->delivery,
+					    allocation->client, reply, count, serial, allocation);
+}
+
+static int return_buffers(struct allocation *allocation)
+{
+	unsigned int count = MIN(allocation->report.n_buffers, DELIVERY_FDS_MAX);
+	uint64_t serial = delivery_new_serial();
+	sd_bus_message *reply = NULL;
+	int r = report_compose(&allocation->report, allocation->call, allocation->path, serial,
+			       &reply);
+
+	if (r >= 0)
+		r = append_buffers(allocation, reply, 0, count);
+	if (r >= 0)
+		offer(allocation, reply, 0, count, serial);
+	sd_bus_message_unref(reply);
+	return r;
+}
+
+static void keep_outcome(struct allocation *allocation, struct pool_outcome *outcome)
+{
+	struct report *report = &allocation->report;
+
+	report->status = outcome->status;
+	report->error = outcome->error;
+	report->claimed = outcome->claimed;
+	report->granted = outcome->granted;
+	report->queued_ns = outcome->queued_ns;
+	report->elapsed_ns = outcome->elapsed_ns;
+	report->steps = g_memdup2(outcome->steps, outcome->n_steps * sizeof(*outcome->steps));
+	report->n_steps = outcome->n_steps;
+	report->buffers =
+		g_memdup2(outcome->buffers, outcome->n_buffers * sizeof(*outcome->buffers));
+	report->n_buffers = outcome->n_buffers;
+	for (unsigned int i = 0; i < outcome->n_buffers; i++)
+		outcome->buffers[i].fd = -1;
+}
+
+void allocation_finished(void *userdata, struct pool_outcome *outcome)
+{
+	struct allocation *allocation = userdata;
+	int r = 0;
+
+	allocation->request = NULL;
+	allocation->pool = NULL;
+	keep_outcome(allocation, outcome);
+	asker_add(allocation);
+	if (allocation->report.n_buffers > 0)
+		r = return_buffers(allocation);
+	if (r < 0) {
+		allocation->report.error = r;
+		allocation->report.status = BROKER_PARTIAL;
+	}
+	if (r < 0 || allocation->report.n_buffers == 0)
+		return_nothing(allocation);
+}
+
+/* --- What delivery tells --------------------------------------------------------------------- */
+
+static int on_fetch_timeout(sd_event_source *source, uint64_t time_usec, void *userdata)
+{
+	struct allocation *allocation = userdata;
+
+	log_info("%s did not fetch the rest of %s: given back", allocation->client->name,
+		 allocation->path);
+	if (allocation->call)
+		sd_bus_reply_method_errorf(allocation->call, CMABULK_ERROR_NO_SUCH_ALLOCATION,
+					   "%s was not fetched in time and given back",
+					   allocation->path);
+	allocation_free(allocation);
+	return 0;
+}
+
+static void set_fetch_timer(struct allocation *allocation)
+{
+	const struct manager *manager = allocation->client->manager;
+	uint64_t timeout = manager->config->fetch_timeout_usec;
+	uint64_t time = timeout >= UINT64_MAX / 2 ? UINT64_MAX : clock_now_usec() + timeout;
+
+	allocation->timer = sd_event_source_disable_unref(allocation->timer);
+	if (has_buffers_left(allocation) &&
+	    sd_event_add_time(manager->event, &allocation->timer, CLOCK_MONOTONIC, time, 0,
+			      on_fetch_timeout, allocation) < 0)
+		log_warning("no timer for what is not fetched of %s", allocation->path);
+}
+
+void allocation_sent(struct allocation *allocation)
+{
+	close_buffers(allocation, allocation->offered_first, allocation->offered_count);
+	allocation->call = sd_bus_message_unref(allocation->call);
+	allocation->has_returned = true;
+	set_fetch_timer(allocation);
+}
+
+void allocation_confirmed(struct allocation *allocation)
+{
+	allocation->parcel = NULL;
+	if (!has_buffers_left(allocation))
+		allocation_free(allocation);
+}
+
+void allocation_undeliverable(struct allocation *allocation, const char *reason)
+{
+	allocation->parcel = NULL;
+	if (!allocation->has_returned) {
+		allocation->report.reason = reason;
+		allocation->report.status = BROKER_TIMED_OUT;
+		allocation->report.error = -ETIME;
+		return_nothing(allocation);
+		return;
+	}
+	sd_bus_reply_method_errorf(allocation->call, CMABULK_ERROR_UNCONFIRMED,
+				   "nothing can be fetched now: %s", reason);
+	allocation->call = sd_bus_message_unref(allocation->call);
+}
+
+/* --- What the client asks for ---------------------------------------------------------------- */
+
+int allocation_cancel(struct allocation *allocation)
+{
+	if (allocation->has_returned)
+		return -ESRCH;
+	if (allocation->request) {
+		pool_cancel(allocation->pool, allocation->request);
+		return 0;
+	}
+	delivery_withdraw(allocation->client->manager->delivery, allocation->parcel);
+	allocation->parcel = NULL;
+	allocation->report.status = BROKER_CANCELLED;
+	allocation->report.error = -ECANCELED;
+	return_nothing(allocation);
+	return 0;
+}
+
+static int check_fetch(const struct allocation *allocation, uint32_t first, sd_bus_error *error)
+{
+	const struct report *report = &allocation->report;
+
+	if (!allocation->has_returned)
+		return sd_bus_error_setf(error, CMABULK_ERROR_NO_SUCH_ALLOCATION,
+					 "the Allocate of %s has not returned yet",
+					 allocation->path);
+	if (first >= report->n_buffers)
+		return sd_bus_error_setf(
+			error, CMABULK_ERROR_INVALID_ARGUMENT,
+			"there is no buffer %u in %s, which has %u, counted from 0", first,
+			allocation->path, report->n_buffers);
+	if (report->buffers[first].fd < 0)
+		return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
+					 "buffer %u of %s was delivered before", first,
+					 allocation->path);
+	return 0;
+}
+
+static unsigned int count_deliverable(const struct allocation *allocation, unsigned int first)
+{
+	const struct report *report = &allocation->report;
+	unsigned int count = 0;
+
+	while (count < DELIVERY_FDS_MAX && first + count < report->n_buffers &&
+	       report->buffers[first + count].fd >= 0)
+		count++;
+	return count;
+}
+
+int allocation_fetch(struct allocation *allocation, sd_bus_message *call, uint32_t first,
+		     sd_bus_error *error)
+{
+	uint64_t serial = delivery_new_serial();
+	sd_bus_message *reply = NULL;
+	unsigned int count;
+	int r = check_fetch(allocation, first, error);
+
+	if (r < 0)
+		return r;
+	if (allocation->parcel)
+		return sd_bus_error_setf(error, CMABULK_ERROR_UNCONFIRMED,
+					 "another Fetch of %s waits for its reply",
+					 allocation->path);
+	count = count_deliverable(allocation, first);
+	r = sd_bus_message_new_method_return(call, &reply);
+	if (r >= 0)
+		r = append_buffers(allocation, reply, first, count);
+	if (r >= 0)
+		r = sd_bus_message_append(reply, "t", serial);
+	if (r >= 0) {
+		offer(allocation, reply, first, count, serial);
+		allocation->call = sd_bus_message_ref(call);
+	}
+	sd_bus_message_unref(reply);
+	return r < 0 ? r : 1;
+}
+
+int allocation_release(struct allocation *allocation, sd_bus_error *error)
+{
+	if (!allocation->has_returned)
+		return sd_bus_error_setf(error, CMABULK_ERROR_NO_SUCH_ALLOCATION,
+					 "the Allocate of %s has not returned yet: use Cancel",
+					 allocation->path);
+	if (allocation->call)
+		sd_bus_reply_method_errorf(allocation->call, CMABULK_ERROR_NO_SUCH_ALLOCATION,
+					   "%s was released before this Fetch", allocation->path);
+	allocation_free(allocation);
+	return 0;
+}
+
+bool allocation_is_last_serial(const struct allocation *allocation, uint64_t serial)
+{
+	return allocation->last_serial == serial;
+}
+
+void allocation_stop(struct allocation *allocation, bool with_error)
+{
+	if (allocation->has_returned && !with_error) {
+		/* What was returned can still be fetched on the next connection. */
+		if (allocation->parcel && !delivery_is_sent(allocation->parcel)) {
+			delivery_withdraw(allocation->client->manager->delivery,
+					  allocation->parcel);
+			allocation->parcel = NULL;
+			allocation->call = sd_bus_message_unref(allocation->call);
+		}
+		return;
+	}
+	if (with_error && allocation->call)
+		sd_bus_reply_method_errorf(allocation->call, CMABULK_ERROR_RESTARTING,
+					   "cmabulkd stops; ask again when it is back");
+	allocation_free(allocation);
+}
+
+/* --- Admission ------------------------------------------------------------------------------- */
+
+struct allocation *allocation_find_token(const struct client *client, const char *token)
+{
+	return g_hash_table_lookup(client->allocations, token);
+}
+
+struct allocation *allocation_find(const struct client *client, const char *path)
+{
+	const char *token = strrchr(path, '/');
+	struct allocation *allocation = token ? allocation_find_token(client, token + 1) : NULL;
+
+	return allocation && strcmp(allocation->path, path) == 0 ? allocation : NULL;
+}
+
+static int refuse_quota(const struct broker_refusal *refusal, const char *pool, sd_bus_error *error)
+{
+	g_autofree char *asked = g_format_size_full(refusal->asked, G_FORMAT_SIZE_IEC_UNITS);
+	g_autofree char *used = g_format_size_full(refusal->used, G_FORMAT_SIZE_IEC_UNITS);
+	g_autofree char *maximum = g_format_size_full(refusal->maximum, G_FORMAT_SIZE_IEC_UNITS);
+
+	return sd_bus_error_setf(error, CMABULK_ERROR_QUOTA_EXCEEDED,
+				 "account %s has %s of its maximum of %s in pool %s and asked for "
+				 "%s more; close buffers, ask for less, or have MaxBytes= raised",
+				 refusal->account, used, maximum, pool, asked);
+}
+
+static int refuse(const struct broker_refusal *refusal, int r, const struct pool *pool,
+		  const struct broker_ask *ask, sd_bus_error *error)
+{
+	const char *name = pool_get_name(pool);
+	const struct cmabulk_query *query = pool_get_query(pool);
+
+	switch (-r) {
+	case EDQUOT:
+		if (g_strcmp0(refusal->reason, "buffers") != 0)
+			return refuse_quota(refusal, name, error);
+		return sd_bus_error_setf(
+			error, CMABULK_ERROR_QUOTA_EXCEEDED,
+			"account %s has %" PRIu64 " of its maximum of %" PRIu64
+			" buffers in pool %s and asked for %" PRIu64
+			" more; close buffers, ask for fewer, or have MaxBuffers= raised",
+			refusal->account, refusal->used, refusal->maximum, name, refusal->asked);
+	case EUSERS:
+		return sd_bus_error_setf(error, CMABULK_ERROR_QUEUE_FULL,
+					 "account %s has %" PRIu64
+					 " requests waiting in pool %s, its maximum is %" PRIu64
+					 "; wait for some of them, or have MaxPending= raised",
+					 refusal->account, refusal->used, name, refusal->maximum);
+	case E2BIG:
+	case EOVERFLOW:
+		return sd_bus_error_setf(error, CMABULK_ERROR_TOO_LARGE,
+					 "%" PRIu64
+					 " chunks of order %u are more than pool %s ever "
+					 "has: %" PRIu64 " pages",
+					 ask->chunks, ask->order, name, (uint64_t)query->pages);
+	case EINVAL:
+		return sd_bus_error_setf(
+			error, CMABULK_ERROR_INVALID_ARGUMENT,
+			"pool %s has chunks of orders %u to %u, aligned to at most "
+			"the largest; asked for were order %u and alignment %u",
+			name, query->order_per_bit, query->max_order, ask->order, ask->align);
+	case ENODEV:
+		return sd_bus_error_setf(error, CMABULK_ERROR_POOL_GONE, "pool %s is going away",
+					 name);
+	default:
+		return r;
+	}
+}
+
+static struct cmabulk_owner owner_of(const struct client *client, const struct allocation_ask *ask,
+				     uint64_t cookie)
+{
+	struct cmabulk_owner owner = {
+		.uid = client->user->uid,
+		.pid = (uint32_t)client->pid,
+		.cookie = cookie,
+	};
+
+	g_strlcpy(owner.label, ask->label, sizeof(owner.label));
+	return owner;
+}
+
+static void fill_report(struct report *report, const struct pool *pool,
+			const struct broker_ask *ask)
+{
+	g_strlcpy(report->pool, pool_get_name(pool), sizeof(report->pool));
+	report->kind = pool_get_kind(pool);
+	report->order = ask->order;
+	report->align = ask->align;
+	report->page_size = pool_get_query(pool)->page_size;
+	report->requested = ask->chunks;
+}
+
+int allocation_new(struct client *client, struct pool *pool, const struct account_rule *rule,
+		   const struct allocation_ask *ask, sd_bus_message *call, sd_bus_error *error)
+{
+	uint64_t cookie = manager_new_cookie(client->manager);
+	struct cmabulk_owner owner = owner_of(client, ask, cookie);
+	struct allocation *allocation = g_new0(struct allocation, 1);
+	struct broker_refusal refusal = { 0 };
+	int r = pool_submit(pool, rule, &owner, &ask->ask, allocation, &allocation->request,
+			    &refusal);
+
+	if (r < 0) {
+		g_free(allocation);
+		return refuse(&refusal, r, pool, &ask->ask, error);
+	}
+	allocation->client = client;
+	allocation->pool = pool;
+	allocation->cookie = cookie;
+	allocation->token = g_strdup(ask->token);
+	allocation->path = allocation_format_path(client->name, ask->token);
+	allocation->call = sd_bus_message_ref(call);
+	fill_report(&allocation->report, pool, &ask->ask);
+	g_hash_table_insert(client->allocations, allocation->token, allocation);
+	return 1;
+}

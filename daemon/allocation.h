@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a client gets for one Allocate: from its admission, through its pool's queue,
+ * until its last buffer was delivered. Belongs to its client and goes back with it.
+ */
+#ifndef CMABULKD_ALLOCATION_H
+#define CMABULKD_ALLOCATION_H
+
+#include <systemd/sd-bus.h>
+
+#include "client.h"
+#include "pool.h"
+
+#define ALLOCATION_TOKEN_MAX 64
+
+struct allocation;
+
+/* What Allocate asks for. */
+struct allocation_ask {
+	const char *token;
+	const char *pool; /* NULL: any */
+	const char *label;
+	struct broker_ask ask;
+	uint64_t timeout_usec;
+};
+
+/* "/org/cmabulk1/allocation/SENDER/TOKEN" */
+char *allocation_format_path(const char *sender, const char *token);
+
+/* Admits it. Negative: @error is set. */
+int allocation_new(struct client *client, struct pool *pool, const struct account_rule *rule,
+		   const struct allocation_ask *ask, sd_bus_message *call, sd_bus_error *error);
+/* Gives back what was not delivered; the Allocate, if it did not return, gets no answer. */
+void allocation_free(struct allocation *allocation);
+void allocation_free_all(struct client *client);
+
+struct allocation *allocation_find(const struct client *client, const char *path);
+struct allocation *allocation_find_token(const struct client *client, const char *token);
+
+/* The Allocate returns as cancelled. -ESRCH: it has returned. */
+int allocation_cancel(struct allocation *allocation);
+/* Replies to a Fetch, now or later. */
+int allocation_fetch(struct allocation *allocation, sd_bus_message *call, uint32_t first,
+		     sd_bus_error *error);
+/* Gives back what was not delivered. */
+int allocation_release(struct allocation *allocation, sd_bus_error *error);
+/* Whether @serial is that of its last reply. */
+bool allocation_is_last_serial(const struct allocation *allocation, uint64_t serial);
+
+/* The daemon stops, or lost its bus: the Allocate, if it has not returned, gets an error, or nothing. */
+void allocation_stop(struct allocation *allocation, bool with_error);
+
+/* What delivery tells. */
+void allocation_sent(struct allocation *allocation);
+void allocation_confirmed(struct allocation *allocation);
+void allocation_undeliverable(struct allocation *allocation, const char *reason);
+
+/* What a pool tells. */
+void allocation_finished(void *userdata, struct pool_outcome *outcome);
+void allocation_buffer_released(struct manager *manager, const struct pool *pool, uint64_t id,
+				uint64_t inode, uint64_t cookie);
+
+#endif

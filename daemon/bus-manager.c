@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* org.cmabulk1.Manager: vtable and marshalling. */
+#include <errno.h>
+
+#include "access.h"
+#include "bus.h"
+#include "clock.h"
+#include "delivery.h"
+#include "errors.h"
+#include "list.h"
+
+/* --- Allocate -------------------------------------------------------------------------------- */
+
+static int find_pool(const struct manager *manager, const char *name, unsigned int order,
+		     struct pool **ret, sd_bus_error *error)
+{
+	struct pool *pool = name ? manager_find_pool(manager, name) :
+				   manager_choose_pool(manager, order);
+
+	if (!pool && name)
+		return sd_bus_error_setf(error, CMABULK_ERROR_NO_SUCH_POOL,
+					 "there is no pool '%.64s'; see ListPools", name);
+	if (!pool)
+		return sd_bus_error_setf(error, CMABULK_ERROR_NO_SUCH_POOL,
+					 "there is no pool with chunks of order %u, of %u pools",
+					 order, manager->pools->len);
+	if (pool_is_gone(pool))
+		return sd_bus_error_setf(error, CMABULK_ERROR_POOL_GONE, "pool %s is going away",
+					 pool_get_name(pool));
+	*ret = pool;
+	return 0;
+}
+
+static uint64_t deadline_of(const struct config *config, uint64_t timeout_usec)
+{
+	uint64_t timeout = timeout_usec == UINT64_MAX ? config->default_timeout_usec : timeout_usec;
+
+	timeout = MIN(timeout, config->max_timeout_usec);
+	if (timeout >= UINT64_MAX / NSEC_PER_USEC / 2)
+		return UINT64_MAX;
+	return clock_now_ns() + timeout * NSEC_PER_USEC;
+}
+
+static int admit(struct client *client, sd_bus_message *call, struct allocation_ask *ask,
+		 sd_bus_error *error)
+{
+	struct manager *manager = client->manager;
+	struct identity identity = client_get_identity(client);
+	struct pool *pool;
+	int r = find_pool(manager, ask->pool, ask->ask.order, &pool, error);
+
+	if (r < 0)
+		return r;
+	ask->ask.deadline_ns = deadline_of(manager->config, ask->timeout_usec);
+	return allocation_new(client, pool,
+			      account_rules_match(manager->config->accounts, &identity), ask, call,
+			      error);
+}
+
+static int allocate(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
+	struct allocation_ask ask = { 0 };
+	int r = access_check_allocate(client, error);
+
+	if (r >= 0)
+		r = bus_request_read(call, &ask, error);
+	if (r < 0)
+		return r;
+	if (allocation_find_token(client, ask.token))
+		return sd_bus_error_setf(
+			error, CMABULK_ERROR_TOKEN_IN_USE,
+			"token '%s' names another allocation of this connection: use "
+			"a new one",
+			ask.token);
+	r = delivery_check(client, call, allocate, error);
+	return r != 0 ? r : admit(client, call, &ask, error);
+}
+
+static int method_allocate(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	/* Nothing could be delivered, and nobody would hear of the refusal. */
+	if (!sd_bus_message_get_expect_reply(call))
+		return 1;
+	return client_call(userdata, call, allocate, error);
+}
+
+static int cancel(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
+	struct allocation *allocation;
+	const char *token;
+	int r = sd_bus_message_read(call, "s", &token);
+
+	if (r < 0)
+		return r;
+	allocation = allocation_find_token(client, token);
+	if (!allocation || allocation_cancel(allocation) < 0)
+		return sd_bus_error_setf(
+			error, CMABULK_ERROR_NO_SUCH_ALLOCATION,
+			"this connection has no Allocate with token '%.64s' that has "
+			"not returned",
+			token);
+	return sd_bus_reply_method_return(call, NULL);
+}
+
+static int method_cancel(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	return client_call(userdata, call, cancel, error);
+}
+
+/* --- Lists ----------------------------------------------------------------------------------- */
+
+static int append_pool(sd_bus_message *reply, struct pool *pool)
+{
+	g_autofree char *path = bus_pool_format_path(pool);
+	int r = sd_bus_message_open_container(reply, 'r', "oa{sv}");
+
+	if (r >= 0)
+		r = sd_bus_message_append(reply, "o", path);
+	if (r >= 0)
+		r = bus_pool_append(reply, pool);
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int append_pools(sd_bus_message *reply, const struct manager *manager)
+{
+	int r = sd_bus_message_open_container(reply, 'a', "(oa{sv})");
+
+	for (unsigned int i = 0; i < manager->pools->len && r >= 0; i++)
+		r = append_pool(reply, g_ptr_array_index(manager->pools, i));
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int list_pools(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
+	sd_bus_message *reply = NULL;
+	int r = sd_bus_message_new_method_return(call, &reply);
+
+	if (r >= 0)
+		r = append_pools(reply, client->manager);
+	if (r >= 0)
+		r = delivery_reply(client, reply, READER_BYTES_REPLY * client->manager->pools->len);
+	sd_bus_message_unref(reply);
+	return r < 0 ? r : 1;
+}
+
+static int method_list_pools(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	return client_call(userdata, call, list_pools, error);
+}
+
+static int list_buffers(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
+	sd_bus_message *reply = NULL;
+	struct pool *pool;
+	const char *name;
+	uint64_t bytes = 0;
+	int r = sd_bus_message_read(call, "s", &name);
+
+	if (r >= 0)
+		r = access_check_allocate(client, error);
+	if (r >= 0)
+		r = find_pool(client->manager, name, 0, &pool, error);
+	if (r >= 0)
+		r = sd_bus_message_new_method_return(call, &reply);
+	if (r >= 0)
+		r = list_append_buffers(reply, client, pool, &bytes);
+	if (r >= 0)
+		r = delivery_reply(client, reply, bytes);
+	sd_bus_message_unref(reply);
+	if (r == -ENODEV)
+		return sd_bus_error_setf(error, CMABULK_ERROR_POOL_GONE, "pool %.64s went away",
+					 name);
+	return r < 0 ? r : 1;
+}
+
+static int method_list_buffers(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	return client_call(userdata, call, list_buffers, error);
+}
+
+static int list_accounts(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
+	sd_bus_message *reply = NULL;
+	uint64_t bytes = 0;
+	int r = sd_bus_message_new_method_return(call, &reply);
+
+	if (r >= 0)
+		r = list_append_accounts(reply, client, &bytes);
+	if (r >= 0)
+		r = delivery_reply(client, reply, bytes);
+	sd_bus_message_unref(reply);
+	return r < 0 ? r : 1;
+}
+
+static int method_list_accounts(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	return client_call(userdata, call, list_accounts, error);
+}
+
+/* --- Reload and properties ------------------------------------------------------------------- */
+
+static int reload(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
+	int r = access_check_manage(client, "have the configuration read again", error);
+
+	if (r < 0)
+		return r;
+	manager_reload(client->manager);
+	return sd_bus_reply_method_return(call, NULL);
+}
+
+static int method_reload(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	return client_call(userdata, call, reload, error);
+}
+
+static int get_version(sd_bus *bus, const char *path, const char *interface, const char *name,
+		       sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	return sd_bus_message_append(reply, "s", CMABULK_VERSION);
+}
+
+static int get_simulated(sd_bus *bus, const char *path, const char *interface, const char *name,
+			 sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	return sd_bus_message_append(reply, "b", (int)manager_is_simulated(userdata));
+}
+
+static int get_problems(sd_bus *bus, const char *path, const char *interface, const char *name,
+			sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	const GPtrArray *problems = ((const struct manager *)userdata)->problems;
+	int r = sd_bus_message_open_container(reply, 'a', "s");
+
+	for (unsigned int i = 0; i < problems->len && r >= 0; i++)
+		r = sd_bus_message_append(reply, "s", g_ptr_array_index(problems, i));
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static const sd_bus_vtable vtable[] = {
+	SD_BUS_VTABLE_START(0),
+	SD_BUS_METHOD_WITH_ARGS("Allocate", SD_BUS_ARGS("s", token, "a{sv}", request),
+				SD_BUS_RESULT("o", allocation, "s", status, "t", granted, "u",
+					      buffers, "a{sv}", report, "ah", first),
+				method_allocate, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Cancel", SD_BUS_ARGS("s", token), SD_BUS_NO_RESULT, method_cancel,
+				SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("ListPools", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(oa{sv})", pools),
+				method_list_pools, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("ListBuffers", SD_BUS_ARGS("s", pool),
+				SD_BUS_RESULT("aa{sv}", buffers), method_list_buffers,
+				SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("ListAccounts", SD_BUS_NO_ARGS, SD_BUS_RESULT("aa{sv}", accounts),
+				method_list_accounts, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload,
+				SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_SIGNAL_WITH_ARGS("BufferReleased", SD_BUS_ARGS("s", pool, "t", id, "t", inode), 0),
+	SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+	SD_BUS_PROPERTY("Simulated", "b", get_simulated, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+	SD_BUS_PROPERTY("ConfigurationProblems", "as", get_problems, 0, 0),
+	SD_BUS_VTABLE_END,
+};
+
+int bus_manager_add(struct manager *manager)
+{
+	return sd_bus_add_object_vtable(manager->bus, NULL, BUS_PATH_MANAGER, BUS_MANAGER, vtable,
+					manager);
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* a{sv} of Allocate: strict, because a key that is ignored is a request that was not understood. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "bus.h"
+#include "clock.h"
+#include "errors.h"
+
+struct fields {
+	uint64_t count;
+	uint32_t order;
+	uint32_t buffers;
+	const char *pool;
+	uint32_t align;
+	const char *effort;
+	uint64_t minimum;
+	uint64_t timeout_usec;
+	const char *label;
+};
+
+/* Bits of what was given, in the order of the table. */
+enum field { COUNT, ORDER, BUFFERS, POOL, ALIGN, EFFORT, MINIMUM, TIMEOUT, LABEL, N_FIELDS };
+
+static const struct {
+	const char *key;
+	const char *type;
+	const char *type_name;
+	size_t offset;
+} table[N_FIELDS] = {
+	[COUNT] = { "count", "t", "a 64-bit number", offsetof(struct fields, count) },
+	[ORDER] = { "order", "u", "a 32-bit number", offsetof(struct fields, order) },
+	[BUFFERS] = { "buffers", "u", "a 32-bit number", offsetof(struct fields, buffers) },
+	[POOL] = { "pool", "s", "a string", offsetof(struct fields, pool) },
+	[ALIGN] = { "align", "u", "a 32-bit number", offsetof(struct fields, align) },
+	[EFFORT] = { "effort", "s", "a string", offsetof(struct fields, effort) },
+	[MINIMUM] = { "minimum", "t", "a 64-bit number", offsetof(struct fields, minimum) },
+	[TIMEOUT] = { "timeout-usec", "t", "a 64-bit number",
+		      offsetof(struct fields, timeout_usec) },
+	[LABEL] = { "label", "s", "a string", offsetof(struct fields, label) },
+};
+
+static int find_field(const char *key, sd_bus_error *error)
+{
+	for (int i = 0; i < N_FIELDS; i++)
+		if (strcmp(table[i].key, key) == 0)
+			return i;
+	return sd_bus_error_setf(
+		error, CMABULK_ERROR_INVALID_ARGUMENT,
+		"a request has no key '%.64s'; it has count, order, buffers, pool, "
+		"align, effort, minimum, timeout-usec and label",
+		key);
+}
+
+static int read_field(sd_bus_message *call, struct fields *fields, unsigned int *given,
+		      sd_bus_error *error)
+{
+	const char *key, *found;
+	int field, r;
+
+	r = sd_bus_message_read(call, "s", &key);
+	if (r < 0)
+		return r;
+	field = find_field(key, error);
+	if (field < 0)
+		return field;
+	if (*given & 1u << field)
+		return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
+					 "%s is in the request twice", key);
+	r = sd_bus_message_peek_type(call, NULL, &found);
+	if (r < 0)
+		return r;
+	if (strcmp(found, table[field].type) != 0)
+		return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
+					 "%s has to be %s, type '%s', but is of type '%.64s'", key,
+					 table[field].type_name, table[field].type, found);
+	*given |= 1u << field;
+	return sd_bus_message_read(call, "v", table[field].type,
+				   (char *)fields + table[field].offset);
+}
+
+static int read_fields(sd_bus_message *call, struct fields *fields, unsigned int *given,
+		       sd_bus_error *error)
+{
+	int r = sd_bus_message_enter_container(call, 'a', "{sv}");
+
+	while (r >= 0 && (r = sd_bus_message_enter_container(call, 'e', "sv")) > 0) {
+		r = read_field(call, fields, given, error);
+		if (r >= 0)
+			r = sd_bus_message_exit_container(call);
+	}
+	return r < 0 ? r : sd_bus_message_exit_container(call);
+}
+
+static bool is_token(const char *token)
+{
+	size_t length = strspn(token, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789_");
+
+	return length > 0 && length <= ALLOCATION_TOKEN_MAX && token[length] == '\0';
+}
+
+/* Fits what the kernel keeps, and does not disturb whoever prints it. */
+static bool is_label(const char *label)
+{
+	if (strlen(label) >= CMABULK_LABEL_LEN)
+		return false;
+	for (const char *c = label; *c; c = g_utf8_next_char(c))
+		if (g_unichar_iscntrl(g_utf8_get_char(c)))
+			return false;
+	return true;
+}
+
+static int read_effort(const char *effort, unsigned int *ret, sd_bus_error *error)
+{
+	static const char *const names[] = { "fast", "normal", "hard" };
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(names); i++)
+		if (strcmp(names[i], effort) == 0) {
+			*ret = i;
+			return 0;
+		}
+	return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
+				 "effort is fast, normal or hard, not '%.64s'", effort);
+}
+
+static int check_numbers(const struct broker_ask *ask, sd_bus_error *error)
+{
+	if (ask->chunks == 0)
+		return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
+					 "count, the number of chunks, is missing or 0");
+	if (ask->buffers == 0 || ask->buffers > ask->chunks)
+		return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
+					 "buffers is %u and has to be from 1 to count, %" PRIu64,
+					 ask->buffers, ask->chunks);
+	if (ask->minimum == 0 || ask->minimum > ask->chunks)
+		return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
+					 "minimum is %" PRIu64 " and has to be from 1 to count, "
+					 "%" PRIu64,
+					 ask->minimum, ask->chunks);
+	return 0;
+}
+
+static int convert(const struct fields *fields, unsigned int given, struct allocation_ask *ret,
+		   sd_bus_error *error)
+{
+	ret->pool = fields->pool;
+	ret->label = fields->label;
+	ret->timeout_usec = given & 1u << TIMEOUT ? fields->timeout_usec : UINT64_MAX;
+	ret->ask.order = fields->order;
+	ret->ask.align = MAX(fields->align, fields->order);
+	ret->ask.chunks = fields->count;
+	ret->ask.minimum = given & 1u << MINIMUM ? fields->minimum : fields->count;
+	ret->ask.buffers = fields->buffers;
+	if (!is_label(fields->label))
+		return sd_bus_error_setf(
+			error, CMABULK_ERROR_INVALID_ARGUMENT,
+			"label has to be at most %u bytes without control characters",
+			CMABULK_LABEL_LEN - 1);
+	if (read_effort(fields->effort, &ret->ask.effort, error) < 0)
+		return -EINVAL;
+	return check_numbers(&ret->ask, error);
+}
+
+int bus_request_read(sd_bus_message *call, struct allocation_ask *ret, sd_bus_error *error)
+{
+	struct fields fields = { .buffers = 1, .effort = "hard", .label = "" };
+	unsigned int given = 0;
+	int r = sd_bus_message_read(call, "s", &ret->token);
+
+	if (r < 0)
+		return r;
+	if (!is_token(ret->token))
+		return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
+					 "a token is 1 to %u letters, digits and underscores",
+					 ALLOCATION_TOKEN_MAX);
+	r = read_fields(call, &fields, &given, error);
+	return r < 0 ? r : convert(&fields, given, ret, error);
+}

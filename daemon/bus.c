@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The connection to the bus: made, lost, made anew. After the start nothing here
+ * waits for an answer: a bus that is stuck must not stop the loop.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "bus.h"
+#include "delivery.h"
+#include "log.h"
+
+/* Much more than is ever under way; a client's calls wait in the bus meanwhile. */
+#define WRITE_QUEUE_MAX 4096
+
+/* --- What every message passes --------------------------------------------------------------- */
+
+static uint64_t bytes_of_reply(sd_bus_message *call)
+{
+	return sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Introspectable", NULL) ?
+		       READER_BYTES_INTROSPECT :
+		       READER_BYTES_REPLY;
+}
+
+static int refuse_behind(struct client *client, sd_bus_message *call, bool is_far)
+{
+	/* Errors lie unread too. What gets no answer the bus bounds by itself: 128 calls a peer. */
+	if (is_far)
+		return 1;
+	reader_charge(client, READER_BYTES_REPLY);
+	return sd_bus_reply_method_errorf(
+		call, SD_BUS_ERROR_LIMITS_EXCEEDED,
+		"too much was sent to this connection, or others of its user, that is not known to "
+		"have been read: read, and answer org.freedesktop.DBus.Peer.Ping");
+}
+
+/* Whoever does not read what it is sent gets no more, also of what the library answers by itself. */
+static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	struct manager *manager = userdata;
+	const char *sender = sd_bus_message_get_sender(message);
+	const char *own = NULL;
+	uint8_t type = 0;
+	struct client *client;
+	uint64_t queued = 0;
+	bool is_far;
+
+	sd_bus_message_get_type(message, &type);
+	if (type != SD_BUS_MESSAGE_METHOD_CALL || !sender || sender[0] != ':' ||
+	    !sd_bus_message_get_expect_reply(message))
+		return 0;
+	if (sd_bus_get_unique_name(manager->bus, &own) >= 0 && strcmp(own, sender) == 0)
+		return 0;
+	client = client_get(manager, sender);
+	if (!client)
+		return 0;
+	if (sd_bus_get_n_queued_write(manager->bus, &queued) >= 0 && queued > WRITE_QUEUE_MAX)
+		return 1;
+	if (reader_is_behind(client, &is_far))
+		return refuse_behind(client, message, is_far);
+	reader_charge(client, bytes_of_reply(message));
+	return 0;
+}
+
+static int on_name_lost(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	const char *name;
+
+	if (sd_bus_message_read(message, "s", &name) >= 0)
+		client_lost(userdata, name);
+	return 0;
+}
+
+/* --- The name -------------------------------------------------------------------------------- */
+
+static int on_name_requested(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	struct manager *manager = userdata;
+	const sd_bus_error *problem = sd_bus_message_get_error(message);
+	uint32_t result = 0;
+
+	if (problem) {
+		log_error("cannot be %s on the bus: %s", BUS_NAME, problem->message);
+		manager_stop(manager, 1);
+		return 1;
+	}
+	if (sd_bus_message_read(message, "u", &result) < 0 || (result != 1 && result != 4)) {
+		log_error("somebody else is %s on the bus: another cmabulkd runs", BUS_NAME);
+		manager_stop(manager, 1);
+		return 1;
+	}
+	if (!manager->has_name)
+		sd_notifyf(false, "READY=1\nSTATUS=Serving %u pools", manager->pools->len);
+	manager->has_name = true;
+	return 1;
+}
+
+/* --- Connecting ------------------------------------------------------------------------------ */
+
+static int bus_open_address(const char *address, sd_bus **ret)
+{
+	sd_bus *bus = NULL;
+	int r = sd_bus_new(&bus);
+
+	if (r >= 0)
+		r = sd_bus_set_address(bus, address);
+	if (r >= 0)
+		r = sd_bus_set_bus_client(bus, true);
+	if (r >= 0)
+		r = sd_bus_set_description(bus, "cmabulkd");
+	if (r >= 0)
+		r = sd_bus_start(bus);
+	if (r < 0) {
+		sd_bus_unref(bus);
+		return r;
+	}
+	*ret = bus;
+	return 0;
+}
+
+static int bus_open(const struct manager_options *options, sd_bus **ret)
+{
+	if (options->bus_address)
+		return bus_open_address(options->bus_address, ret);
+	if (options->is_user)
+		return sd_bus_open_user_with_description(ret, "cmabulkd");
+	return sd_bus_open_system_with_description(ret, "cmabulkd");
+}
+
+static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	struct manager *manager = userdata;
+
+	log_error("the bus closed the connection");
+	manager_stop(manager, 1);
+	return 0;
+}
+
+/* All names that leave, in one match: each name alone would cost one of 512. */
+static int bus_add_matches(struct manager *manager)
+{
+	int r = sd_bus_add_filter(manager->bus, NULL, on_message, manager);
+
+	if (r >= 0)
+		r = sd_bus_match_signal_async(manager->bus, NULL, "org.freedesktop.DBus.Local",
+					      NULL, "org.freedesktop.DBus.Local", "Disconnected",
+					      on_disconnected, NULL, manager);
+	if (r < 0)
+		return r;
+	return sd_bus_add_match_async(manager->bus, NULL,
+				      "type='signal',sender='org.freedesktop.DBus',"
+				      "path='/org/freedesktop/DBus',"
+				      "interface='org.freedesktop.DBus',"
+				      "member='NameOwnerChanged',arg2=''",
+				      on_name_lost, NULL, manager);
+}
+
+static int bus_begin(struct manager *manager)
+{
+	int r = bus_add_matches(manager);
+
+	if (r >= 0)
+		r = bus_manager_add(manager);
+	if (r >= 0)
+		r = bus_pool_add(manager);
+	if (r >= 0)
+		r = bus_allocation_add(manager);
+	if (r >= 0)
+		r = sd_bus_attach_event(manager->bus, manager->event, SD_EVENT_PRIORITY_NORMAL);
+	if (r < 0)
+		return r;
+	return sd_bus_request_name_async(manager->bus, NULL, BUS_NAME, 0, on_name_requested,
+					 manager);
+}
+
+int bus_connect(struct manager *manager)
+{
+	int r = bus_open(manager->options, &manager->bus);
+
+	if (r >= 0)
+		r = bus_begin(manager);
+	return r;
+}
+
+void bus_disconnect(struct manager *manager)
+{
+	if (!manager->bus)
+		return;
+	sd_bus_detach_event(manager->bus);
+	/* Without flushing: that would wait for a bus that may never take it. */
+	sd_bus_close(manager->bus);
+	manager->bus = sd_bus_unref(manager->bus);
+}
+
+static void stop_allocations(struct manager *manager)
+{
+	g_autoptr(GList) clients = g_hash_table_get_values(manager->clients);
+
+	for (GList *link = clients; link; link = link->next) {
+		struct client *client = link->data;
+		g_autoptr(GList) allocations = g_hash_table_get_values(client->allocations);
+
+		for (GList *allocation = allocations; allocation; allocation = allocation->next)
+			allocation_stop(allocation->data, false);
+	}
+}
+
+static int on_reconnect(sd_event_source *source, void *userdata)
+{
+	struct manager *manager = userdata;
+	int r;
+
+	stop_allocations(manager);
+	delivery_reconnected(manager->delivery);
+	bus_disconnect(manager);
+	r = bus_connect(manager);
+	if (r < 0) {
+		log_error("cannot connect to the bus again: %s", strerror(-r));
+		manager_stop(manager, 1);
+		return 0;
+	}
+	client_check_all(manager);
+	delivery_ping_offenders(manager->delivery);
+	return 0;
+}
+
+void bus_reconnect(struct manager *manager)
+{
+	if (!manager->reconnect) {
+		if (sd_event_add_defer(manager->event, &manager->reconnect, on_reconnect, manager) <
+		    0)
+			manager_stop(manager, 1);
+		return;
+	}
+	sd_event_source_set_enabled(manager->reconnect, SD_EVENT_ONESHOT);
+}
+
+/* --- Entries of a{sv} ------------------------------------------------------------------------ */
+
+int bus_append_string(sd_bus_message *message, const char *key, const char *value)
+{
+	return sd_bus_message_append(message, "{sv}", key, "s", value);
+}
+
+int bus_append_u64(sd_bus_message *message, const char *key, uint64_t value)
+{
+	return sd_bus_message_append(message, "{sv}", key, "t", value);
+}
+
+int bus_append_u32(sd_bus_message *message, const char *key, uint32_t value)
+{
+	return sd_bus_message_append(message, "{sv}", key, "u", value);
+}
+
+int bus_append_i32(sd_bus_message *message, const char *key, int32_t value)
+{
+	return sd_bus_message_append(message, "{sv}", key, "i", value);
+}
+
+int bus_append_bool(sd_bus_message *message, const char *key, bool value)
+{
+	return sd_bus_message_append(message, "{sv}", key, "b", (int)value);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The connection to the bus, and the objects on it. The XML in dbus/ is the contract. */
+#ifndef CMABULKD_BUS_H
+#define CMABULKD_BUS_H
+
+#include <systemd/sd-bus.h>
+
+#include "allocation.h"
+#include "manager.h"
+
+#define BUS_PATH_MANAGER    "/org/cmabulk1"
+#define BUS_PATH_POOL	    "/org/cmabulk1/pool"
+#define BUS_PATH_ALLOCATION "/org/cmabulk1/allocation"
+#define BUS_NAME	    "org.cmabulk1"
+#define BUS_MANAGER	    "org.cmabulk1.Manager"
+#define BUS_POOL	    "org.cmabulk1.Pool"
+#define BUS_ALLOCATION	    "org.cmabulk1.Allocation"
+
+/* Connects and asks for the name: READY when it comes, the end of the loop when it does not. */
+int bus_connect(struct manager *manager);
+/* Soon, with a new connection: what waits for a reply never gets one. */
+void bus_reconnect(struct manager *manager);
+void bus_disconnect(struct manager *manager);
+
+int bus_manager_add(struct manager *manager);
+int bus_pool_add(struct manager *manager);
+int bus_allocation_add(struct manager *manager);
+
+/* Path of a pool's object; g_free(). */
+char *bus_pool_format_path(const struct pool *pool);
+/* All properties of a pool, as a{sv}. */
+int bus_pool_append(sd_bus_message *message, struct pool *pool);
+
+/*
+ * Reads a{sv} of Allocate into @ret, whose strings live as long as the call. Negative: @error
+ * names key, expected and found type.
+ */
+int bus_request_read(sd_bus_message *call, struct allocation_ask *ret, sd_bus_error *error);
+
+/* One entry of a{sv}. */
+int bus_append_string(sd_bus_message *message, const char *key, const char *value);
+int bus_append_u64(sd_bus_message *message, const char *key, uint64_t value);
+int bus_append_u32(sd_bus_message *message, const char *key, uint32_t value);
+int bus_append_i32(sd_bus_message *message, const char *key, int32_t value);
+int bus_append_bool(sd_bus_message *message, const char *key, bool value);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A D-Bus peer: who it is, as the bus and the kernel say, never as it says itself. Lives
+ * from its first call until it leaves the bus.
+ */
+#ifndef CMABULKD_CLIENT_H
+#define CMABULKD_CLIENT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <glib.h>
+#include <systemd/sd-bus.h>
+
+#include "account.h"
+#include "reader.h"
+
+struct manager;
+struct parcel;
+
+/* All clients of one uid: what one does not read, the others pay for. */
+struct user {
+	uid_t uid;
+	unsigned int n_clients;
+	uint64_t unread; /* sum of its readers' */
+	unsigned int n_pings; /* that its clients have not answered */
+	struct parcel *unconfirmed; /* the one reply with fds that is under way */
+	struct client *offender; /* left such a reply unread for too long: no more of them */
+};
+
+struct client {
+	struct manager *manager;
+	char *name; /* unique name */
+	bool is_known; /* the rest is there */
+	struct user *user;
+	pid_t pid;
+	gid_t *gids;
+	size_t n_gids;
+	char *unit; /* NULL: no system unit */
+	struct reader reader;
+	GHashTable *allocations; /* token -> struct allocation */
+	sd_bus_slot *asking; /* GetConnectionCredentials */
+	GQueue calls; /* that wait for its answer */
+};
+
+/* Handles a call of a client that is known; as an sd-bus handler returns. */
+typedef int (*client_function)(struct client *client, sd_bus_message *call, sd_bus_error *error);
+
+/* Found, or made: then the bus is asked who it is. NULL: the bus cannot be asked. */
+struct client *client_get(struct manager *manager, const char *name);
+/* Runs @function now, or when the client is known. For sd-bus handlers to return. */
+int client_call(struct manager *manager, sd_bus_message *call, client_function function,
+		sd_bus_error *error);
+/* The same for a call whose handler returned long ago: errors are replied. */
+void client_run(struct client *client, sd_bus_message *call, client_function function);
+/* It left the bus: all that waits for it goes back. */
+void client_lost(struct manager *manager, const char *name);
+/* After a reconnection: whoever left meanwhile is lost. */
+void client_check_all(struct manager *manager);
+void client_free_all(struct manager *manager);
+
+struct identity client_get_identity(const struct client *client);
+
+#endif

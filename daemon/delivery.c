@@ -1,0 +1,575 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* How file descriptors get to clients. */
+#include <errno.h>
+#include <linux/sockios.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+
+#include "allocation.h"
+#include "bus.h"
+#include "clock.h"
+#include "delivery.h"
+#include "errors.h"
+#include "log.h"
+#include "manager.h"
+
+/* How often it is looked whether replies are read, while some are not. */
+#define TICK_USEC	     (200 * USEC_PER_MSEC)
+/* A call that may be ahead of the answer to a ping is held for so long. */
+#define HOLD_USEC	     (500 * USEC_PER_MSEC)
+/* The bus has taken nothing from us for so long: it never will. */
+#define STALL_USEC	     (2 * USEC_PER_SEC)
+/* Somebody waits for his turn for so long, while others' replies lie unread for longer. */
+#define PRESSURE_WAIT_USEC   (1 * USEC_PER_SEC)
+#define PRESSURE_UNREAD_USEC (2 * USEC_PER_SEC)
+
+struct parcel {
+	struct client *client;
+	struct allocation *allocation; /* NULL: it is no more */
+	sd_bus_message *message; /* NULL: sent */
+	unsigned int n_fds;
+	uint64_t serial;
+	uint64_t sent_bytes; /* of the reader, after it was sent */
+	uint64_t since_usec; /* offered, or sent */
+	GList link;
+};
+
+struct held_call {
+	struct client *client;
+	sd_bus_message *call;
+	client_function function;
+	uint64_t since_usec;
+};
+
+struct delivery {
+	struct manager *manager;
+	GQueue waiting; /* struct parcel, in the order they were offered */
+	GQueue unconfirmed; /* struct parcel */
+	GQueue held; /* struct held_call */
+	unsigned int unconfirmed_fds;
+	sd_event_source *run; /* defer: nobody is called from inside a call */
+	sd_event_source *tick;
+	sd_bus_slot *self_ping;
+	uint64_t self_ping_usec;
+};
+
+/* --- Parcels --------------------------------------------------------------------------------- */
+
+static void delivery_wake(struct delivery *delivery)
+{
+	int enabled;
+
+	sd_event_source_set_enabled(delivery->run, SD_EVENT_ONESHOT);
+	if (sd_event_source_get_enabled(delivery->tick, &enabled) >= 0 && enabled == SD_EVENT_OFF) {
+		sd_event_source_set_time_relative(delivery->tick, TICK_USEC);
+		sd_event_source_set_enabled(delivery->tick, SD_EVENT_ONESHOT);
+	}
+}
+
+static void parcel_free(struct parcel *parcel)
+{
+	sd_bus_message_unref(parcel->message);
+	g_free(parcel);
+}
+
+bool delivery_is_sent(const struct parcel *parcel)
+{
+	return !parcel->message;
+}
+
+static bool user_is_penalised(const struct user *user)
+{
+	return user->offender != NULL;
+}
+
+/* Nothing of it is under way any more. */
+static void parcel_end(struct delivery *delivery, struct parcel *parcel)
+{
+	struct user *user = parcel->client->user;
+
+	if (delivery_is_sent(parcel)) {
+		g_queue_unlink(&delivery->unconfirmed, &parcel->link);
+		delivery->unconfirmed_fds -= parcel->n_fds;
+		user->unconfirmed = NULL;
+	} else {
+		g_queue_unlink(&delivery->waiting, &parcel->link);
+	}
+}
+
+/* @parcel is no more afterwards. */
+static void parcel_confirmed(struct delivery *delivery, struct parcel *parcel)
+{
+	struct allocation *allocation = parcel->allocation;
+	struct user *user = parcel->client->user;
+
+	parcel_end(delivery, parcel);
+	if (user->offender == parcel->client)
+		user->offender = NULL;
+	parcel_free(parcel);
+	if (allocation)
+		allocation_confirmed(allocation);
+}
+
+static void parcel_undeliverable(struct delivery *delivery, struct parcel *parcel,
+				 const char *reason)
+{
+	struct allocation *allocation = parcel->allocation;
+
+	parcel_end(delivery, parcel);
+	parcel_free(parcel);
+	allocation_undeliverable(allocation, reason);
+}
+
+/* The one place where fds are sent. */
+static int parcel_send(struct delivery *delivery, struct parcel *parcel)
+{
+	struct client *client = parcel->client;
+	int r;
+
+	if (parcel->n_fds > DELIVERY_FDS_MAX || client->user->unconfirmed ||
+	    delivery->unconfirmed_fds + parcel->n_fds > DELIVERY_UNCONFIRMED_FDS_MAX)
+		return -E2BIG;
+	r = sd_bus_send(delivery->manager->bus, parcel->message, NULL);
+	if (r < 0)
+		return r;
+	parcel->message = sd_bus_message_unref(parcel->message);
+	g_queue_unlink(&delivery->waiting, &parcel->link);
+	g_queue_push_tail_link(&delivery->unconfirmed, &parcel->link);
+	delivery->unconfirmed_fds += parcel->n_fds;
+	client->user->unconfirmed = parcel;
+	parcel->since_usec = clock_now_usec();
+	reader_charge(client, READER_BYTES_REPLY);
+	parcel->sent_bytes = client->reader.sent;
+	reader_ping(client);
+	allocation_sent(parcel->allocation);
+	return 0;
+}
+
+static bool parcel_may_go(const struct delivery *delivery, const struct parcel *parcel)
+{
+	const struct user *user = parcel->client->user;
+
+	return !user->unconfirmed && !user_is_penalised(user) &&
+	       delivery->unconfirmed_fds + parcel->n_fds <= DELIVERY_UNCONFIRMED_FDS_MAX;
+}
+
+static void delivery_send_waiting(struct delivery *delivery)
+{
+	GList *next;
+
+	for (GList *link = delivery->waiting.head; link; link = next) {
+		struct parcel *parcel = link->data;
+
+		next = link->next;
+		if (!parcel_may_go(delivery, parcel))
+			continue;
+		if (parcel_send(delivery, parcel) < 0)
+			parcel_undeliverable(delivery, parcel, "the bus does not take the reply");
+	}
+}
+
+/* --- Held calls ------------------------------------------------------------------------------ */
+
+static void held_call_free(struct held_call *held)
+{
+	sd_bus_message_unref(held->call);
+	g_free(held);
+}
+
+static bool client_is_blocked(const struct client *client)
+{
+	const struct user *user = client->user;
+
+	return user_is_penalised(user) ||
+	       (user->unconfirmed && user->unconfirmed->client == client);
+}
+
+static int refuse_unconfirmed(const struct client *client, sd_bus_error *error)
+{
+	if (user_is_penalised(client->user))
+		return sd_bus_error_setf(
+			error, CMABULK_ERROR_UNCONFIRMED,
+			"a reply with buffers to %s, also of user %u, has not been read; user %u "
+			"gets no more until it is, or that connection is closed",
+			client->user->offender->name, client->user->uid, client->user->uid);
+	return sd_bus_error_setf(
+		error, CMABULK_ERROR_UNCONFIRMED,
+		"the last reply with buffers was not confirmed: answer the daemon's "
+		"org.freedesktop.DBus.Peer.Ping, or name serial %" PRIu64
+		" in Fetch or Release, then ask again",
+		client->user->unconfirmed->serial);
+}
+
+int delivery_check(struct client *client, sd_bus_message *call, client_function function,
+		   sd_bus_error *error)
+{
+	struct delivery *delivery = client->manager->delivery;
+	struct held_call *held;
+
+	if (!client_is_blocked(client))
+		return 0;
+	if (user_is_penalised(client->user))
+		return refuse_unconfirmed(client, error);
+	held = g_new0(struct held_call, 1);
+	held->client = client;
+	held->call = sd_bus_message_ref(call);
+	held->function = function;
+	held->since_usec = clock_now_usec();
+	g_queue_push_tail(&delivery->held, held);
+	delivery_wake(delivery);
+	return 1;
+}
+
+static int refuse_held(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
+	return refuse_unconfirmed(client, error);
+}
+
+static void delivery_run_held(struct delivery *delivery)
+{
+	uint64_t now = clock_now_usec();
+	unsigned int count = delivery->held.length;
+
+	/* A call that runs may be held again: at the tail. */
+	while (count-- > 0) {
+		struct held_call *held = g_queue_pop_head(&delivery->held);
+		bool is_blocked = client_is_blocked(held->client);
+
+		if (is_blocked && now - held->since_usec < HOLD_USEC) {
+			g_queue_push_tail(&delivery->held, held);
+			continue;
+		}
+		if (sd_bus_message_rewind(held->call, true) >= 0)
+			client_run(held->client, held->call,
+				   is_blocked ? refuse_held : held->function);
+		held_call_free(held);
+	}
+}
+
+/* --- A bus that takes nothing any more ------------------------------------------------------- */
+
+static int on_self_pong(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	struct delivery *delivery = userdata;
+
+	delivery->self_ping = sd_bus_slot_unref(delivery->self_ping);
+	return 1;
+}
+
+static bool bus_took_all(sd_bus *bus)
+{
+	uint64_t queued = 0;
+	int in_socket = 0;
+
+	sd_bus_get_n_queued_write(bus, &queued);
+	if (queued > 0)
+		return false;
+	return ioctl(sd_bus_get_fd(bus), SIOCOUTQ, &in_socket) < 0 || in_socket == 0;
+}
+
+/* Goes to the bus and back; the answer says that all before it was taken. */
+static void delivery_ping_self(struct delivery *delivery)
+{
+	sd_bus *bus = delivery->manager->bus;
+	const char *name;
+
+	if (delivery->self_ping) {
+		if (clock_now_usec() - delivery->self_ping_usec < STALL_USEC)
+			return;
+		if (bus_took_all(bus)) {
+			/* The bus is slow, and so may be we; it is not stuck. */
+			delivery->self_ping_usec = clock_now_usec();
+			return;
+		}
+		log_warning("the bus has taken nothing for %u s, connecting anew",
+			    (unsigned int)(STALL_USEC / USEC_PER_SEC));
+		bus_reconnect(delivery->manager);
+		return;
+	}
+	if (sd_bus_get_unique_name(bus, &name) < 0)
+		return;
+	if (sd_bus_call_method_async(bus, &delivery->self_ping, name, "/",
+				     "org.freedesktop.DBus.Peer", "Ping", on_self_pong, delivery,
+				     NULL) >= 0)
+		delivery->self_ping_usec = clock_now_usec();
+}
+
+/* --- Users that leave replies unread --------------------------------------------------------- */
+
+static void delivery_penalise(struct delivery *delivery, struct parcel *parcel)
+{
+	struct client *client = parcel->client;
+	GList *next;
+
+	if (user_is_penalised(client->user))
+		return;
+	client->user->offender = client;
+	log_warning(
+		"%s of user %u does not read what it is sent: user %u gets no more buffers until "
+		"it does",
+		client->name, client->user->uid, client->user->uid);
+	for (GList *link = delivery->waiting.head; link; link = next) {
+		struct parcel *waiting = link->data;
+
+		next = link->next;
+		if (waiting->client->user == client->user)
+			parcel_undeliverable(delivery, waiting,
+					     "an earlier reply to the same user was not read; "
+					     "the chunks were given back");
+	}
+}
+
+static bool somebody_is_kept_waiting(const struct delivery *delivery, uint64_t now)
+{
+	for (GList *link = delivery->waiting.head; link; link = link->next) {
+		const struct parcel *parcel = link->data;
+
+		if (!parcel->client->user->unconfirmed &&
+		    now - parcel->since_usec >= PRESSURE_WAIT_USEC)
+			return true;
+	}
+	return false;
+}
+
+static void delivery_look_for_offenders(struct delivery *delivery)
+{
+	uint64_t now = clock_now_usec();
+	bool is_pressing = somebody_is_kept_waiting(delivery, now);
+	uint64_t limit = delivery->manager->config->fetch_timeout_usec;
+	bool has_offenders = false;
+	GList *next;
+
+	if (is_pressing)
+		limit = MIN(limit, PRESSURE_UNREAD_USEC);
+	for (GList *link = delivery->unconfirmed.head; link; link = next) {
+		struct parcel *parcel = link->data;
+
+		next = link->next;
+		if (now - parcel->since_usec < limit)
+			continue;
+		delivery_penalise(delivery, parcel);
+		has_offenders = true;
+	}
+	if (!is_pressing || !has_offenders)
+		return;
+	log_warning("unread replies keep others from theirs, connecting anew");
+	bus_reconnect(delivery->manager);
+}
+
+/* --- The loop -------------------------------------------------------------------------------- */
+
+static int on_run(sd_event_source *source, void *userdata)
+{
+	delivery_send_waiting(userdata);
+	delivery_run_held(userdata);
+	return 0;
+}
+
+static bool somebody_reads(const struct delivery *delivery)
+{
+	GHashTableIter iterator;
+	gpointer user;
+
+	g_hash_table_iter_init(&iterator, delivery->manager->users);
+	while (g_hash_table_iter_next(&iterator, NULL, &user))
+		if (((struct user *)user)->n_pings > 0)
+			return true;
+	return false;
+}
+
+static int on_tick(sd_event_source *source, uint64_t time_usec, void *userdata)
+{
+	struct delivery *delivery = userdata;
+
+	delivery_look_for_offenders(delivery);
+	if (g_queue_is_empty(&delivery->waiting) && g_queue_is_empty(&delivery->unconfirmed) &&
+	    g_queue_is_empty(&delivery->held) && !somebody_reads(delivery))
+		return 0;
+	delivery_ping_self(delivery);
+	delivery_wake(delivery);
+	return 0;
+}
+
+/* --- What others ask of it ------------------------------------------------------------------- */
+
+int delivery_reply(struct client *client, sd_bus_message *message, uint64_t bytes)
+{
+	int r = sd_bus_send(client->manager->bus, message, NULL);
+
+	if (r >= 0)
+		reader_charge(client, bytes);
+	return r;
+}
+
+uint64_t delivery_new_serial(void)
+{
+	uint64_t serial = 0;
+
+	while (serial == 0)
+		if (getrandom(&serial, sizeof(serial), 0) < 0)
+			serial = clock_now_ns();
+	return serial;
+}
+
+int delivery_append_fds(sd_bus_message *message, const int *fds, unsigned int count)
+{
+	int r;
+
+	if (count > DELIVERY_FDS_MAX)
+		return -E2BIG;
+	r = sd_bus_message_open_container(message, 'a', "h");
+	for (unsigned int i = 0; i < count && r >= 0; i++)
+		r = sd_bus_message_append_basic(message, 'h', &fds[i]);
+	return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+struct parcel *delivery_offer(struct delivery *delivery, struct client *client,
+			      sd_bus_message *message, unsigned int n_fds, uint64_t serial,
+			      struct allocation *allocation)
+{
+	struct parcel *parcel = g_new0(struct parcel, 1);
+
+	parcel->client = client;
+	parcel->allocation = allocation;
+	parcel->message = sd_bus_message_ref(message);
+	parcel->n_fds = n_fds;
+	parcel->serial = serial;
+	parcel->since_usec = clock_now_usec();
+	parcel->link.data = parcel;
+	g_queue_push_tail_link(&delivery->waiting, &parcel->link);
+	delivery_wake(delivery);
+	return parcel;
+}
+
+void delivery_withdraw(struct delivery *delivery, struct parcel *parcel)
+{
+	parcel->allocation = NULL;
+	if (delivery_is_sent(parcel))
+		return;
+	parcel_end(delivery, parcel);
+	parcel_free(parcel);
+}
+
+bool delivery_confirm(struct client *client, uint64_t serial)
+{
+	struct parcel *parcel = client->user->unconfirmed;
+
+	if (!parcel || parcel->client != client || parcel->serial != serial)
+		return false;
+	reader_confirm(client, parcel->sent_bytes);
+	return true;
+}
+
+void delivery_read(struct delivery *delivery, struct client *client)
+{
+	struct parcel *parcel = client->user ? client->user->unconfirmed : NULL;
+
+	if (!client->user)
+		return;
+	if (parcel && parcel->client == client && parcel->sent_bytes <= client->reader.read)
+		parcel_confirmed(delivery, parcel);
+	else if (!parcel && client->user->offender == client)
+		client->user->offender = NULL;
+	delivery_wake(delivery);
+}
+
+bool delivery_wants_ping(const struct client *client)
+{
+	return client->user->unconfirmed && client->user->unconfirmed->client == client;
+}
+
+void delivery_forget_client(struct delivery *delivery, struct client *client)
+{
+	GList *next;
+
+	for (GList *link = delivery->held.head; link; link = next) {
+		struct held_call *held = link->data;
+
+		next = link->next;
+		if (held->client != client)
+			continue;
+		g_queue_delete_link(&delivery->held, link);
+		held_call_free(held);
+	}
+	if (!client->user)
+		return;
+	if (delivery_wants_ping(client)) {
+		struct parcel *parcel = client->user->unconfirmed;
+
+		parcel_end(delivery, parcel);
+		parcel_free(parcel);
+	}
+	if (client->user->offender == client)
+		client->user->offender = NULL;
+	/* Its user's other clients may have their turn now. */
+	delivery_wake(delivery);
+}
+
+/* What was sent no longer counts against us; who did not read it is still to be known to read. */
+void delivery_reconnected(struct delivery *delivery)
+{
+	GHashTableIter iterator;
+	gpointer client;
+	struct parcel *parcel;
+
+	delivery->self_ping = sd_bus_slot_unref(delivery->self_ping);
+	g_queue_clear_full(&delivery->held, (GDestroyNotify)held_call_free);
+	while ((parcel = g_queue_peek_head(&delivery->unconfirmed))) {
+		struct allocation *allocation = parcel->allocation;
+
+		parcel_end(delivery, parcel);
+		parcel_free(parcel);
+		if (allocation)
+			allocation_confirmed(allocation);
+	}
+	g_hash_table_iter_init(&iterator, delivery->manager->clients);
+	while (g_hash_table_iter_next(&iterator, NULL, &client))
+		reader_done(client);
+}
+
+/* Whoever answers has read what came before, on whatever connection. */
+void delivery_ping_offenders(struct delivery *delivery)
+{
+	GHashTableIter iterator;
+	gpointer user;
+
+	g_hash_table_iter_init(&iterator, delivery->manager->users);
+	while (g_hash_table_iter_next(&iterator, NULL, &user)) {
+		struct client *offender = ((struct user *)user)->offender;
+
+		if (!offender)
+			continue;
+		reader_charge(offender, 1);
+		reader_ping(offender);
+	}
+}
+
+struct delivery *delivery_new(struct manager *manager)
+{
+	struct delivery *delivery = g_new0(struct delivery, 1);
+
+	delivery->manager = manager;
+	g_queue_init(&delivery->waiting);
+	g_queue_init(&delivery->unconfirmed);
+	g_queue_init(&delivery->held);
+	if (sd_event_add_defer(manager->event, &delivery->run, on_run, delivery) < 0 ||
+	    sd_event_source_set_enabled(delivery->run, SD_EVENT_OFF) < 0 ||
+	    sd_event_add_time(manager->event, &delivery->tick, CLOCK_MONOTONIC, 0, 1, on_tick,
+			      delivery) < 0 ||
+	    sd_event_source_set_enabled(delivery->tick, SD_EVENT_OFF) < 0)
+		return delivery_free(delivery);
+	return delivery;
+}
+
+struct delivery *delivery_free(struct delivery *delivery)
+{
+	if (!delivery)
+		return NULL;
+	sd_bus_slot_unref(delivery->self_ping);
+	g_queue_clear_full(&delivery->held, (GDestroyNotify)held_call_free);
+	sd_event_source_disable_unref(delivery->run);
+	sd_event_source_disable_unref(delivery->tick);
+	g_free(delivery);
+	return NULL;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the daemon tells the administrator: to the journal when standard error leads
+ * there, else to standard error, a line each.
+ */
+#ifndef CMABULKD_LOG_H
+#define CMABULKD_LOG_H
+
+#include <syslog.h>
+
+/* Looks where standard error leads; once, at start-up. */
+void log_open(void);
+void log_line(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...)	 log_line(LOG_ERR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
+#define log_notice(...)	 log_line(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...)	 log_line(LOG_INFO, __VA_ARGS__)
+
+#endif

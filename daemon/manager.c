@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* All there is of a daemon: its pools, clients and configuration. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "allocation.h"
+#include "bus.h"
+#include "clock.h"
+#include "delivery.h"
+#include "log.h"
+#include "manager.h"
+#include "udev.h"
+
+/* What is still to be sent at the end has so long. */
+#define STOP_USEC (1 * USEC_PER_SEC)
+
+/* --- Pools ----------------------------------------------------------------------------------- */
+
+static void on_buffer_released(struct pool *pool, uint64_t id, uint64_t inode, uint64_t cookie,
+			       void *userdata)
+{
+	allocation_buffer_released(userdata, pool, id, inode, cookie);
+}
+
+/* Its name may come again before its last request ended. */
+static void on_pool_gone(struct pool *pool, void *userdata)
+{
+	struct manager *manager = userdata;
+
+	g_ptr_array_remove(manager->pools, pool);
+	g_ptr_array_add(manager->leaving, pool);
+}
+
+static void on_pool_ended(struct pool *pool, void *userdata)
+{
+	struct manager *manager = userdata;
+
+	sd_event_source_set_enabled(manager->reap, SD_EVENT_ONESHOT);
+}
+
+static const struct pool_listener pool_listener = {
+	.finished = allocation_finished,
+	.released = on_buffer_released,
+	.gone = on_pool_gone,
+	.ended = on_pool_ended,
+};
+
+static int on_reap(sd_event_source *source, void *userdata)
+{
+	struct manager *manager = userdata;
+
+	for (unsigned int i = manager->leaving->len; i-- > 0;) {
+		struct pool *pool = g_ptr_array_index(manager->leaving, i);
+
+		if (!pool_has_ended(pool))
+			continue;
+		g_ptr_array_remove_index(manager->leaving, i);
+		pool_free(pool);
+	}
+	return 0;
+}
+
+static int compare_names(gconstpointer one, gconstpointer other)
+{
+	return strcmp(pool_get_name(*(struct pool *const *)one),
+		      pool_get_name(*(struct pool *const *)other));
+}
+
+static void add_pool(struct manager *manager, struct pool *pool)
+{
+	const struct cmabulk_query *query = pool_get_query(pool);
+	g_autofree char *size =
+		g_format_size_full(query->pages * query->page_size, G_FORMAT_SIZE_IEC_UNITS);
+
+	g_ptr_array_add(manager->pools, pool);
+	g_ptr_array_sort(manager->pools, compare_names);
+	log_info("pool %s: %s%s", pool_get_name(pool), size,
+		 strcmp(pool_get_kind(pool), "sim") == 0 ? ", SIMULATED: no memory of any device" :
+							   "");
+}
+
+static void on_device_added(void *userdata, const char *name)
+{
+	struct manager *manager = userdata;
+	struct pool *pool = manager_find_pool(manager, name);
+	int r;
+
+	/* One of the same name, whose going we have not heard of yet? */
+	if (pool && !pool_check_gone(pool))
+		return;
+	r = pool_open_kmod(manager->event, name, manager->config->accounts, &pool_listener, manager,
+			   &pool);
+	if (r < 0) {
+		log_error("pool %s cannot be used: %s", name, strerror(-r));
+		return;
+	}
+	add_pool(manager, pool);
+}
+
+/* Its backend hears of it too; whichever is first. */
+static void on_device_removed(void *userdata, const char *name)
+{
+	struct pool *pool = manager_find_pool(userdata, name);
+
+	if (pool)
+		pool_check_gone(pool);
+}
+
+static const struct udev_listener udev_listener = { on_device_added, on_device_removed };
+
+static int open_simulated(struct manager *manager)
+{
+	const GArray *simulate = manager->options->simulate;
+
+	for (unsigned int i = 0; i < simulate->len; i++) {
+		const struct sim_options *options = &g_array_index(simulate, struct sim_options, i);
+		struct pool *pool;
+		int r = pool_open_sim(manager->event, options, manager->config->accounts,
+				      &pool_listener, manager, &pool);
+
+		if (r < 0) {
+			log_error("pool %s cannot be simulated: %s", options->name, strerror(-r));
+			return r;
+		}
+		add_pool(manager, pool);
+	}
+	return 0;
+}
+
+static int open_pools(struct manager *manager)
+{
+	int r;
+
+	if (manager->options->simulate->len > 0)
+		return open_simulated(manager);
+	r = udev_watch_start(manager->event, UDEV_SUBSYSTEM, &udev_listener, manager,
+			     &manager->watch);
+	if (r < 0)
+		log_error("cannot watch for pools: %s", strerror(-r));
+	return r;
+}
+
+struct pool *manager_find_pool(const struct manager *manager, const char *name)
+{
+	for (unsigned int i = 0; i < manager->pools->len; i++) {
+		struct pool *pool = g_ptr_array_index(manager->pools, i);
+
+		if (strcmp(pool_get_name(pool), name) == 0)
+			return pool;
+	}
+	return NULL;
+}
+
+static uint64_t free_bytes(const struct pool *pool)
+{
+	const struct cmabulk_query *query = pool_get_query(pool);
+
+	return query->free_pages * query->page_size;
+}
+
+struct pool *manager_choose_pool(const struct manager *manager, unsigned int order)
+{
+	struct pool *best = NULL;
+
+	for (unsigned int i = 0; i < manager->pools->len; i++) {
+		struct pool *pool = g_ptr_array_index(manager->pools, i);
+		const struct cmabulk_query *query = pool_get_query(pool);
+
+		if (order < query->order_per_bit || order > query->max_order)
+			continue;
+		if (!best || free_bytes(pool) > free_bytes(best))
+			best = pool;
+	}
+	return best;
+}
+
+bool manager_is_simulated(const struct manager *manager)
+{
+	return manager->options->simulate->len > 0;
+}
+
+uint64_t manager_new_cookie(struct manager *manager)
+{
+	return manager->next_cookie++;
+}
+
+/* --- Configuration --------------------------------------------------------------------------- */
+
+static void set_problems(struct manager *manager, GPtrArray *problems)
+{
+	g_clear_pointer(&manager->problems, g_ptr_array_unref);
+	manager->problems = g_ptr_array_ref(problems);
+	for (unsigned int i = 0; i < problems->len; i++)
+		log_warning("%s", (const char *)g_ptr_array_index(problems, i));
+}
+
+static int load_config(struct manager *manager)
+{
+	GPtrArray *problems = NULL;
+	struct config *config = NULL;
+	int r = config_load(manager->options->config_file, manager->options->config_directory,
+			    manager->config, &config, &problems);
+
+	if (r == -EBADMSG) {
+		set_problems(manager, problems);
+		g_ptr_array_unref(problems);
+		log_warning("the previous configuration stays in force");
+		return 0;
+	}
+	if (r < 0) {
+		log_error("the configuration cannot be read: %s", strerror(-r));
+		return r;
+	}
+	set_problems(manager, config->problems);
+	for (unsigned int i = 0; i < manager->pools->len; i++)
+		pool_set_rules(g_ptr_array_index(manager->pools, i), config->accounts);
+	config_free(manager->config);
+	manager->config = config;
+	return 0;
+}
+
+void manager_reload(struct manager *manager)
+{
+	sd_notifyf(false,
+		   "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=Reading the configuration",
+		   clock_now_usec());
+	load_config(manager);
+	sd_notifyf(false, "READY=1\nSTATUS=Serving %u pools", manager->pools->len);
+}
+
+/* --- The loop -------------------------------------------------------------------------------- */
+
+static int on_stop_timer(sd_event_source *source, uint64_t time_usec, void *userdata)
+{
+	struct manager *manager = userdata;
+
+	return sd_event_exit(manager->event, manager->exit_code);
+}
+
+/* Once nothing is left to be sent. */
+static int on_stop_idle(sd_event_source *source, void *userdata)
+{
+	struct manager *manager = userdata;
+	uint64_t queued = 0;
+
+	if (manager->bus)
+		sd_bus_get_n_queued_write(manager->bus, &queued);
+	return queued > 0 ? 0 : sd_event_exit(manager->event, manager->exit_code);
+}
+
+static void stop_allocations(struct manager *manager)
+{
+	g_autoptr(GList) clients = g_hash_table_get_values(manager->clients);
+
+	for (GList *link = clients; link; link = link->next) {
+		struct client *client = link->data;
+		g_autoptr(GList) allocations = g_hash_table_get_values(client->allocations);
+
+		for (GList *allocation = allocations; allocation; allocation = allocation->next)
+			allocation_stop(allocation->data, true);
+	}
+}
+
+void manager_stop(struct manager *manager, int exit_code)
+{
+	int r;
+
+	if (manager->is_stopping)
+		return;
+	manager->is_stopping = true;
+	manager->exit_code = exit_code;
+	sd_notify(false, "STOPPING=1\nSTATUS=Stopping");
+	if (exit_code == 0)
+		stop_allocations(manager);
+	r = sd_event_add_time_relative(manager->event, NULL, CLOCK_MONOTONIC, STOP_USEC, 0,
+				       on_stop_timer, manager);
+	if (r >= 0)
+		r = sd_event_add_post(manager->event, NULL, on_stop_idle, manager);
+	if (r < 0)
+		sd_event_exit(manager->event, exit_code);
+}
+
+static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *signal,
+			  void *userdata)
+{
+	log_info("stopping");
+	manager_stop(userdata, 0);
+	return 0;
+}
+
+static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *signal,
+			    void *userdata)
+{
+	manager_reload(userdata);
+	return 0;
+}
+
+/* Idle: the devices that are there at the start were heard of before. */
+static int on_connect(sd_event_source *source, void *userdata)
+{
+	struct manager *manager = userdata;
+	int r;
+
+	if (manager->pools->len == 0)
+		log_notice("there is no pool yet: is the module loaded, with pools=?");
+	r = bus_connect(manager);
+	if (r < 0) {
+		log_error("cannot connect to the bus: %s", strerror(-r));
+		manager_stop(manager, 1);
+	}
+	return 0;
+}
+
+static int add_defer(struct manager *manager, sd_event_handler_t handler, int64_t priority,
+		     int enabled, sd_event_source **ret)
+{
+	int r = sd_event_add_defer(manager->event, ret, handler, manager);
+
+	if (r >= 0)
+		r = sd_event_source_set_priority(*ret, priority);
+	return r < 0 ? r : sd_event_source_set_enabled(*ret, enabled);
+}
+
+static int add_sources(struct manager *manager)
+{
+	int r = sd_event_add_signal(manager->event, NULL, SIGTERM, on_stop_signal, manager);
+
+	if (r >= 0)
+		r = sd_event_add_signal(manager->event, NULL, SIGINT, on_stop_signal, manager);
+	if (r >= 0)
+		r = sd_event_add_signal(manager->event, NULL, SIGHUP, on_reload_signal, manager);
+	if (r >= 0)
+		r = add_defer(manager, on_reap, SD_EVENT_PRIORITY_IDLE, SD_EVENT_OFF,
+			      &manager->reap);
+	if (r >= 0)
+		r = add_defer(manager, on_connect, SD_EVENT_PRIORITY_IDLE, SD_EVENT_ONESHOT,
+			      &manager->connect);
+	return r < 0 ? r : sd_event_set_watchdog(manager->event, true);
+}
+
+/* Before any thread is there: all inherit it. */
+static int block_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	return sigprocmask(SIG_BLOCK, &signals, NULL) < 0 ? -errno : 0;
+}
+
+int manager_run(struct manager *manager)
+{
+	int r = load_config(manager);
+
+	if (r >= 0)
+		r = open_pools(manager);
+	if (r < 0)
+		return 1;
+	r = sd_event_loop(manager->event);
+	if (r >= 0)
+		return r;
+	log_error("the event loop failed: %s", strerror(-r));
+	return 1;
+}
+
+static uint64_t first_cookie(void)
+{
+	uint32_t run = 0;
+
+	if (getrandom(&run, sizeof(run), 0) < 0)
+		run = (uint32_t)clock_now_usec();
+	return (uint64_t)run << 32 | 1;
+}
+
+int manager_new(const struct manager_options *options, struct manager **ret)
+{
+	struct manager *manager = g_new0(struct manager, 1);
+	int r;
+
+	manager->options = options;
+	manager->pools = g_ptr_array_new();
+	manager->leaving = g_ptr_array_new();
+	manager->problems = g_ptr_array_new();
+	manager->clients = g_hash_table_new(g_str_hash, g_str_equal);
+	manager->users = g_hash_table_new(NULL, NULL);
+	manager->askers = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
+	manager->next_cookie = first_cookie();
+	r = block_signals();
+	if (r >= 0)
+		r = sd_event_new(&manager->event);
+	if (r >= 0)
+		r = add_sources(manager);
+	if (r >= 0 && !(manager->delivery = delivery_new(manager)))
+		r = -ENOMEM;
+	if (r < 0) {
+		log_error("cannot start: %s", strerror(-r));
+		manager_free(manager);
+		return r;
+	}
+	*ret = manager;
+	return 0;
+}
+
+static void free_pools(GPtrArray *pools)
+{
+	for (unsigned int i = 0; i < pools->len; i++)
+		pool_free(g_ptr_array_index(pools, i));
+	g_ptr_array_unref(pools);
+}
+
+struct manager *manager_free(struct manager *manager)
+{
+	if (!manager)
+		return NULL;
+	client_free_all(manager);
+	delivery_free(manager->delivery);
+	bus_disconnect(manager);
+	udev_watch_stop(manager->watch);
+	free_pools(manager->pools);
+	free_pools(manager->leaving);
+	g_hash_table_unref(manager->askers);
+	g_hash_table_unref(manager->users);
+	g_hash_table_unref(manager->clients);
+	g_ptr_array_unref(manager->problems);
+	config_free(manager->config);
+	sd_event_source_unref(manager->reconnect);
+	sd_event_source_unref(manager->reap);
+	sd_event_source_unref(manager->connect);
+	sd_event_unref(manager->event);
+	g_free(manager);
+	return NULL;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* All there is of a daemon: its pools, clients and configuration, and how they find each other. */
+#ifndef CMABULKD_MANAGER_H
+#define CMABULKD_MANAGER_H
+
+#include <stdbool.h>
+
+#include <glib.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "config.h"
+#include "pool.h"
+
+struct client;
+struct delivery;
+struct udev_watch;
+
+/* What the command line says. */
+struct manager_options {
+	bool is_user; /* on the user's bus, for the user alone */
+	const char *bus_address; /* NULL: the system's or the user's */
+	const char *config_file;
+	const char *config_directory;
+	GArray *simulate; /* struct sim_options; empty: the module's pools */
+};
+
+struct manager {
+	const struct manager_options *options;
+	sd_event *event;
+	struct config *config;
+	GPtrArray *problems; /* of the last reading: sentences */
+	GPtrArray *pools; /* struct pool, by name */
+	GPtrArray *leaving; /* struct pool: gone, but for requests that still end */
+	struct udev_watch *watch;
+	sd_event_source *reap; /* defer: frees those of them that ended */
+
+	sd_bus *bus;
+	sd_event_source *connect; /* defer: once the pools are there */
+	sd_event_source *reconnect; /* defer */
+	GHashTable *clients; /* unique name -> struct client */
+	GHashTable *users; /* uid -> struct user */
+	GHashTable *askers; /* cookie -> struct asker: who hears of a release */
+	struct delivery *delivery;
+	uint64_t next_cookie;
+	bool has_name; /* on the bus, for the first time */
+	bool is_stopping;
+	int exit_code;
+};
+
+int manager_new(const struct manager_options *options, struct manager **ret);
+/* Opens pools, connects, runs until told to stop; an exit code. */
+int manager_run(struct manager *manager);
+struct manager *manager_free(struct manager *manager);
+
+/* Ends the loop in good order: queued calls get an error worth another try. */
+void manager_stop(struct manager *manager, int exit_code);
+void manager_reload(struct manager *manager);
+
+/* NULL: there is none of that name. */
+struct pool *manager_find_pool(const struct manager *manager, const char *name);
+/* The one with most free memory of those that have chunks of @order; NULL: there is none. */
+struct pool *manager_choose_pool(const struct manager *manager, unsigned int order);
+bool manager_is_simulated(const struct manager *manager);
+
+/* Never twice in one run, and hardly ever in two. */
+uint64_t manager_new_cookie(struct manager *manager);
+
+#endif

@@ -1,0 +1,647 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * One pool: carries out what its broker decides. Facts (events, ends of fills, new
+ * asks) only wake it; all decisions are taken in pool_run(), at the top of the loop, so that nobody
+ * is called from inside a call.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <glib.h>
+
+#include "clock.h"
+#include "log.h"
+#include "pool.h"
+#include "worker.h"
+
+/* After a snapshot failed (no memory): nothing is decided on books that may be wrong. */
+#define RESYNC_RETRY_USEC (100 * USEC_PER_MSEC)
+
+struct pool {
+	struct backend *backend;
+	struct broker *broker;
+	struct worker *worker;
+	sd_event_source *run; /* defer: facts came */
+	sd_event_source *timer; /* broker_wakeup(), or the retry of a snapshot */
+	struct cmabulk_query query;
+	bool is_query_stale;
+	bool is_lost; /* the books are not to be trusted */
+	bool is_gone;
+	bool has_ended;
+	GQueue requests; /* struct pool_request */
+	struct pool_request *filling;
+	GHashTable *live; /* id -> struct live_buffer, of those made here */
+	const struct pool_listener *listener;
+	void *userdata;
+};
+
+struct live_buffer {
+	uint64_t id;
+	uint64_t inode;
+	uint64_t cookie;
+};
+
+struct pool_request {
+	struct broker_request *request;
+	struct backend_reservation *reservation;
+	uint64_t reservation_id;
+	struct cmabulk_owner owner;
+	uint64_t start_ns;
+	bool is_abandoned;
+	void *userdata;
+	GList link;
+};
+
+static void pool_wake(struct pool *pool)
+{
+	sd_event_source_set_enabled(pool->run, SD_EVENT_ONESHOT);
+}
+
+static const struct backend_ops *pool_ops(const struct pool *pool)
+{
+	return pool->backend->ops;
+}
+
+static void pool_tell_released(struct pool *pool, uint64_t id)
+{
+	const struct live_buffer *buffer = g_hash_table_lookup(pool->live, &id);
+
+	if (!buffer)
+		return;
+	pool->listener->released(pool, id, buffer->inode, buffer->cookie, pool->userdata);
+	g_hash_table_remove(pool->live, &id);
+}
+
+static void pool_add_live(struct pool *pool, const struct cmabulk_buffer_info *info)
+{
+	struct live_buffer *buffer = g_new(struct live_buffer, 1);
+
+	buffer->id = info->id;
+	buffer->inode = info->inode;
+	buffer->cookie = info->owner.cookie;
+	g_hash_table_insert(pool->live, &buffer->id, buffer);
+}
+
+/* --- What the backend tells ------------------------------------------------------------------ */
+
+static void on_event(void *userdata, enum cmabulk_genl_command command, uint64_t sequence,
+		     uint64_t id, uint64_t inode, uint64_t pages)
+{
+	struct pool *pool = userdata;
+	uint64_t cookie = 0;
+	int r = broker_event(pool->broker, command, sequence, id, pages, &cookie);
+
+	if (r == -EL2HLT)
+		pool->is_lost = true;
+	if (r >= 0 && command == CMABULK_CMD_RELEASED)
+		pool_tell_released(pool, id);
+	pool->is_query_stale = true;
+	pool_wake(pool);
+}
+
+static void on_lost(void *userdata)
+{
+	struct pool *pool = userdata;
+
+	pool->is_lost = true;
+	pool_wake(pool);
+}
+
+static void pool_mark_gone(struct pool *pool)
+{
+	if (pool->is_gone)
+		return;
+	pool->is_gone = true;
+	log_notice("pool %s is gone", pool_get_name(pool));
+	broker_gone(pool->broker);
+	pool->listener->gone(pool, pool->userdata);
+	pool_wake(pool);
+}
+
+static void on_gone(void *userdata)
+{
+	pool_mark_gone(userdata);
+}
+
+static const struct backend_listener backend_listener = { on_event, on_lost, on_gone };
+
+static void on_filled(void *userdata, int result, const struct cmabulk_fill *fill,
+		      uint64_t elapsed_ns)
+{
+	struct pool *pool = userdata;
+	struct pool_request *request = pool->filling;
+
+	pool->filling = NULL;
+	pool->is_query_stale = true;
+	broker_filled(pool->broker, request->request, result, fill, elapsed_ns, clock_now_ns());
+	pool_wake(pool);
+}
+
+/* --- What the broker decides ----------------------------------------------------------------- */
+
+static int reserve(struct pool *pool, struct pool_request *request)
+{
+	const struct broker_ask *ask = broker_request_get_ask(request->request);
+	int r;
+
+	if (request->reservation)
+		return 0;
+	r = pool_ops(pool)->reserve(pool->backend, &request->owner, ask->order, ask->align,
+				    &request->reservation, &request->reservation_id);
+	if (r < 0)
+		return r;
+	broker_request_set_reservation(request->request, request->reservation_id);
+	return 0;
+}
+
+static void carry_out_fill(struct pool *pool, const struct broker_action *action)
+{
+	struct pool_request *request = broker_request_get_userdata(action->request);
+	struct cmabulk_fill nothing = { 0 };
+	int r = reserve(pool, request);
+
+	if (r >= 0)
+		r = worker_fill(pool->worker, request->reservation, action->effort, action->chunks,
+				action->budget_ns);
+	if (r >= 0) {
+		pool->filling = request;
+		return;
+	}
+	log_warning("pool %s: a fill cannot start: %s", pool_get_name(pool), strerror(-r));
+	nothing.effort = action->effort;
+	nothing.nr_requests = action->chunks;
+	broker_filled(pool->broker, action->request, r, &nothing, 0, clock_now_ns());
+}
+
+static void give_back(struct pool *pool, struct pool_request *request)
+{
+	if (!request->reservation)
+		return;
+	pool_ops(pool)->close(request->reservation);
+	request->reservation = NULL;
+	pool->is_query_stale = true;
+}
+
+static void outcome_close(struct pool_outcome *outcome)
+{
+	for (unsigned int i = 0; i < outcome->n_buffers; i++)
+		if (outcome->buffers[i].fd >= 0)
+			close(outcome->buffers[i].fd);
+	outcome->n_buffers = 0;
+	outcome->granted = 0;
+}
+
+/* "LABEL-INDEX", as the library names the buffers it makes itself. */
+static void name_buffer(char ret[CMABULK_BUFFER_NAME_LEN], const char *label, unsigned int index,
+			unsigned int count)
+{
+	g_autofree char *suffix = label[0] && count > 1 ? g_strdup_printf("-%u", index) :
+							  g_strdup("");
+	size_t room = CMABULK_BUFFER_NAME_LEN - 1 - strlen(suffix);
+	size_t length = strlen(label);
+
+	if (length > room)
+		for (length = room; length > 0 && ((unsigned char)label[length] & 0xc0) == 0x80;)
+			length--;
+	g_snprintf(ret, CMABULK_BUFFER_NAME_LEN, "%.*s%s", (int)length, label, suffix);
+}
+
+static int export_buffer(struct pool *pool, struct pool_request *request, uint64_t chunks,
+			 struct pool_buffer *ret)
+{
+	const struct broker_ask *ask = broker_request_get_ask(request->request);
+	struct backend_buffer buffer;
+	struct cmabulk_buffer_info info = {
+		.object = CMABULK_OBJECT_BUFFER,
+		.state = CMABULK_STATE_EXPORTED,
+		.order = ask->order,
+		.align = ask->align,
+		.chunks = chunks,
+		.pages = chunks << ask->order,
+		.reservation = request->reservation_id,
+		.owner = request->owner,
+	};
+	int r = pool_ops(pool)->export(request->reservation, chunks, ret->name, &buffer);
+
+	if (r < 0)
+		return r;
+	ret->fd = buffer.fd;
+	ret->id = info.id = buffer.id;
+	ret->inode = info.inode = buffer.inode;
+	ret->chunks = chunks;
+	g_strlcpy(info.name, ret->name, sizeof(info.name));
+	broker_request_exported(pool->broker, request->request, &info);
+	pool_add_live(pool, &info);
+	return 0;
+}
+
+/* Chunks are spread evenly; the first buffers have one more of the rest. */
+static uint64_t chunks_of(uint64_t chunks, unsigned int count, unsigned int index)
+{
+	return chunks / count + (index < chunks % count ? 1 : 0);
+}
+
+static void export_buffers(struct pool *pool, struct pool_request *request,
+			   struct pool_outcome *outcome)
+{
+	const struct broker_ask *ask = broker_request_get_ask(request->request);
+	/* None stays empty. */
+	unsigned int count = (unsigned int)MIN(outcome->claimed, ask->buffers);
+	int r = 0;
+
+	outcome->buffers = g_new0(struct pool_buffer, count);
+	for (unsigned int i = 0; i < count; i++) {
+		struct pool_buffer *buffer = &outcome->buffers[i];
+
+		name_buffer(buffer->name, request->owner.label, i, count);
+		r = export_buffer(pool, request, chunks_of(outcome->claimed, count, i), buffer);
+		if (r < 0)
+			break;
+		outcome->n_buffers++;
+		outcome->granted += buffer->chunks;
+	}
+	if (r >= 0)
+		return;
+	log_warning("pool %s: only %u of %u buffers could be made: %s", pool_get_name(pool),
+		    outcome->n_buffers, count, strerror(-r));
+	outcome->error = r;
+	outcome->status = BROKER_PARTIAL;
+	if (outcome->granted < ask->minimum)
+		outcome_close(outcome);
+}
+
+static void request_free(struct pool *pool, struct pool_request *request)
+{
+	give_back(pool, request);
+	broker_request_free(pool->broker, request->request);
+	g_queue_unlink(&pool->requests, &request->link);
+	g_free(request);
+}
+
+static void carry_out_finish(struct pool *pool, struct pool_request *request)
+{
+	struct broker_request *ended = request->request;
+	struct pool_outcome outcome = {
+		.status = broker_request_get_status(ended),
+		.error = broker_request_get_error(ended),
+		.claimed = broker_request_get_claimed(ended),
+		.queued_ns = broker_request_get_queued_ns(ended),
+		.elapsed_ns = clock_now_ns() - request->start_ns,
+	};
+
+	outcome.steps = broker_request_get_steps(ended, &outcome.n_steps);
+	if (broker_request_is_kept(ended) && !request->is_abandoned)
+		export_buffers(pool, request, &outcome);
+	/* What is left goes back before anybody is told, who might ask again at once. */
+	give_back(pool, request);
+	if (!request->is_abandoned)
+		pool->listener->finished(request->userdata, &outcome);
+	outcome_close(&outcome);
+	g_free(outcome.buffers);
+	request_free(pool, request);
+}
+
+static void carry_out(struct pool *pool, const struct broker_action *action)
+{
+	struct pool_request *request = broker_request_get_userdata(action->request);
+
+	switch (action->type) {
+	case BROKER_NOTHING:
+		break;
+	case BROKER_FILL:
+		carry_out_fill(pool, action);
+		break;
+	case BROKER_INTERRUPT:
+		pool_ops(pool)->interrupt(request->reservation);
+		break;
+	case BROKER_GIVE_BACK:
+		give_back(pool, request);
+		break;
+	case BROKER_FINISH:
+		carry_out_finish(pool, request);
+		break;
+	}
+}
+
+/* --- Books ----------------------------------------------------------------------------------- */
+
+/* Events of releases may have been among those lost. */
+static void pool_tell_missing(struct pool *pool, const struct backend_snapshot *snapshot)
+{
+	g_autoptr(GHashTable) found = g_hash_table_new(g_int64_hash, g_int64_equal);
+	g_autoptr(GList) ids = g_hash_table_get_keys(pool->live);
+
+	for (size_t i = 0; i < snapshot->count; i++)
+		g_hash_table_add(found, &snapshot->entries[i].id);
+	for (GList *id = ids; id; id = id->next)
+		if (!g_hash_table_contains(found, id->data))
+			pool_tell_released(pool, *(const uint64_t *)id->data);
+}
+
+static int pool_load(struct pool *pool)
+{
+	struct backend_snapshot snapshot = { 0 };
+	int r = pool_ops(pool)->snapshot(pool->backend, &snapshot);
+
+	if (r < 0)
+		return r;
+	broker_load(pool->broker, snapshot.entries, snapshot.count, snapshot.sequence);
+	pool_tell_missing(pool, &snapshot);
+	free(snapshot.entries);
+	pool->is_lost = false;
+	pool->is_query_stale = true;
+	return 0;
+}
+
+static void pool_refresh_query(struct pool *pool)
+{
+	struct cmabulk_query query = { 0 };
+	int r = pool_ops(pool)->query(pool->backend, &query);
+
+	pool->is_query_stale = false;
+	if (r == -ENODEV) {
+		pool_mark_gone(pool);
+		return;
+	}
+	if (r < 0) {
+		log_warning("pool %s: cannot be queried: %s", pool_get_name(pool), strerror(-r));
+		return;
+	}
+	pool->query = query;
+	broker_set_free(pool->broker, query.free_pages);
+}
+
+static void pool_set_timer(struct pool *pool, uint64_t time_ns)
+{
+	if (time_ns == UINT64_MAX) {
+		sd_event_source_set_enabled(pool->timer, SD_EVENT_OFF);
+		return;
+	}
+	/* Rounded up: a timer that is early would only be set again. */
+	sd_event_source_set_time(pool->timer, (time_ns + NSEC_PER_USEC - 1) / NSEC_PER_USEC);
+	sd_event_source_set_enabled(pool->timer, SD_EVENT_ONESHOT);
+}
+
+/* Whether the books are to be trusted. */
+static bool pool_settle(struct pool *pool)
+{
+	int r;
+
+	if (!pool->is_lost || pool->is_gone)
+		return true;
+	r = pool_load(pool);
+	if (r >= 0)
+		return true;
+	if (r == -ENODEV) {
+		pool_mark_gone(pool);
+		return true;
+	}
+	log_warning("pool %s: its books cannot be read: %s", pool_get_name(pool), strerror(-r));
+	pool_set_timer(pool, clock_now_ns() + RESYNC_RETRY_USEC * NSEC_PER_USEC);
+	return false;
+}
+
+static void pool_end(struct pool *pool)
+{
+	if (!pool->is_gone || pool->has_ended || !g_queue_is_empty(&pool->requests))
+		return;
+	pool->has_ended = true;
+	pool->listener->ended(pool, pool->userdata);
+}
+
+static void pool_run(struct pool *pool)
+{
+	struct broker_action action;
+
+	if (!pool_settle(pool))
+		return;
+	do {
+		if (pool->is_query_stale && !pool->is_gone)
+			pool_refresh_query(pool);
+		broker_next(pool->broker, clock_now_ns(), &action);
+		if (action.type != BROKER_NOTHING)
+			carry_out(pool, &action);
+	} while (action.type != BROKER_NOTHING);
+	pool_set_timer(pool, broker_wakeup(pool->broker));
+	pool_end(pool);
+}
+
+static int on_run(sd_event_source *source, void *userdata)
+{
+	pool_run(userdata);
+	return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t time_usec, void *userdata)
+{
+	pool_run(userdata);
+	return 0;
+}
+
+/* --- Making and unmaking --------------------------------------------------------------------- */
+
+struct pool *pool_free(struct pool *pool)
+{
+	struct pool_request *request;
+
+	if (!pool)
+		return NULL;
+	worker_free(pool->worker);
+	while ((request = g_queue_peek_head(&pool->requests)))
+		request_free(pool, request);
+	if (pool->broker)
+		broker_free(pool->broker);
+	if (pool->backend)
+		pool_ops(pool)->free(pool->backend);
+	g_hash_table_unref(pool->live);
+	sd_event_source_disable_unref(pool->run);
+	sd_event_source_disable_unref(pool->timer);
+	g_free(pool);
+	return NULL;
+}
+
+static int pool_add_sources(struct pool *pool, sd_event *event)
+{
+	int r = sd_event_add_defer(event, &pool->run, on_run, pool);
+
+	if (r >= 0)
+		r = sd_event_source_set_enabled(pool->run, SD_EVENT_OFF);
+	/* After all that came by I/O: decisions are taken on all facts there are. */
+	if (r >= 0)
+		r = sd_event_source_set_priority(pool->run, SD_EVENT_PRIORITY_NORMAL + 10);
+	if (r >= 0)
+		r = sd_event_add_time(event, &pool->timer, CLOCK_MONOTONIC, 0, 1, on_timer, pool);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(pool->timer, SD_EVENT_OFF);
+	return r;
+}
+
+/* The backend is open. */
+static int pool_begin(struct pool *pool, sd_event *event, struct account_rules *rules)
+{
+	struct broker_geometry geometry;
+	int r = pool_ops(pool)->query(pool->backend, &pool->query);
+
+	if (r < 0)
+		return r;
+	geometry.pages = pool->query.pages;
+	geometry.page_size = pool->query.page_size;
+	geometry.min_order = pool->query.order_per_bit;
+	geometry.max_order = pool->query.max_order;
+	pool->broker = broker_new(&geometry, rules);
+	r = pool_load(pool);
+	if (r < 0)
+		return r;
+	pool_refresh_query(pool);
+	return worker_new(event, pool_ops(pool), on_filled, pool, &pool->worker);
+}
+
+static struct pool *pool_new(sd_event *event, const struct pool_listener *listener, void *userdata)
+{
+	struct pool *pool = g_new0(struct pool, 1);
+
+	pool->listener = listener;
+	pool->userdata = userdata;
+	g_queue_init(&pool->requests);
+	pool->live = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
+	if (pool_add_sources(pool, event) < 0)
+		return pool_free(pool);
+	return pool;
+}
+
+static int pool_finish_open(struct pool *pool, sd_event *event, struct account_rules *rules,
+			    int result, struct pool **ret)
+{
+	int r = result;
+
+	if (r >= 0)
+		r = pool_begin(pool, event, rules);
+	if (r < 0) {
+		pool_free(pool);
+		return r;
+	}
+	*ret = pool;
+	return 0;
+}
+
+int pool_open_kmod(sd_event *event, const char *name, struct account_rules *rules,
+		   const struct pool_listener *listener, void *userdata, struct pool **ret)
+{
+	struct pool *pool = pool_new(event, listener, userdata);
+
+	if (!pool)
+		return -ENOMEM;
+	return pool_finish_open(
+		pool, event, rules,
+		backend_kmod_open(name, event, &backend_listener, pool, &pool->backend), ret);
+}
+
+int pool_open_sim(sd_event *event, const struct sim_options *options, struct account_rules *rules,
+		  const struct pool_listener *listener, void *userdata, struct pool **ret)
+{
+	struct pool *pool = pool_new(event, listener, userdata);
+
+	if (!pool)
+		return -ENOMEM;
+	return pool_finish_open(
+		pool, event, rules,
+		backend_sim_new(options, event, &backend_listener, pool, &pool->backend), ret);
+}
+
+/* --- What others ask of it ------------------------------------------------------------------- */
+
+const char *pool_get_name(const struct pool *pool)
+{
+	return pool->backend->name;
+}
+
+const char *pool_get_kind(const struct pool *pool)
+{
+	return pool_ops(pool)->kind;
+}
+
+void *pool_get_userdata(const struct pool *pool)
+{
+	return pool->userdata;
+}
+
+bool pool_is_gone(const struct pool *pool)
+{
+	return pool->is_gone;
+}
+
+bool pool_has_ended(const struct pool *pool)
+{
+	return pool->has_ended;
+}
+
+bool pool_check_gone(struct pool *pool)
+{
+	if (!pool->is_gone)
+		pool_refresh_query(pool);
+	return pool->is_gone;
+}
+
+const struct cmabulk_query *pool_get_query(const struct pool *pool)
+{
+	return &pool->query;
+}
+
+struct broker *pool_get_broker(struct pool *pool)
+{
+	return pool->broker;
+}
+
+void pool_set_rules(struct pool *pool, struct account_rules *rules)
+{
+	broker_set_rules(pool->broker, rules);
+	pool_wake(pool);
+}
+
+int pool_survey(struct pool *pool, struct cmabulk_survey *ret)
+{
+	return pool->is_gone ? -ENODEV : pool_ops(pool)->survey(pool->backend, ret);
+}
+
+int pool_snapshot(struct pool *pool, struct backend_snapshot *ret)
+{
+	return pool->is_gone ? -ENODEV : pool_ops(pool)->snapshot(pool->backend, ret);
+}
+
+int pool_submit(struct pool *pool, const struct account_rule *rule,
+		const struct cmabulk_owner *owner, const struct broker_ask *ask, void *userdata,
+		struct pool_request **ret, struct broker_refusal *ret_refusal)
+{
+	struct pool_request *request = g_new0(struct pool_request, 1);
+	int r;
+
+	request->owner = *owner;
+	request->userdata = userdata;
+	request->link.data = request;
+	request->start_ns = clock_now_ns();
+	r = broker_submit(pool->broker, rule, owner->uid, ask, request->start_ns, request,
+			  &request->request, ret_refusal);
+	if (r < 0) {
+		g_free(request);
+		return r;
+	}
+	g_strlcpy(request->owner.account, broker_request_get_account(request->request),
+		  sizeof(request->owner.account));
+	g_queue_push_tail_link(&pool->requests, &request->link);
+	pool_wake(pool);
+	*ret = request;
+	return 0;
+}
+
+void pool_cancel(struct pool *pool, struct pool_request *request)
+{
+	broker_cancel(pool->broker, request->request);
+	pool_wake(pool);
+}
+
+void pool_abandon(struct pool *pool, struct pool_request *request)
+{
+	request->is_abandoned = true;
+	pool_cancel(pool, request);
+}

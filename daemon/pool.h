@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One pool: carries out what its broker decides, with its backend and worker, on the
+ * event loop. Knows no bus and no client but by what a grant needs.
+ */
+#ifndef CMABULKD_POOL_H
+#define CMABULKD_POOL_H
+
+#include <systemd/sd-event.h>
+
+#include "backend.h"
+#include "broker.h"
+
+struct pool;
+struct pool_request; /* one ask, until it was told as finished or abandoned */
+
+struct pool_buffer {
+	int fd; /* close-on-exec */
+	uint64_t id;
+	uint64_t inode;
+	uint64_t chunks;
+	char name[CMABULK_BUFFER_NAME_LEN];
+};
+
+/* How an ask ended. Whoever is told may take the fds (set to -1); the rest is closed. */
+struct pool_outcome {
+	enum broker_status status;
+	int error; /* 0 or negative errno */
+	uint64_t claimed;
+	uint64_t granted; /* chunks in the buffers */
+	uint64_t queued_ns;
+	uint64_t elapsed_ns;
+	const struct broker_step *steps;
+	size_t n_steps;
+	struct pool_buffer *buffers;
+	unsigned int n_buffers;
+};
+
+/* Always called from the event loop, never from inside a call into the pool. */
+struct pool_listener {
+	/* @userdata is the request's; the request is no more. */
+	void (*finished)(void *userdata, struct pool_outcome *outcome);
+	/* A buffer made here is gone and its memory back. @userdata is the pool's. */
+	void (*released)(struct pool *pool, uint64_t id, uint64_t inode, uint64_t cookie,
+			 void *userdata);
+	/* The device went away: nothing can be asked any more. */
+	void (*gone)(struct pool *pool, void *userdata);
+	/* It is gone, and its last request finished: to be freed, but not from inside this. */
+	void (*ended)(struct pool *pool, void *userdata);
+};
+
+/* The module's pool NAME, or a simulated one. Its books are loaded when this returns. */
+int pool_open_kmod(sd_event *event, const char *name, struct account_rules *rules,
+		   const struct pool_listener *listener, void *userdata, struct pool **ret);
+int pool_open_sim(sd_event *event, const struct sim_options *options, struct account_rules *rules,
+		  const struct pool_listener *listener, void *userdata, struct pool **ret);
+/* Requests that were not told as finished are dropped, and what they hold is given back. */
+struct pool *pool_free(struct pool *pool);
+
+const char *pool_get_name(const struct pool *pool);
+const char *pool_get_kind(const struct pool *pool);
+void *pool_get_userdata(const struct pool *pool);
+bool pool_is_gone(const struct pool *pool);
+bool pool_has_ended(const struct pool *pool);
+/* Asks the device whether it is; listener->gone() may be called. */
+bool pool_check_gone(struct pool *pool);
+/* As of the last event; name, area, sizes and orders never change. */
+const struct cmabulk_query *pool_get_query(const struct pool *pool);
+struct broker *pool_get_broker(struct pool *pool);
+
+void pool_set_rules(struct pool *pool, struct account_rules *rules);
+int pool_survey(struct pool *pool, struct cmabulk_survey *ret);
+int pool_snapshot(struct pool *pool, struct backend_snapshot *ret);
+
+/*
+ * Ask. Results are broker_submit()'s. What @owner's account says is filled in. The buffers are named
+ * after its label.
+ */
+int pool_submit(struct pool *pool, const struct account_rule *rule,
+		const struct cmabulk_owner *owner, const struct broker_ask *ask, void *userdata,
+		struct pool_request **ret, struct broker_refusal *ret_refusal);
+/* Not wanted any more; finished is still called. */
+void pool_cancel(struct pool *pool, struct pool_request *request);
+/* As pool_cancel(), but finished is not called. */
+void pool_abandon(struct pool *pool, struct pool_request *request);
+
+#endif

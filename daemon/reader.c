@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What a client was sent, and how much of it it is known to have read. */
+#include <string.h>
+
+#include "client.h"
+#include "delivery.h"
+#include "log.h"
+#include "manager.h"
+
+/* A client that calls and reads is pinged now and then, and does not notice. */
+#define PING_AFTER_BYTES  UINT64_C(65536)
+/* One that never answers a ping, as those do that never dispatch, is good for some thousand calls. */
+#define CLIENT_UNREAD_MAX UINT64_C(4194304)
+/* Sixteen users of the worst kind can have this before the bus stops. */
+#define USER_UNREAD_MAX	  UINT64_C(8388608)
+
+/* Of a user's clients; the bus permits us 128 calls that nobody answers. */
+#define USER_PINGS_MAX 16
+
+static int on_pong(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	struct client *client = userdata;
+	struct reader *reader = &client->reader;
+	const char *sender = sd_bus_message_get_sender(message);
+
+	reader->ping = sd_bus_slot_unref(reader->ping);
+	if (client->user)
+		client->user->n_pings--;
+	/* The bus answers for those that leave or may not be called: that is no sign of reading. */
+	if (!sender || strcmp(sender, client->name) != 0) {
+		const sd_bus_error *reason = sd_bus_message_get_error(message);
+
+		if (reason && strcmp(reason->name, SD_BUS_ERROR_ACCESS_DENIED) == 0)
+			log_warning(
+				"the bus does not let us ping %s, is org.cmabulk1.conf installed? %s",
+				client->name, reason->message);
+		return 1;
+	}
+	reader_confirm(client, reader->pinged);
+	if (delivery_wants_ping(client) || reader_get_unread(reader) >= PING_AFTER_BYTES)
+		reader_ping(client);
+	return 1;
+}
+
+void reader_ping(struct client *client)
+{
+	struct reader *reader = &client->reader;
+	sd_bus_message *ping = NULL;
+
+	if (reader->ping || !client->user || client->user->n_pings >= USER_PINGS_MAX)
+		return;
+	/* Without a timeout: the answer may come late, but nothing else says that it was read. */
+	if (sd_bus_message_new_method_call(client->manager->bus, &ping, client->name, "/",
+					   "org.freedesktop.DBus.Peer", "Ping") < 0 ||
+	    sd_bus_message_set_auto_start(ping, false) < 0 ||
+	    sd_bus_call_async(client->manager->bus, &reader->ping, ping, on_pong, client,
+			      UINT64_MAX) < 0) {
+		sd_bus_message_unref(ping);
+		return;
+	}
+	sd_bus_message_unref(ping);
+	reader->pinged = reader->sent;
+	client->user->n_pings++;
+}
+
+void reader_charge(struct client *client, uint64_t bytes)
+{
+	client->reader.sent += bytes;
+	if (client->user)
+		client->user->unread += bytes;
+	if (reader_get_unread(&client->reader) >= PING_AFTER_BYTES)
+		reader_ping(client);
+}
+
+bool reader_is_behind(const struct client *client, bool *ret_far)
+{
+	uint64_t unread = reader_get_unread(&client->reader);
+	uint64_t of_user = client->user ? client->user->unread : unread;
+
+	*ret_far = unread >= 2 * CLIENT_UNREAD_MAX || of_user >= 2 * USER_UNREAD_MAX;
+	return unread >= CLIENT_UNREAD_MAX || of_user >= USER_UNREAD_MAX;
+}
+
+void reader_confirm(struct client *client, uint64_t sent)
+{
+	struct reader *reader = &client->reader;
+
+	if (sent <= reader->read)
+		return;
+	if (client->user)
+		client->user->unread -= sent - reader->read;
+	reader->read = sent;
+	delivery_read(client->manager->delivery, client);
+}
+
+void reader_done(struct client *client)
+{
+	struct reader *reader = &client->reader;
+
+	if (reader->ping && client->user)
+		client->user->n_pings--;
+	reader->ping = sd_bus_slot_unref(reader->ping);
+	if (client->user)
+		client->user->unread -= reader_get_unread(reader);
+	reader->read = reader->sent;
+}
