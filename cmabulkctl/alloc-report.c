@@ -10,6 +10,14 @@
 #include "size.h"
 #include "table.h"
 
+/* Shorter than this nobody was waited for. */
+#define SHOWN_USEC 10000
+
+static bool is_simulated(const struct cmabulk_allocation *allocation)
+{
+	return strcmp(cmabulk_allocation_get_kind_name(allocation), "sim") == 0;
+}
+
 static void print_summary(const struct cmabulk_allocation *allocation, uint64_t chunk_size,
 			  FILE *file)
 {
@@ -18,11 +26,16 @@ static void print_summary(const struct cmabulk_allocation *allocation, uint64_t 
 	char bytes[SIZE_TEXT];
 	char elapsed[SIZE_TEXT];
 
-	fprintf(file, "%s: %" PRIu64 " of %" PRIu64 " chunks of %s (%s) from pool %s in %s\n",
+	fprintf(file, "%s: %" PRIu64 " of %" PRIu64 " chunks of %s (%s) from pool %s%s in %s",
 		cmabulk_allocation_get_status_name(allocation), claimed,
 		cmabulk_allocation_get_requested(allocation), size_format(chunk, chunk_size),
 		size_format(bytes, claimed * chunk_size), cmabulk_allocation_get_pool(allocation),
+		is_simulated(allocation) ? " (simulated)" : "",
 		time_format(elapsed, cmabulk_allocation_get_elapsed_usec(allocation)));
+	if (cmabulk_allocation_get_queued_usec(allocation) >= SHOWN_USEC)
+		fprintf(file, ", %s of it waiting for others",
+			time_format(elapsed, cmabulk_allocation_get_queued_usec(allocation)));
+	fputc('\n', file);
 }
 
 /* The first ones may have one chunk more than the others. */

@@ -22,10 +22,19 @@ static enum exit_code exit_code_of(int error)
 	case ENXIO:
 	case ENODEV:
 	case EHOSTUNREACH:
+	case ENOTCONN:
+	case ERESTART:
+	case ETIMEDOUT:
 		return EXIT_UNAVAILABLE;
 	case EACCES:
 	case EPERM:
 		return EXIT_NOT_PERMITTED;
+	case EDQUOT:
+	case EUSERS:
+	case EAGAIN:
+		return EXIT_OVER_LIMIT;
+	case EOPNOTSUPP:
+		return EXIT_USAGE;
 	default:
 		return EXIT_FAILED;
 	}
@@ -43,17 +52,37 @@ static const char *hint_of(int error)
 	return cmabulk_error_get_hint(error);
 }
 
-int cli_fail(int error, const char *what, ...)
+static int fail(const char *message, int error, const char *what, va_list arguments)
 {
 	const char *hint = hint_of(error);
-	va_list arguments;
 
 	fputs("cmabulkctl: ", stderr);
-	va_start(arguments, what);
 	vfprintf(stderr, what, arguments);
-	va_end(arguments);
-	fprintf(stderr, ": %s%s%s\n", cmabulk_error_get_message(error), *hint ? "; " : "", hint);
+	fprintf(stderr, ": %s%s%s\n", message, *hint ? "; " : "", hint);
 	return exit_code_of(error);
+}
+
+int cli_fail(int error, const char *what, ...)
+{
+	va_list arguments;
+	int code;
+
+	va_start(arguments, what);
+	code = fail(cmabulk_error_get_message(error), error, what, arguments);
+	va_end(arguments);
+	return code;
+}
+
+int cli_fail_call(const struct cmabulk_connection *connection, int error, const char *what, ...)
+{
+	const char *message = cmabulk_connection_get_error_message(connection);
+	va_list arguments;
+	int code;
+
+	va_start(arguments, what);
+	code = fail(*message ? message : cmabulk_error_get_message(error), error, what, arguments);
+	va_end(arguments);
+	return code;
 }
 
 int cli_usage(const char *sentence, ...)

@@ -19,6 +19,7 @@ enum exit_code {
 	EXIT_SHORT = 3, /* fewer chunks than the minimum */
 	EXIT_UNAVAILABLE = 4, /* no module, no pool, no daemon */
 	EXIT_NOT_PERMITTED = 5,
+	EXIT_OVER_LIMIT = 6, /* the account may not have that much, or that many */
 	EXIT_CANNOT_EXECUTE = 126, /* as shells do */
 	EXIT_NOT_FOUND = 127,
 };
@@ -30,16 +31,23 @@ struct context {
 };
 
 /* Each in its own file, behind the table in main.c. They return an exit code. */
+int verb_accounts(struct context *context, int argc, char **argv);
 int verb_alloc(struct context *context, int argc, char **argv);
 int verb_buffers(struct context *context, int argc, char **argv);
 int verb_doctor(struct context *context, int argc, char **argv);
 int verb_pools(struct context *context, int argc, char **argv);
+int verb_reload(struct context *context, int argc, char **argv);
+int verb_status(struct context *context, int argc, char **argv);
 
 /* Connect as --direct and the environment say. */
 int cli_connect(const struct context *context, struct cmabulk_connection **ret);
 
 /* "cmabulkctl: WHAT: why; what to do" on standard error; returns the exit code for @error. */
 int cli_fail(int error, const char *what, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same of a call on @connection, with what it knows about why. */
+int cli_fail_call(const struct cmabulk_connection *connection, int error, const char *what, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* "cmabulkctl: SENTENCE" on standard error; returns EXIT_USAGE. */
 int cli_usage(const char *sentence, ...) __attribute__((format(printf, 1, 2)));

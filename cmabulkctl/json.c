@@ -44,6 +44,12 @@ const char *effort_name(unsigned int effort)
 	return effort < ARRAY_SIZE(names) ? names[effort] : "unknown";
 }
 
+/* A text, or null for none. */
+static void add_text(struct json_object *object, const char *name, const char *value)
+{
+	json_object_object_add(object, name, *value ? json_object_new_string(value) : NULL);
+}
+
 static struct json_object *features_of(const struct cmabulk_pool *pool)
 {
 	struct json_object *features = json_object_new_array();
@@ -74,6 +80,7 @@ struct json_object *json_from_pool(const struct cmabulk_pool *pool)
 
 	json_add_string(object, "name", cmabulk_pool_get_name(pool));
 	json_add_string(object, "area", cmabulk_pool_get_area(pool));
+	json_add_string(object, "kind", cmabulk_pool_get_kind_name(pool));
 	json_add_string(object, "engine", cmabulk_pool_get_engine_name(pool));
 	json_object_object_add(object, "features", features_of(pool));
 	json_add_number(object, "page_size", page_size);
@@ -86,6 +93,7 @@ struct json_object *json_from_pool(const struct cmabulk_pool *pool)
 	json_object_object_add(object, "states", states_of(pool));
 	json_add_number(object, "buffers", cmabulk_pool_get_n_buffers(pool));
 	json_add_number(object, "reservations", cmabulk_pool_get_n_reservations(pool));
+	json_add_number(object, "pending", cmabulk_pool_get_n_pending(pool));
 	return object;
 }
 
@@ -126,6 +134,7 @@ struct json_object *json_from_entry(const struct cmabulk_entry *entry, const cha
 	json_add_number(object, "cookie", cmabulk_entry_get_cookie(entry));
 	json_add_string(object, "account", cmabulk_entry_get_account(entry));
 	json_add_string(object, "label", cmabulk_entry_get_label(entry));
+	add_text(object, "standing", cmabulk_entry_get_standing_name(entry));
 	return object;
 }
 
@@ -212,7 +221,9 @@ struct json_object *json_from_allocation(const struct cmabulk_allocation *alloca
 
 	json_add_string(object, "status", cmabulk_allocation_get_status_name(allocation));
 	add_error(object, "error", cmabulk_allocation_get_error(allocation));
+	add_text(object, "reason", cmabulk_allocation_get_reason(allocation));
 	json_add_string(object, "pool", cmabulk_allocation_get_pool(allocation));
+	json_add_string(object, "kind", cmabulk_allocation_get_kind_name(allocation));
 	json_add_number(object, "order", cmabulk_allocation_get_order(allocation));
 	json_add_number(object, "requested", cmabulk_allocation_get_requested(allocation));
 	json_add_number(object, "granted", cmabulk_allocation_get_granted(allocation));
@@ -221,5 +232,39 @@ struct json_object *json_from_allocation(const struct cmabulk_allocation *alloca
 	json_object_object_add(object, "buffers", buffers_of(allocation));
 	json_object_object_add(object, "steps", steps_of(allocation));
 	json_add_number(object, "elapsed_us", cmabulk_allocation_get_elapsed_usec(allocation));
+	json_add_number(object, "queued_us", cmabulk_allocation_get_queued_usec(allocation));
 	return object;
+}
+
+struct json_object *json_from_account(const struct cmabulk_account *account)
+{
+	struct json_object *object = json_object_new_object();
+	bool is_default = cmabulk_account_is_default(account);
+	uid_t uid;
+
+	json_add_string(object, "account", cmabulk_account_get_name(account));
+	if (cmabulk_account_get_uid(account, &uid) >= 0)
+		json_add_number(object, "uid", uid);
+	else
+		json_object_object_add(object, "uid", NULL);
+	json_add_string(object, "pool", cmabulk_account_get_pool(account));
+	json_add_number(object, "used", cmabulk_account_get_used(account));
+	json_add_number(object, "maximum", cmabulk_account_get_maximum(account));
+	json_add_number(object, "buffers", cmabulk_account_get_n_buffers(account));
+	json_add_number(object, "maximum_buffers", cmabulk_account_get_maximum_buffers(account));
+	json_add_number(object, "pending", cmabulk_account_get_n_pending(account));
+	json_add_number(object, "maximum_pending", cmabulk_account_get_maximum_pending(account));
+	json_object_object_add(object, "default", json_object_new_boolean(is_default));
+	return object;
+}
+
+struct json_object *json_from_problems(const struct cmabulk_daemon *daemon)
+{
+	struct json_object *problems = json_object_new_array();
+	unsigned int count = cmabulk_daemon_get_n_problems(daemon);
+
+	for (unsigned int i = 0; i < count; i++)
+		json_object_array_add(
+			problems, json_object_new_string(cmabulk_daemon_get_problem(daemon, i)));
+	return problems;
 }

@@ -12,6 +12,9 @@ struct json_object *json_from_pool(const struct cmabulk_pool *pool);
 struct json_object *json_from_survey(const struct cmabulk_pool_survey *survey);
 struct json_object *json_from_entry(const struct cmabulk_entry *entry, const char *pool_name);
 struct json_object *json_from_allocation(const struct cmabulk_allocation *allocation);
+struct json_object *json_from_account(const struct cmabulk_account *account);
+/* What was wrong with the configuration: an array of sentences. */
+struct json_object *json_from_problems(const struct cmabulk_daemon *daemon);
 
 void json_add_string(struct json_object *object, const char *name, const char *value);
 void json_add_number(struct json_object *object, const char *name, uint64_t value);

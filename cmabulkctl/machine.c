@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* What /proc, /sys and /dev say about this machine. */
+/* What /proc, /sys, /dev and the user database say about this machine. */
 #include <dirent.h>
 #include <errno.h>
+#include <grp.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,4 +191,70 @@ void machine_names_freep(char ***names)
 		free(*name);
 	free(*names);
 	*names = NULL;
+}
+
+static bool is_process(const char *number, const char *name)
+{
+	char path[512];
+	char text[32] = "";
+	FILE *file CLEANUP(fclosep) = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%s/comm", number);
+	file = fopen(path, "re");
+	if (!file || !fgets(text, sizeof(text), file))
+		return false;
+	text[strcspn(text, "\n")] = '\0';
+	return strcmp(text, name) == 0;
+}
+
+static int is_number(const struct dirent *node)
+{
+	return node->d_name[strspn(node->d_name, "0123456789")] == '\0';
+}
+
+pid_t machine_find_process(const char *name)
+{
+	struct dirent **nodes;
+	int count = scandir("/proc", &nodes, is_number, alphasort);
+	pid_t process = 0;
+
+	for (int i = 0; i < count && process == 0; i++)
+		if (is_process(nodes[i]->d_name, name))
+			process = (pid_t)atoi(nodes[i]->d_name);
+	if (count >= 0)
+		free_nodes(nodes, count);
+	return process;
+}
+
+static void free_groups(gid_t **groups)
+{
+	free(*groups);
+}
+
+int machine_is_in_group(const char *name)
+{
+	const struct group *group = getgrnam(name);
+	int count = getgroups(0, NULL);
+	gid_t *members CLEANUP(free_groups) = calloc((size_t)count + 1, sizeof(*members));
+
+	if (!group)
+		return -ENOENT;
+	if (group->gr_gid == getegid())
+		return 1;
+	count = members ? getgroups(count, members) : 0;
+	for (int i = 0; i < count; i++)
+		if (members[i] == group->gr_gid)
+			return 1;
+	return 0;
+}
+
+const char *machine_user_name(void)
+{
+	static char number[16];
+	const struct passwd *user = getpwuid(geteuid());
+
+	if (user)
+		return user->pw_name;
+	snprintf(number, sizeof(number), "%u", geteuid());
+	return number;
 }

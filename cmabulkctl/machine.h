@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What /proc, /sys and /dev say about this machine, with or without the module, root or debugfs. */
+/* What /proc, /sys, /dev and the user database say about this machine, with or without the module, root or debugfs. */
 #ifndef CMABULKCTL_MACHINE_H
 #define CMABULKCTL_MACHINE_H
 
@@ -34,5 +34,14 @@ uint64_t machine_read_attribute(const char *pool_name, const char *attribute);
 int machine_list_nodes(char ***ret);
 
 void machine_names_freep(char ***names);
+
+/* A process whose program has this name, 0 if there is none. */
+pid_t machine_find_process(const char *name);
+
+/* Is this process a member? 1, 0, or -ENOENT: there is no such group. */
+int machine_is_in_group(const char *name);
+
+/* Of the user this runs as, or its number; static. */
+const char *machine_user_name(void);
 
 #endif

@@ -14,10 +14,13 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
+	{ "accounts", verb_accounts, "list what the daemon lets whom have, and who has what" },
 	{ "alloc", verb_alloc, "allocate chunks; report, hold, or run a command with them" },
 	{ "buffers", verb_buffers, "list who holds what" },
 	{ "doctor", verb_doctor, "check this machine, and say what would mend it" },
 	{ "pools", verb_pools, "list the pools, or show one" },
+	{ "reload", verb_reload, "make the daemon read its configuration again" },
+	{ "status", verb_status, "show the daemon, its pools and its configuration" },
 };
 
 static void print_verbs(void)
@@ -31,7 +34,7 @@ static const struct usage usage = {
 	.arguments = "...",
 	.description = "Thousands of high-order chunks from a CMA pool, as dma-bufs.",
 	.print_more = print_verbs,
-	.example = "cmabulkctl --direct alloc 4800x64K --buffers 25",
+	.example = "cmabulkctl alloc 4800x64K --buffers 25",
 };
 
 static const struct verb *find_verb(const char *name)

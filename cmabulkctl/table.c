@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* A table for people: columns as wide as their widest cell. */
 #include <err.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -115,6 +116,16 @@ static void print_cell(const struct table *table, size_t index, size_t width, FI
 	else
 		fprintf(file, "%s%*s", cell, last ? 0 : padding, "");
 	fputs(last ? "\n" : "  ", file);
+}
+
+void table_add_user(struct table *table, uid_t uid)
+{
+	const struct passwd *user = getpwuid(uid);
+
+	if (user)
+		table_add(table, "%s", user->pw_name);
+	else
+		table_add(table, "%u", uid);
 }
 
 void table_print(const struct table *table, FILE *file)

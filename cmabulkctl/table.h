@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 struct table;
 
@@ -14,6 +15,9 @@ void table_freep(struct table **table);
 
 /* The next cell, row by row. Control characters are replaced. */
 void table_add(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A user's name, or number. */
+void table_add_user(struct table *table, uid_t uid);
 
 void table_print(const struct table *table, FILE *file);
 

@@ -48,7 +48,7 @@ static const struct usage usage = {
 		"how much in all (300M), COUNTxSIZE both (4800x64K). What was got is given back at\n"
 		"once, unless it is to be held or a COMMAND inherits it.",
 	.options = options,
-	.example = "cmabulkctl --direct alloc 4800x64K --buffers 25 --label frames -- ./camera",
+	.example = "cmabulkctl alloc 4800x64K --buffers 25 --label frames -- ./camera",
 };
 
 struct arguments {
@@ -237,9 +237,10 @@ static int print_report(const struct context *context, const struct arguments *a
 
 static int complain_short(const struct cmabulk_allocation *allocation)
 {
-	int error = cmabulk_allocation_get_error(allocation);
+	const char *hint = cmabulk_error_get_hint(cmabulk_allocation_get_error(allocation));
 
-	cli_fail(error, "the request came short");
+	fprintf(stderr, "cmabulkctl: the request came short: %s%s%s\n",
+		cmabulk_allocation_get_reason(allocation), *hint ? "; " : "", hint);
 	return EXIT_SHORT;
 }
 
@@ -275,7 +276,8 @@ static int allocate(const struct context *context, const struct arguments *argum
 		return cli_fail(r, "cannot watch for signals");
 	r = cmabulk_connection_allocate(connection, arguments->request, &allocation);
 	watch_end(&watch);
-	code = r < 0 ? cli_fail(r, "cannot allocate") : use(context, arguments, allocation, &watch);
+	code = r < 0 ? cli_fail_call(connection, r, "cannot allocate") :
+		       use(context, arguments, allocation, &watch);
 	watch_restore(&watch);
 	return code;
 }

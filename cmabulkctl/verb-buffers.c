@@ -2,7 +2,6 @@
 /* buffers: who holds how much of the pools, since when, and what for. */
 #include <getopt.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 
 #include "json.h"
@@ -25,7 +24,7 @@ static const struct usage usage = {
 	.arguments = "",
 	.description = "List the buffers and reservations that live, and whose they are.",
 	.options = options,
-	.example = "cmabulkctl --direct buffers --pool video",
+	.example = "cmabulkctl buffers --pool video",
 };
 
 /* What gets every pool's entries, and what it makes of them. */
@@ -33,16 +32,6 @@ struct listing {
 	struct table *table; /* one of these two */
 	struct json_object *array;
 };
-
-static void add_user(struct table *table, uid_t uid)
-{
-	const struct passwd *user = getpwuid(uid);
-
-	if (user)
-		table_add(table, "%s", user->pw_name);
-	else
-		table_add(table, "%u", uid);
-}
 
 static void add_row(struct table *table, const struct cmabulk_entry *entry, const char *pool_name)
 {
@@ -58,8 +47,9 @@ static void add_row(struct table *table, const struct cmabulk_entry *entry, cons
 	table_add(table, "%s", size_format(text, size));
 	table_add(table, "%" PRIu64 "x%s", chunks, size_format(text, chunks ? size / chunks : 0));
 	table_add(table, "%s", time_format(text, cmabulk_entry_get_age_usec(entry)));
-	add_user(table, cmabulk_entry_get_owner_uid(entry));
+	table_add_user(table, cmabulk_entry_get_owner_uid(entry));
 	table_add(table, "%d", (int)cmabulk_entry_get_owner_pid(entry));
+	table_add(table, "%s", cmabulk_entry_get_account(entry));
 	table_add(table, "%s", cmabulk_entry_get_label(entry));
 }
 
@@ -99,8 +89,9 @@ static int list(struct cmabulk_connection *connection, const char *pool_name,
 	if (r >= 0)
 		return EXIT_OK;
 	if (pool_name)
-		return cli_fail(r, "cannot list the buffers of pool %s", pool_name);
-	return cli_fail(r, "cannot list the buffers");
+		return cli_fail_call(connection, r, "cannot list the buffers of pool %s",
+				     pool_name);
+	return cli_fail_call(connection, r, "cannot list the buffers");
 }
 
 static int print_json(struct cmabulk_connection *connection, const char *pool_name)
@@ -121,8 +112,8 @@ static int print_json(struct cmabulk_connection *connection, const char *pool_na
 static int print_table(struct cmabulk_connection *connection, const char *pool_name)
 {
 	static const char *const titles[] = {
-		"POOL",	   ">ID",  "KIND", "STATE", ">INODE", ">SIZE",
-		">CHUNKS", ">AGE", "USER", ">PID",  "LABEL",
+		"POOL",	   ">ID",  "KIND", "STATE", ">INODE",  ">SIZE",
+		">CHUNKS", ">AGE", "USER", ">PID",  "ACCOUNT", "LABEL",
 	};
 	struct table *table CLEANUP(table_freep) = table_new(titles, ARRAY_SIZE(titles));
 	struct listing listing = { .table = table };

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "json.h"
 #include "options.h"
@@ -13,7 +14,7 @@ static const struct usage usage = {
 	.verb = "pools",
 	.arguments = "[NAME]",
 	.description = "List the pools, or show all about one and survey it.",
-	.example = "cmabulkctl --direct pools video",
+	.example = "cmabulkctl pools video",
 };
 
 /* A number of pages, as a size. */
@@ -68,7 +69,7 @@ static int list_pools(const struct context *context, struct cmabulk_connection *
 	int r = cmabulk_connection_list_pools(connection, &pools);
 
 	if (r < 0)
-		return cli_fail(r, "cannot list the pools");
+		return cli_fail_call(connection, r, "cannot list the pools");
 	if (context->json)
 		print_pools_json(pools);
 	else
@@ -96,6 +97,8 @@ static void print_features(const struct cmabulk_pool *pool)
 	uint64_t features = cmabulk_pool_get_features(pool);
 
 	printf("%20s: %s\n", "Engine", cmabulk_pool_get_engine_name(pool));
+	if (strcmp(cmabulk_pool_get_kind_name(pool), "sim") == 0)
+		printf("%20s  its buffers are memfds: no device can use them\n", "");
 	if (features & CMABULK_POOL_FEATURE_KERNEL_ZEROED)
 		printf("%20s  kernel-zeroed: pages arrive zeroed from the kernel\n", "");
 	if (features & CMABULK_POOL_FEATURE_BITMAP_UNAWARE)
@@ -112,6 +115,7 @@ static void print_books(const struct cmabulk_pool *pool)
 	print_size("Draining", pool, cmabulk_pool_get_draining_pages(pool));
 	printf("%20s: %" PRIu64 "\n", "Buffers", cmabulk_pool_get_n_buffers(pool));
 	printf("%20s: %" PRIu64 "\n", "Reservations", cmabulk_pool_get_n_reservations(pool));
+	printf("%20s: %u\n", "Pending requests", cmabulk_pool_get_n_pending(pool));
 }
 
 static void print_survey_line(const char *title, const struct cmabulk_pool *pool, uint64_t pages,
@@ -158,7 +162,7 @@ static int show_pool(const struct context *context, struct cmabulk_connection *c
 	if (r >= 0)
 		r = cmabulk_connection_survey_pool(connection, name, &survey, sizeof(survey));
 	if (r < 0)
-		return cli_fail(r, "cannot look at pool %s", name);
+		return cli_fail_call(connection, r, "cannot look at pool %s", name);
 	if (!context->json) {
 		print_pool(pool, &survey);
 		return EXIT_OK;

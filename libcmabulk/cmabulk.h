@@ -365,7 +365,7 @@ const char *cmabulk_pool_get_kind_name(const struct cmabulk_pool *pool);
 /** @brief Its engine: enum cmabulk_pool_engine, or a number of later versions. */
 unsigned int cmabulk_pool_get_engine(const struct cmabulk_pool *pool);
 
-/** @brief Name of its engine: "kernel", "stock" or "unknown"; static. */
+/** @brief Name of its engine: "kernel", "stock", "simulated" or "unknown"; static. */
 const char *cmabulk_pool_get_engine_name(const struct cmabulk_pool *pool);
 
 /** @brief Its features: bits of enum cmabulk_pool_feature, and maybe of later versions. */

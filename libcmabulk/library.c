@@ -21,8 +21,7 @@ static const struct explanation explanations[] = {
 	  "load the module with at least one pool, as 'modprobe cmabulk pools=video:AREA'" },
 	{ ENXIO, "there is no pool of that name", "'cmabulkctl pools' lists the pools there are" },
 	{ EACCES, "not permitted",
-	  "be root or in the group that the daemon serves, normally cmabulk-clients; direct mode needs "
-	  "root" },
+	  "run it as root, or be in the group that the daemon serves, normally cmabulk-clients" },
 	{ EPERM, "not permitted", "run it as root" },
 	{ ENODEV, "the pool is being removed", "wait for the pool to come back, or name another" },
 	{ EHOSTUNREACH, "the cmabulk daemon is not available",

@@ -66,7 +66,8 @@ EXPORT const char *cmabulk_pool_get_engine_name(const struct cmabulk_pool *pool)
 	case CMABULK_POOL_ENGINE_STOCK:
 		return "stock";
 	default:
-		return "unknown";
+		return pool->engine == 0 && strcmp(pool->kind, "sim") == 0 ? "simulated" :
+									     "unknown";
 	}
 }
 

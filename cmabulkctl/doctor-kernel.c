@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* doctor: CMA, its areas, the in-kernel call and the module. */
+#include <stdio.h>
+
+#include "doctor.h"
+#include "machine.h"
+#include "size.h"
+
+/* Is there anything further to look for in the kernel? */
+static bool check_cma(struct doctor *doctor)
+{
+	char total_text[SIZE_TEXT];
+	char free_text[SIZE_TEXT];
+	uint64_t total;
+	uint64_t available = 0;
+
+	if (machine_read_meminfo("CmaTotal", &total) < 0) {
+		doctor_report(doctor, RESULT_FAIL, "cma", "boot a kernel built with CONFIG_CMA=y",
+			      "this kernel has no CMA");
+		return false;
+	}
+	if (total == 0) {
+		doctor_report(doctor, RESULT_FAIL, "cma",
+			      "add cma=400M to the kernel's command line and boot again",
+			      "this kernel has CMA, but no area");
+		return false;
+	}
+	machine_read_meminfo("CmaFree", &available);
+	doctor_report(doctor, RESULT_OK, "cma", NULL, "CMA areas of %s in all, %s of it unused",
+		      size_format(total_text, total), size_format(free_text, available));
+	return true;
+}
+
+static void check_areas(struct doctor *doctor)
+{
+	if (machine_list_areas(&doctor->areas) < 0) {
+		doctor_report(
+			doctor, RESULT_WARN, "areas",
+			"sudo mount -t debugfs debugfs /sys/kernel/debug, and run this as root",
+			"the names of the areas cannot be seen");
+		return;
+	}
+	doctor_report(doctor, RESULT_OK, "areas", NULL, "areas: %s", doctor->areas);
+}
+
+static void check_engine(struct doctor *doctor)
+{
+	int r = machine_has_symbol("cma_alloc_bulk_req");
+
+	if (r > 0)
+		doctor_report(
+			doctor, RESULT_OK, "kernel", NULL,
+			"this kernel has cma_alloc_bulk_req(): any area can be a pool, by name");
+	else if (r == 0)
+		doctor_report(doctor, RESULT_FAIL, "kernel",
+			      "build the kernel with the series in kmod/patches/",
+			      "this kernel lacks cma_alloc_bulk_req(), which the module needs");
+	else
+		doctor_report(
+			doctor, RESULT_WARN, "kernel",
+			"mount /proc, or build the kernel with CONFIG_KALLSYMS=y",
+			"without /proc/kallsyms it cannot be told whether the kernel has the series");
+}
+
+static void check_module(struct doctor *doctor)
+{
+	char remedy[256];
+
+	if (machine_has_module()) {
+		doctor_report(doctor, RESULT_OK, "module", NULL, "the module is loaded");
+		return;
+	}
+	if (!machine_has_module_installed()) {
+		doctor_report(
+			doctor, RESULT_FAIL, "module",
+			"build and install it for this kernel: 'dkms install cmabulk/" CMABULK_VERSION
+			"', or see HACKING.md",
+			"the module is neither loaded nor installed");
+		return;
+	}
+	snprintf(remedy, sizeof(remedy), "sudo modprobe cmabulk pools=video:%s",
+		 doctor->areas ? "AREA, with an area from above" : "AREA");
+	doctor_report(doctor, RESULT_FAIL, "module", remedy, "the module is not loaded");
+}
+
+void doctor_check_kernel(struct doctor *doctor)
+{
+	if (check_cma(doctor)) {
+		check_areas(doctor);
+		check_engine(doctor);
+	}
+	check_module(doctor);
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* reload: the daemon reads its configuration again; what it does not like is said here too. */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "json.h"
+#include "options.h"
+
+static const struct usage usage = {
+	.verb = "reload",
+	.arguments = "",
+	.description = "Make the daemon read its configuration again, and say what was wrong with\n"
+		       "it. What is in use stays, whatever the new limits are.",
+	.example = "sudo cmabulkctl reload",
+};
+
+static void print(const struct context *context, const struct cmabulk_daemon *daemon)
+{
+	struct json_object *object;
+	const char *problem;
+
+	if (context->json) {
+		object = json_object_new_object();
+		json_object_object_add(object, "problems", json_from_problems(daemon));
+		json_print(object, stdout);
+		return;
+	}
+	for (unsigned int i = 0; (problem = cmabulk_daemon_get_problem(daemon, i)); i++)
+		printf("%s\n", problem);
+}
+
+int verb_reload(struct context *context, int argc, char **argv)
+{
+	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = NULL;
+	struct cmabulk_daemon *daemon CLEANUP(cmabulk_daemon_unrefp) = NULL;
+	int r = options_parse(&usage, context, argc, argv, NULL, NULL);
+
+	if (r <= 0)
+		return r < 0 ? EXIT_USAGE : EXIT_OK;
+	if (optind < argc)
+		return cli_usage("reload takes no arguments");
+	r = cli_connect(context, &connection);
+	if (r < 0)
+		return cli_fail(r, "cannot reload the configuration");
+	r = cmabulk_connection_reload(connection);
+	if (r >= 0)
+		r = cmabulk_connection_get_daemon(connection, &daemon);
+	if (r < 0)
+		return cli_fail_call(connection, r, "cannot reload the configuration");
+	print(context, daemon);
+	return cmabulk_daemon_get_n_problems(daemon) ? EXIT_FAILED : EXIT_OK;
+}
