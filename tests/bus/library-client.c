@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * An application of libcmabulk that does what its standard input says, a line at a
+ * time, and answers each with a line. SIGUSR1 cancels what runs from its handler, SIGUSR2 from
+ * another thread.
+ */
+#include <cmabulk.h>
+#include <err.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CHUNK_ORDER 4
+
+static struct cmabulk_connection *connection;
+static struct cmabulk_request *request;
+static struct cmabulk_allocation *allocation;
+
+static void say_error(const char *what, int error, const char *message)
+{
+	printf("%s: %s retryable=%d %s\n", what, strerrorname_np(-error),
+	       cmabulk_error_is_retryable(error), message);
+}
+
+static void handle_signal(int number)
+{
+	(void)number;
+	cmabulk_request_cancel(request);
+}
+
+static void *cancel_in_thread(void *userdata)
+{
+	sigset_t signals;
+	int number;
+
+	(void)userdata;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGUSR2);
+	for (;;)
+		if (sigwait(&signals, &number) == 0)
+			cmabulk_request_cancel(request);
+	return NULL;
+}
+
+static void start_canceller(void)
+{
+	struct sigaction action = { .sa_handler = handle_signal };
+	sigset_t in_thread;
+	pthread_t thread;
+
+	sigemptyset(&in_thread);
+	sigaddset(&in_thread, SIGUSR1);
+	sigaddset(&in_thread, SIGUSR2);
+	pthread_sigmask(SIG_BLOCK, &in_thread, NULL);
+	if (sigaction(SIGUSR1, &action, NULL) < 0 ||
+	    pthread_create(&thread, NULL, cancel_in_thread, NULL) != 0)
+		err(1, "cannot start the thread");
+	sigemptyset(&in_thread);
+	sigaddset(&in_thread, SIGUSR1);
+	pthread_sigmask(SIG_UNBLOCK, &in_thread, NULL);
+}
+
+static void do_open(void)
+{
+	int r;
+
+	connection = cmabulk_connection_unref(connection);
+	r = cmabulk_connection_open(&connection);
+	if (r < 0)
+		say_error("open", r, cmabulk_error_get_message(r));
+	else
+		printf("open: %s\n", cmabulk_connection_get_mode(connection));
+}
+
+/* allocate COUNT BUFFERS TIMEOUT-USEC: chunks of 64 KiB; 0 is no timeout */
+static void do_allocate(const char *arguments)
+{
+	uint64_t count;
+	unsigned int buffers;
+	uint64_t timeout;
+	int r;
+
+	allocation = cmabulk_allocation_unref(allocation);
+	if (sscanf(arguments, "%" SCNu64 " %u %" SCNu64, &count, &buffers, &timeout) != 3)
+		errx(1, "allocate COUNT BUFFERS TIMEOUT-USEC");
+	if (cmabulk_request_rearm(request) < 0 || cmabulk_request_set_count(request, count) < 0 ||
+	    cmabulk_request_set_order(request, CHUNK_ORDER) < 0 ||
+	    cmabulk_request_set_buffers(request, buffers) < 0 ||
+	    cmabulk_request_set_label(request, "client") < 0 ||
+	    cmabulk_request_set_timeout(request,
+					timeout ? timeout : CMABULK_REQUEST_TIMEOUT_INFINITE) < 0)
+		errx(1, "bad request");
+	r = cmabulk_connection_allocate(connection, request, &allocation);
+	if (r < 0)
+		say_error("allocate", r, cmabulk_connection_get_error_message(connection));
+	else
+		printf("allocate: %s granted=%" PRIu64 " buffers=%u kind=%s %s\n",
+		       cmabulk_allocation_get_status_name(allocation),
+		       cmabulk_allocation_get_granted(allocation),
+		       cmabulk_allocation_get_n_buffers(allocation),
+		       cmabulk_allocation_get_kind_name(allocation),
+		       cmabulk_allocation_get_reason(allocation));
+}
+
+static bool is_filled(const unsigned char *bytes, size_t size, unsigned char value)
+{
+	return size == 0 || (bytes[0] == value && memcmp(bytes, bytes + 1, size - 1) == 0);
+}
+
+/* Expects @before in all of it, and leaves @after. */
+static bool change(struct cmabulk_buffer *buffer, unsigned char before, unsigned char after)
+{
+	size_t size = (size_t)cmabulk_buffer_get_size(buffer);
+	void *address;
+	bool is_right;
+
+	if (cmabulk_buffer_map(buffer, CMABULK_BUFFER_READ_WRITE, &address) < 0 ||
+	    cmabulk_buffer_begin_cpu_access(buffer, CMABULK_BUFFER_READ_WRITE) < 0)
+		return false;
+	is_right = is_filled(address, size, before);
+	memset(address, after, size);
+	return cmabulk_buffer_end_cpu_access(buffer, CMABULK_BUFFER_READ_WRITE) >= 0 &&
+	       cmabulk_buffer_unmap(buffer, address) >= 0 && is_right;
+}
+
+static bool change_all(unsigned char before, unsigned char after)
+{
+	struct cmabulk_buffer *buffer;
+	bool is_right = true;
+
+	for (unsigned int i = 0; (buffer = cmabulk_allocation_get_buffer(allocation, i)); i++)
+		is_right = change(buffer, before, after) && is_right;
+	return is_right;
+}
+
+/* change BEFORE AFTER */
+static void do_change(const char *arguments)
+{
+	unsigned int before;
+	unsigned int after;
+
+	if (sscanf(arguments, "%u %u", &before, &after) != 2)
+		errx(1, "change BEFORE AFTER");
+	printf("change: %s\n",
+	       change_all((unsigned char)before, (unsigned char)after) ? "right" : "wrong");
+}
+
+static void do_release(void)
+{
+	allocation = cmabulk_allocation_unref(allocation);
+	printf("release: done\n");
+}
+
+/* What a child may do with buffers, and may not with a connection. */
+static int use_in_child(void)
+{
+	struct cmabulk_pool **pools;
+	struct cmabulk_allocation *other;
+
+	if (cmabulk_connection_list_pools(connection, &pools) != -ECHILD ||
+	    cmabulk_connection_allocate(connection, request, &other) != -ECHILD)
+		return 1;
+	cmabulk_connection_unref(connection);
+	return change_all(0, 7) ? 0 : 2;
+}
+
+static void do_fork(void)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(use_in_child());
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		err(1, "cannot fork");
+	printf("fork: %d\n", status);
+}
+
+static void do_pools(void)
+{
+	struct cmabulk_pool **pools;
+	int r = cmabulk_connection_list_pools(connection, &pools);
+
+	if (r < 0) {
+		say_error("pools", r, cmabulk_connection_get_error_message(connection));
+		return;
+	}
+	printf("pools:");
+	for (int i = 0; i < r; i++)
+		printf(" %s/%s", cmabulk_pool_get_name(pools[i]),
+		       cmabulk_pool_get_kind_name(pools[i]));
+	printf("\n");
+	cmabulk_pool_array_free(pools);
+}
+
+static void obey(char *line)
+{
+	line[strcspn(line, "\n")] = '\0';
+	if (strcmp(line, "open") == 0)
+		do_open();
+	else if (strncmp(line, "allocate ", 9) == 0)
+		do_allocate(line + 9);
+	else if (strncmp(line, "change ", 7) == 0)
+		do_change(line + 7);
+	else if (strcmp(line, "release") == 0)
+		do_release();
+	else if (strcmp(line, "fork") == 0)
+		do_fork();
+	else if (strcmp(line, "pools") == 0)
+		do_pools();
+	else
+		errx(1, "what is '%s'?", line);
+	fflush(stdout);
+}
+
+int main(void)
+{
+	char *line = NULL;
+	size_t size = 0;
+
+	if (cmabulk_request_new(&request) < 0)
+		errx(1, "no memory");
+	start_canceller();
+	while (getline(&line, &size, stdin) >= 0)
+		obey(line);
+	free(line);
+	cmabulk_allocation_unref(allocation);
+	cmabulk_connection_unref(connection);
+	cmabulk_request_unref(request);
+	return 0;
+}
