@@ -216,7 +216,10 @@ static int kmod_fill(struct backend_reservation *reservation, struct cmabulk_fil
 		uint64_t total = filled.total;
 
 		r = call(reservation->fd, CMABULK_IOC_FILL, &filled);
-		/* Refused before it was looked at: what the kernel may have written is no result. */
+		/*
+		 * Refused before it was looked at: what the kernel may have written is no
+		 * result.
+		 */
 		if (!has_outputs(r)) {
 			filled.nr_allocated = 0;
 			filled.total = total;
@@ -229,8 +232,8 @@ static int kmod_fill(struct backend_reservation *reservation, struct cmabulk_fil
 }
 
 /*
- * Before a fill has reached the ioctl the flag stops it, after that INTERRUPT, which the kernel remembers
- * for a FILL about to begin. One that comes when there is none is for the next.
+ * Before a fill has reached the ioctl the flag stops it, after that INTERRUPT, which the kernel
+ * remembers for a FILL about to begin. One that comes when there is none is for the next.
  */
 static void kmod_interrupt(struct backend_reservation *reservation)
 {
@@ -287,14 +290,18 @@ static void on_lost(void *userdata)
 {
 	struct kmod *kmod = userdata;
 
-	/* Before the first snapshot nobody was promised any; once it is gone there is none to take. */
+	/*
+	 * Before the first snapshot nobody was promised any; once it is gone there is none to
+	 * take.
+	 */
 	if (event_order_lost(&kmod->order) && !kmod->is_gone)
 		kmod->backend.listener->lost(kmod->backend.userdata);
 }
 
 /*
- * A pool can have had a namesake, whose last events are still in the socket when it is opened; all of those
- * come before our POOL_ADDED. It is only ours to mourn when the device says so, too.
+ * A pool can have had a namesake, whose last events are still in the socket when it is opened;
+ * all of those come before our POOL_ADDED. It is only ours to mourn when the device says so,
+ * too.
  */
 static bool is_ours(struct kmod *kmod, const struct netlink_event *event)
 {

@@ -139,8 +139,8 @@ static GArray *find_lines(const GString *text)
 }
 
 /*
- * GKeyFile does not tell where it stopped. It reads line by line and stops at the first that is wrong, so
- * what is before parses and what includes it does not.
+ * GKeyFile does not tell where it stopped. It reads line by line and stops at the first that is
+ * wrong, so what is before parses and what includes it does not.
  */
 static guint first_bad_line(const GString *text, const GArray *lines)
 {

@@ -12,8 +12,8 @@ void config_problem(GPtrArray *problems, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
- * 0, with *ret NULL when there is no such file; -EBADMSG when it cannot be read or does not parse, with a
- * problem that quotes the line.
+ * 0, with *ret NULL when there is no such file; -EBADMSG when it cannot be read or does not
+ * parse, with a problem that quotes the line.
  */
 int config_file_read(const char *path, GPtrArray *problems, GKeyFile **ret);
 

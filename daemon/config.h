@@ -30,14 +30,17 @@ struct config {
 };
 
 /*
- * Reads FILE, then each *.conf in DIRECTORY by name; later ones override key by key. A file that does
- * not parse is skipped whole with a problem quoting the line; an unknown key or bad value is a problem
- * naming file, group and key, and the rest applies. Files that are not there are no problem.
+ * Reads FILE, then each *.conf in DIRECTORY by name; later ones override key by key. A file
+ * that does not parse is skipped whole with a problem quoting the line; an unknown key or bad
+ * value is a problem naming file, group and key, and the rest applies. Files that are not there
+ * are no problem.
  *
- * 0; or -EBADMSG when a file did not parse and @previous is not NULL: then *ret is untouched and the problems
- * are in *ret_problems (g_ptr_array_unref()), which otherwise is; the previous configuration stays in force.
+ * 0; or -EBADMSG when a file did not parse and @previous is not NULL: then *ret is untouched
+ * and the problems are in *ret_problems (g_ptr_array_unref()), which otherwise is; the previous
+ * configuration stays in force.
  *
- * An account whose User=, Group= or Unit= is wrong is left out: it would match others than was meant.
+ * An account whose User=, Group= or Unit= is wrong is left out: it would match others than was
+ * meant.
  */
 int config_load(const char *file, const char *directory, const struct config *previous,
 		struct config **ret, GPtrArray **ret_problems);

@@ -87,7 +87,10 @@ static bool is_event(enum cmabulk_genl_command command)
 	return command >= CMABULK_CMD_EXPORTED && command <= CMABULK_CMD_POOL_REMOVED;
 }
 
-/* A message that is none of ours, or of no event that this knows, is skipped: its number will be missing. */
+/*
+ * A message that is none of ours, or of no event that this knows, is skipped: its number will
+ * be missing.
+ */
 static int on_message(struct nl_msg *message, void *userdata)
 {
 	struct netlink *netlink = userdata;
@@ -159,7 +162,10 @@ static int on_readable(sd_event_source *source, int fd, uint32_t events, void *u
 	g_array_set_size(netlink->received, 0);
 	r = nl_recvmsgs_default(netlink->socket);
 	for (guint i = 0; i < netlink->received->len; i++) {
-		/* By value: the array is another's when a callback gets here again, which none does today. */
+		/*
+		 * By value: the array is another's when a callback gets here again, which none
+		 * does today.
+		 */
 		struct netlink_event event =
 			g_array_index(netlink->received, struct netlink_event, i);
 
@@ -218,8 +224,8 @@ static int netlink_open(sd_event *event, struct netlink **ret)
 		r = sd_event_add_io(event, &netlink->source, nl_socket_get_fd(netlink->socket),
 				    EPOLLIN, on_readable, netlink);
 	/*
-	 * Before requests of clients, which refer to what the events tell. It is a hint: nothing depends
-	 * on it.
+	 * Before requests of clients, which refer to what the events tell. It is a hint:
+	 * nothing depends on it.
 	 */
 	if (r >= 0)
 		r = sd_event_source_set_priority(netlink->source, SD_EVENT_PRIORITY_IMPORTANT);

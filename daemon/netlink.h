@@ -30,8 +30,9 @@ struct netlink_listener {
 struct netlink_subscription;
 
 /*
- * Events of the pool that are sent from now on. The first subscription opens the socket, the last to go
- * closes it; all are on the same loop. -EPROTO: there is no such family, or not as this knows it.
+ * Events of the pool that are sent from now on. The first subscription opens the socket, the
+ * last to go closes it; all are on the same loop. -EPROTO: there is no such family, or not as
+ * this knows it.
  */
 int netlink_subscribe(sd_event *event, const char *pool, const struct netlink_listener *listener,
 		      void *userdata, struct netlink_subscription **ret);

@@ -56,7 +56,10 @@ static bool page_is_taken(const struct sim_area *area, uint64_t page)
 	return area->taken[page / WORD_BITS] >> (page % WORD_BITS) & 1;
 }
 
-/* The bits of a chunk in the word that @page is in: chunks are aligned, so all of it or whole words. */
+/*
+ * The bits of a chunk in the word that @page is in: chunks are aligned, so all of it or whole
+ * words.
+ */
 static uint64_t word_mask(uint64_t page, unsigned int order)
 {
 	if (order >= 6)

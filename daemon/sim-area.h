@@ -27,9 +27,9 @@ struct sim_area {
 };
 
 /*
- * How one fill goes through the area, a range at a time: first the ranges with nothing suspect in them,
- * then those that are only busy, then those with a page that does not move. A range is a pageblock, or a slot where
- * that is larger; a slot is what a chunk takes with its alignment.
+ * How one fill goes through the area, a range at a time: first the ranges with nothing suspect
+ * in them, then those that are only busy, then those with a page that does not move. A range is
+ * a pageblock, or a slot where that is larger; a slot is what a chunk takes with its alignment.
  */
 struct sim_scan {
 	unsigned int order;

@@ -2,11 +2,11 @@
 /*
  * Learns when the last reference to a memfd is gone, without having one.
  *
- * A memfd's inode has no link, so the kernel sends IN_DELETE_SELF when its dentry goes, which every open
- * description of the file holds: descriptors in any process, duplicates, descriptors in flight in
- * a socket, mappings, O_PATH descriptors. What does not hold the file, only pages of it, goes unnoticed:
- * a udmabuf made from it, or pages spliced or pinned by some other means. The pages are the
- * kernel's to account for then; a simulated pool has none.
+ * A memfd's inode has no link, so the kernel sends IN_DELETE_SELF when its dentry goes, which
+ * every open description of the file holds: descriptors in any process, duplicates, descriptors
+ * in flight in a socket, mappings, O_PATH descriptors. What does not hold the file, only pages
+ * of it, goes unnoticed: a udmabuf made from it, or pages spliced or pinned by some other
+ * means. The pages are the kernel's to account for then; a simulated pool has none.
  *
  * Watches count against fs.inotify.max_user_watches, and instances (one per pool) against
  * fs.inotify.max_user_instances, of the daemon's user.

@@ -28,7 +28,10 @@ static int parse_digits(const char *text, uint64_t *ret, const char **ret_end)
 	return 0;
 }
 
-/* What may follow the point of a decimal, in parts of @one: digits that @one has no place for are lost. */
+/*
+ * What may follow the point of a decimal, in parts of @one: digits that @one has no place for
+ * are lost.
+ */
 static int parse_fraction(const char *text, uint64_t one, uint64_t *ret, const char **ret_end)
 {
 	uint64_t parts = 0;

@@ -12,7 +12,10 @@
 
 #include "udev.h"
 
-/* Exists while a udevd serves this system: libudev itself looks there, see udev_monitor_new_from_netlink(). */
+/*
+ * Exists while a udevd serves this system: libudev itself looks there, see
+ * udev_monitor_new_from_netlink().
+ */
 #define UDEV_CONTROL "/run/udev/control"
 
 struct udev_watch {
@@ -63,7 +66,10 @@ static void tell_removed(struct udev_watch *source, const char *name)
 	source->listener->removed(source->userdata, copy);
 }
 
-/* Names of all there are now. With a udevd only what it is done with: before, the node may change hands. */
+/*
+ * Names of all there are now. With a udevd only what it is done with: before, the node may
+ * change hands.
+ */
 static GHashTable *enumerate(struct udev_watch *source)
 {
 	GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -162,8 +168,9 @@ static int on_readable(sd_event_source *event_source, int fd, uint32_t events, v
 }
 
 /*
- * "udev" sends what udevd is done with: the node has its owner by then. Where no udevd runs nobody sends there,
- * and libudev does not even listen; the kernel tells in any case, and devtmpfs made the node before.
+ * "udev" sends what udevd is done with: the node has its owner by then. Where no udevd runs
+ * nobody sends there, and libudev does not even listen; the kernel tells in any case, and
+ * devtmpfs made the node before.
  */
 static int listen_to(struct udev_watch *source)
 {

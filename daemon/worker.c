@@ -103,7 +103,10 @@ static int on_answer(sd_event_source *source, int fd, uint32_t events, void *use
 	return 0;
 }
 
-/* The thread takes no signals: they are for the loop, and would interrupt a fill that nobody wants to end. */
+/*
+ * The thread takes no signals: they are for the loop, and would interrupt a fill that nobody
+ * wants to end.
+ */
 static int start_thread(struct worker *worker)
 {
 	sigset_t all, previous;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The configuration: what applies, what is a problem and how it is told, and that nothing crashes it. */
+/*
+ * The configuration: what applies, what is a problem and how it is told, and that nothing
+ * crashes it.
+ */
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Simulated buffers: that the end of the last reference is learnt, whatever it was, and no earlier. */
+/*
+ * Simulated buffers: that the end of the last reference is learnt, whatever it was, and no
+ * earlier.
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -238,7 +238,10 @@ static void *run_filler(void *userdata)
 	return NULL;
 }
 
-/* A fill that runs, with something in hand: seen in the list, which the books agree with all the time. */
+/*
+ * A fill that runs, with something in hand: seen in the list, which the books agree with all
+ * the time.
+ */
 static void wait_for_pages(struct pool *pool)
 {
 	struct backend_snapshot snapshot;

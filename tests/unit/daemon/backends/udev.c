@@ -7,14 +7,17 @@
 #include "fixture.h"
 #include "udev.h"
 
-#define CLASS		 "mem"
-#define DEVICE		 "null"
-#define DEVICE_DIRECTORY "/sys/class/" CLASS "/" DEVICE
+#define CLASS "mem"
+#define CLASS_DIRECTORY "/sys/class/" CLASS
+#define DEVICE "null"
+/* Of which one test tells that it is gone: another than what tests beside it look for. */
+#define DISTURBED_DEVICE "full"
 
 struct watcher {
 	sd_event *loop;
 	struct udev_watch *watch;
-	unsigned int added; /* DEVICE */
+	const char *device; /* the one that is counted */
+	unsigned int added;
 	unsigned int removed;
 	unsigned int others;
 	bool stops;
@@ -24,7 +27,7 @@ static void on_added(void *userdata, const char *name)
 {
 	struct watcher *watcher = userdata;
 
-	if (strcmp(name, DEVICE) == 0)
+	if (strcmp(name, watcher->device) == 0)
 		watcher->added++;
 	else
 		watcher->others++;
@@ -36,7 +39,7 @@ static void on_removed(void *userdata, const char *name)
 {
 	struct watcher *watcher = userdata;
 
-	if (strcmp(name, DEVICE) == 0)
+	if (strcmp(name, watcher->device) == 0)
 		watcher->removed++;
 }
 
@@ -44,9 +47,9 @@ static const struct udev_listener listener = { .added = on_added, .removed = on_
 
 static bool begin(struct watcher *watcher, const char *subsystem)
 {
-	*watcher = (struct watcher){ 0 };
-	if (access(DEVICE_DIRECTORY, F_OK) < 0) {
-		g_test_skip("there is no " DEVICE_DIRECTORY);
+	*watcher = (struct watcher){ .device = DEVICE };
+	if (access(CLASS_DIRECTORY, F_OK) < 0) {
+		g_test_skip("there is no " CLASS_DIRECTORY);
 		return false;
 	}
 	g_assert_cmpint(sd_event_new(&watcher->loop), >=, 0);
@@ -115,7 +118,7 @@ static void a_listener_may_stop_it(void)
 
 static bool send_event(const char *action)
 {
-	int file = open(DEVICE_DIRECTORY "/uevent", O_WRONLY | O_CLOEXEC);
+	int file = open(CLASS_DIRECTORY "/" DISTURBED_DEVICE "/uevent", O_WRONLY | O_CLOEXEC);
 	bool is_sent;
 
 	if (file < 0)
@@ -130,8 +133,13 @@ static void events_are_told(void)
 {
 	struct watcher watcher;
 
+	if (access("/run/udev/control", F_OK) == 0) {
+		g_test_skip("a udevd would believe it");
+		return;
+	}
 	if (!begin(&watcher, CLASS))
 		return;
+	watcher.device = DISTURBED_DEVICE;
 	while (watcher.added == 0)
 		loop_once(watcher.loop);
 	if (!send_event("change")) {
