@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -52,10 +53,9 @@ static const char *hint_of(int error)
 	return cmabulk_error_get_hint(error);
 }
 
-static int fail(const char *message, int error, const char *what, va_list arguments)
+static int fail(const char *message, const char *hint, int error, const char *what,
+		va_list arguments)
 {
-	const char *hint = hint_of(error);
-
 	fputs("cmabulkctl: ", stderr);
 	vfprintf(stderr, what, arguments);
 	fprintf(stderr, ": %s%s%s\n", message, *hint ? "; " : "", hint);
@@ -68,19 +68,25 @@ int cli_fail(int error, const char *what, ...)
 	int code;
 
 	va_start(arguments, what);
-	code = fail(cmabulk_error_get_message(error), error, what, arguments);
+	code = fail(cmabulk_error_get_message(error), hint_of(error), error, what, arguments);
 	va_end(arguments);
 	return code;
 }
 
 int cli_fail_call(const struct cmabulk_connection *connection, int error, const char *what, ...)
 {
+	const char *generic = cmabulk_error_get_message(error);
 	const char *message = cmabulk_connection_get_error_message(connection);
+	const char *hint = hint_of(error);
 	va_list arguments;
 	int code;
 
+	/* What to do about it, the daemon says itself. */
+	if (error == -EACCES || strstr(message, "; "))
+		hint = strcmp(message, generic) == 0 ? hint : "";
+
 	va_start(arguments, what);
-	code = fail(*message ? message : cmabulk_error_get_message(error), error, what, arguments);
+	code = fail(*message ? message : generic, hint, error, what, arguments);
 	va_end(arguments);
 	return code;
 }

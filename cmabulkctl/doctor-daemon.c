@@ -160,13 +160,43 @@ static void check_group(struct doctor *doctor)
 	}
 }
 
+/* Who may not allocate may not survey either, and is told why. */
+static int try_survey(struct cmabulk_connection *connection)
+{
+	struct cmabulk_pool **pools CLEANUP(cmabulk_pool_array_freep) = NULL;
+	struct cmabulk_pool_survey survey;
+	int r = cmabulk_connection_list_pools(connection, &pools);
+
+	return r < 0 ? r :
+		       cmabulk_connection_survey_pool(connection, cmabulk_pool_get_name(pools[0]),
+						      &survey, sizeof(survey));
+}
+
+static void check_served(struct doctor *doctor)
+{
+	int r = try_survey(doctor->daemon);
+	char remedy[256];
+
+	if (r >= 0) {
+		doctor_report(doctor, RESULT_OK, "access", NULL, "the daemon serves user %s",
+			      machine_user_name());
+	} else if (r == -EACCES) {
+		snprintf(remedy, sizeof(remedy),
+			 "join that group: 'sudo usermod --append --groups GROUP %s', and log in "
+			 "again",
+			 machine_user_name());
+		doctor_report(doctor, RESULT_WARN, "access", remedy, "%s",
+			      cmabulk_connection_get_error_message(doctor->daemon));
+	}
+}
+
 void doctor_check_access(struct doctor *doctor)
 {
-	if (geteuid() == 0)
-		doctor_report(doctor, RESULT_OK, "access", NULL, "running as root: %s",
-			      doctor->daemon ?
-				      "the daemon serves it, and --direct may use the pools" :
-				      "--direct may use the pools");
+	if (doctor->daemon)
+		check_served(doctor);
+	else if (geteuid() == 0)
+		doctor_report(doctor, RESULT_OK, "access", NULL,
+			      "running as root: --direct may use the pools");
 	else if (doctor->direct)
 		doctor_report(doctor, RESULT_WARN, "access", "sudo cmabulkctl --direct ...",
 			      "pools can be used with --direct by root only");

@@ -32,11 +32,9 @@ static void check_survey(struct doctor *doctor, struct cmabulk_connection *conne
 	bool pinned;
 	int r = cmabulk_connection_survey_pool(connection, name, &survey, sizeof(survey));
 
-	if (r == -EACCES) {
-		doctor_report(doctor, RESULT_WARN, "survey", "sudo cmabulkctl doctor",
-			      "pool %s: not permitted to survey it", name);
+	/* See doctor_check_access(). */
+	if (r == -EACCES)
 		return;
-	}
 	if (r < 0) {
 		doctor_report(doctor, RESULT_FAIL, "survey", cmabulk_error_get_hint(r),
 			      "pool %s cannot be surveyed: %s", name,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* pools: what pools there are; with a name, all about one. */
 #include <getopt.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -148,7 +149,8 @@ static void print_pool(const struct cmabulk_pool *pool, const struct cmabulk_poo
 	print_order("Largest chunk", pool, cmabulk_pool_get_max_order(pool));
 	print_order("Pageblock", pool, cmabulk_pool_get_pageblock_order(pool));
 	print_books(pool);
-	print_survey(pool, survey);
+	if (survey)
+		print_survey(pool, survey);
 }
 
 static int show_pool(const struct context *context, struct cmabulk_connection *connection,
@@ -157,18 +159,21 @@ static int show_pool(const struct context *context, struct cmabulk_connection *c
 	struct cmabulk_pool *pool CLEANUP(cmabulk_pool_unrefp) = NULL;
 	struct cmabulk_pool_survey survey;
 	struct json_object *object;
+	bool is_surveyed;
 	int r = cmabulk_connection_get_pool(connection, name, &pool);
 
 	if (r >= 0)
 		r = cmabulk_connection_survey_pool(connection, name, &survey, sizeof(survey));
-	if (r < 0)
+	is_surveyed = r >= 0;
+	/* Everybody may see the books, but only those whom the daemon serves may make it work. */
+	if (r < 0 && !(pool && r == -EACCES))
 		return cli_fail_call(connection, r, "cannot look at pool %s", name);
 	if (!context->json) {
-		print_pool(pool, &survey);
+		print_pool(pool, is_surveyed ? &survey : NULL);
 		return EXIT_OK;
 	}
 	object = json_from_pool(pool);
-	json_object_object_add(object, "survey", json_from_survey(&survey));
+	json_object_object_add(object, "survey", is_surveyed ? json_from_survey(&survey) : NULL);
 	json_print(object, stdout);
 	return EXIT_OK;
 }

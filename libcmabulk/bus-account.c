@@ -15,10 +15,10 @@ struct line {
 	int is_default;
 	uint64_t used;
 	uint64_t maximum;
-	uint32_t buffers;
-	uint32_t maximum_buffers;
-	uint32_t pending;
-	uint32_t maximum_pending;
+	uint64_t buffers;
+	uint64_t maximum_buffers;
+	uint64_t pending;
+	uint64_t maximum_pending;
 };
 
 static const struct bus_field line_fields[] = {
@@ -28,10 +28,10 @@ static const struct bus_field line_fields[] = {
 	{ "default", "b", offsetof(struct line, is_default), false },
 	{ "used", "t", offsetof(struct line, used), true },
 	{ "maximum", "t", offsetof(struct line, maximum), true },
-	{ "buffers", "u", offsetof(struct line, buffers), true },
-	{ "maximum-buffers", "u", offsetof(struct line, maximum_buffers), true },
-	{ "pending", "u", offsetof(struct line, pending), true },
-	{ "maximum-pending", "u", offsetof(struct line, maximum_pending), true },
+	{ "buffers", "t", offsetof(struct line, buffers), true },
+	{ "maximum-buffers", "t", offsetof(struct line, maximum_buffers), true },
+	{ "pending", "t", offsetof(struct line, pending), true },
+	{ "maximum-pending", "t", offsetof(struct line, maximum_pending), true },
 };
 
 static int make_account(const struct line *line, struct cmabulk_account **ret)

@@ -24,8 +24,7 @@ int main(void)
 		errx(1, "bad request");
 	r = cmabulk_connection_allocate(connection, request, &allocation);
 	if (r < 0)
-		errx(1, "%s; %s", cmabulk_connection_get_error_message(connection),
-		     cmabulk_error_get_hint(r));
+		errx(1, "%s", cmabulk_connection_get_error_message(connection));
 	if (r > 0)
 		errx(1, "%s: %s", cmabulk_allocation_get_status_name(allocation),
 		     cmabulk_allocation_get_reason(allocation));

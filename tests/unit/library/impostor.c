@@ -189,10 +189,10 @@ static void append_accounts(sd_bus_message *reply, const struct script *script)
 	append_text(reply, script, "pool", "video");
 	append_long(reply, script, "used", 1);
 	append_long(reply, script, "maximum", 2);
-	append_int(reply, script, "buffers", 'u', 3);
-	append_int(reply, script, "maximum-buffers", 'u', 4);
-	append_int(reply, script, "pending", 'u', 5);
-	append_int(reply, script, "maximum-pending", 'u', 6);
+	append_long(reply, script, "buffers", 3);
+	append_long(reply, script, "maximum-buffers", 4);
+	append_long(reply, script, "pending", 5);
+	append_long(reply, script, "maximum-pending", 6);
 	append_int(reply, script, "default", 'b', 1);
 	append_later(reply, script);
 	must(sd_bus_message_close_container(reply));
