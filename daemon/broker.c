@@ -278,12 +278,15 @@ int broker_submit(struct broker *broker, const struct account_rule *rule, uid_t 
 /* Its result stands; it leaves the queue, and keeps what it holds until it is freed. */
 static void end(struct broker *broker, struct broker_request *request)
 {
+	struct queue_member *member = &request->account->member;
 	bool is_kept = broker_request_is_kept(request);
 
 	request->stage = REQUEST_ENDED;
 	ledger_settle(&broker->ledger, request,
 		      is_kept ? MIN(request->claimed, request->ask.buffers) : 0);
-	g_queue_remove(&request->account->member.requests, request);
+	g_queue_remove(&member->requests, request);
+	if (g_queue_is_empty(&member->requests))
+		queue_rest(&broker->queue, member);
 	g_queue_push_tail(&broker->ended, request);
 }
 

@@ -55,12 +55,13 @@ void queue_join(struct queue *queue, struct queue_member *member)
 }
 
 /*
- * Who is done leaves, but not straight from the fresh ones: else whoever asks for
- * little at a time would go first each time.
+ * Who is done leaves when its turn would come, and not straight from the fresh ones:
+ * else whoever asks for little at a time would go first each time.
  */
-static void retire(struct queue *queue, struct queue_member *member)
+void queue_rest(struct queue *queue, struct queue_member *member)
 {
-	place(queue, member, member->place == QUEUE_FRESH ? QUEUE_REGULAR : QUEUE_AWAY);
+	if (member->place == QUEUE_FRESH)
+		place(queue, member, QUEUE_REGULAR);
 }
 
 static struct queue_member *first_ready(struct queue *queue, enum queue_place where,
@@ -73,7 +74,7 @@ static struct queue_member *first_ready(struct queue *queue, enum queue_place wh
 
 		next = link->next;
 		if (g_queue_is_empty(&member->requests))
-			retire(queue, member);
+			place(queue, member, QUEUE_AWAY);
 		else if (is_ready(member, userdata))
 			return member;
 	}
@@ -154,4 +155,7 @@ void queue_charge(struct queue *queue, struct queue_member *member, const struct
 
 	member->deficit = MAX(left, MIN(floor, member->deficit));
 	learn_rate(queue, slice);
+	/* It was its turn until somebody came: theirs first, then. */
+	if (slice->is_interrupted && member->place != QUEUE_AWAY)
+		place(queue, member, QUEUE_REGULAR);
 }

@@ -53,6 +53,8 @@ void queue_member_set_weight(const struct queue *queue, struct queue_member *mem
 
 /* It has something to do. */
 void queue_join(struct queue *queue, struct queue_member *member);
+/* It has nothing to do any more. */
+void queue_rest(struct queue *queue, struct queue_member *member);
 /* The member whose turn it is, of those that are ready; NULL for none. */
 struct queue_member *queue_next(struct queue *queue, queue_is_ready is_ready, void *userdata);
 /* Is anybody but @member ready? */
