@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Who is let in, and what those that are not are told. */
+#include <glib.h>
+
+#include "scene.h"
+#include "suites.h"
+
+static void assert_refusal(const struct broker_refusal *refusal, const char *reason, uint64_t asked,
+			   uint64_t used, uint64_t maximum)
+{
+	g_assert_cmpstr(refusal->reason, ==, reason);
+	g_assert_cmpuint(refusal->asked, ==, asked);
+	g_assert_cmpuint(refusal->used, ==, used);
+	g_assert_cmpuint(refusal->maximum, ==, maximum);
+}
+
+static void assert_invalid(struct scene *scene, struct broker_ask ask)
+{
+	g_assert_cmpint(scene_refused(scene, 1000, &ask, NULL), ==, -EINVAL);
+}
+
+static void what_makes_no_sense(void)
+{
+	struct scene scene;
+	struct broker_ask ask;
+
+	scene_init(&scene);
+	ask = scene_ask(&scene, 10);
+	assert_invalid(&scene, (ask.order = 5, ask));
+	assert_invalid(&scene, (ask.order = UINT32_MAX, ask));
+	assert_invalid(&scene, (ask.order = 0, ask.align = 5, ask));
+	assert_invalid(&scene, (ask.align = 0, ask.minimum = 0, ask));
+	assert_invalid(&scene, (ask.minimum = 11, ask));
+	assert_invalid(&scene, (ask.minimum = 10, ask.buffers = 0, ask));
+	assert_invalid(&scene, (ask.buffers = 11, ask));
+	assert_invalid(&scene, (ask.buffers = 1, ask.effort = 3, ask));
+	assert_invalid(&scene, scene_ask(&scene, 0));
+	scene_clear(&scene);
+}
+
+static void more_than_there_is(void)
+{
+	struct broker_refusal refusal;
+	struct scene scene;
+	struct broker_ask ask;
+
+	scene_init(&scene);
+	ask = scene_ask(&scene, SCENE_PAGES + 1);
+	g_assert_cmpint(scene_refused(&scene, 1000, &ask, &refusal), ==, -E2BIG);
+	assert_refusal(&refusal, "size", (SCENE_PAGES + 1) * SCENE_PAGE, 0,
+		       SCENE_PAGES * SCENE_PAGE);
+	ask = scene_ask(&scene, UINT64_MAX / SCENE_PAGE + 1);
+	g_assert_cmpint(scene_refused(&scene, 1000, &ask, &refusal), ==, -EOVERFLOW);
+	ask = scene_ask(&scene, UINT64_MAX);
+	ask.order = 4;
+	g_assert_cmpint(scene_refused(&scene, 1000, &ask, &refusal), ==, -EOVERFLOW);
+	scene_clear(&scene);
+}
+
+static uint64_t give(struct scene *scene, uid_t uid, uint64_t chunks)
+{
+	struct broker_request *request = scene_submit(scene, uid, chunks);
+
+	scene_expect_fill(scene, request, CMABULK_EFFORT_FAST, chunks);
+	scene_filled(scene, request, 0, chunks);
+	return scene_expect_export(scene, request, BROKER_COMPLETE, 0, chunks);
+}
+
+static void more_than_its_share(void)
+{
+	struct broker_refusal refusal;
+	struct scene scene;
+	struct broker_ask ask;
+	uint64_t id;
+
+	scene_init(&scene);
+	id = give(&scene, 1001, 300);
+	ask = scene_ask(&scene, 201);
+	g_assert_cmpint(scene_refused(&scene, 1001, &ask, &refusal), ==, -EDQUOT);
+	assert_refusal(&refusal, "quota", 201 * SCENE_PAGE, 300 * SCENE_PAGE, 500 * SCENE_PAGE);
+	g_assert_cmpstr(refusal.account, ==, "half:1001");
+	scene_released(&scene, id, 300);
+	give(&scene, 1001, 201);
+	scene_clear(&scene);
+}
+
+static void too_many_buffers(void)
+{
+	struct broker_refusal refusal;
+	struct scene scene;
+	struct broker_ask ask;
+
+	scene_init(&scene);
+	give(&scene, 1002, 1);
+	ask = scene_ask(&scene, 2);
+	ask.buffers = 2;
+	g_assert_cmpint(scene_refused(&scene, 1002, &ask, &refusal), ==, -EDQUOT);
+	assert_refusal(&refusal, "buffers", 2, 1, 2);
+	give(&scene, 1002, 2);
+	scene_clear(&scene);
+}
+
+static void too_many_pending(void)
+{
+	struct broker_refusal refusal;
+	struct broker_request *request;
+	struct scene scene;
+	struct broker_ask ask;
+
+	scene_init(&scene);
+	ask = scene_ask(&scene, 1);
+	request = scene_submit_ask(&scene, 1003, &ask);
+	g_assert_cmpint(scene_refused(&scene, 1003, &ask, &refusal), ==, -EUSERS);
+	assert_refusal(&refusal, "pending", 1, 1, 1);
+	broker_cancel(scene.broker, request);
+	scene_expect_finish(&scene, request, BROKER_CANCELLED, -ECANCELED, 0);
+	give(&scene, 1003, 1);
+	scene_clear(&scene);
+}
+
+/* Both fit one by one, not together: the second one waits, and is late. */
+static void what_runs_makes_wait(void)
+{
+	struct broker_request *first;
+	struct broker_request *second;
+	struct scene scene;
+
+	scene_init(&scene);
+	first = scene_submit(&scene, 1001, 400);
+	second = scene_submit(&scene, 1001, 200);
+	scene_expect_fill(&scene, first, CMABULK_EFFORT_FAST, 400);
+	scene_expect_nothing(&scene);
+	scene_filled(&scene, first, 0, 400);
+	scene_expect_export(&scene, first, BROKER_COMPLETE, 0, 400);
+	scene_expect_nothing(&scene);
+	g_assert_cmpuint(broker_wakeup(scene.broker), ==, 25 * SCENE_SECOND);
+	scene.now_ns = broker_wakeup(scene.broker);
+	scene_expect_finish(&scene, second, BROKER_TIMED_OUT, -EDQUOT, 0);
+	scene_clear(&scene);
+}
+
+static void the_limit_in_force_counts(void)
+{
+	struct broker_request *first;
+	struct broker_request *second;
+	struct scene scene;
+
+	scene_init(&scene);
+	first = scene_submit(&scene, 1001, 100);
+	second = scene_submit(&scene, 1001, 300);
+	scene_expect_fill(&scene, first, CMABULK_EFFORT_FAST, 100);
+	scene_limit(&scene, 399);
+	scene_filled(&scene, first, 0, 100);
+	scene_expect_export(&scene, first, BROKER_COMPLETE, 0, 100);
+	scene_expect_nothing(&scene);
+	scene_limit(&scene, 400);
+	scene_expect_fill(&scene, second, CMABULK_EFFORT_FAST, 300);
+	scene_filled(&scene, second, 0, 300);
+	scene_expect_export(&scene, second, BROKER_COMPLETE, 0, 300);
+	scene_clear(&scene);
+}
+
+static void the_pool_is_gone(void)
+{
+	struct broker_request *running;
+	struct broker_request *waiting;
+	struct scene scene;
+	struct broker_ask ask;
+
+	scene_init(&scene);
+	running = scene_submit(&scene, 1000, 10);
+	waiting = scene_submit(&scene, 1000, 10);
+	scene_expect_fill(&scene, running, CMABULK_EFFORT_FAST, 10);
+	broker_gone(scene.broker);
+	scene_expect_finish(&scene, waiting, BROKER_PARTIAL, -ENODEV, 0);
+	scene_expect_interrupt(&scene, running);
+	scene_expect_nothing(&scene);
+	scene_filled(&scene, running, 0, 10);
+	scene_expect_finish(&scene, running, BROKER_PARTIAL, -ENODEV, 10);
+	ask = scene_ask(&scene, 1);
+	g_assert_cmpint(scene_refused(&scene, 1000, &ask, NULL), ==, -ENODEV);
+	scene_clear(&scene);
+}
+
+void add_admission(void)
+{
+	g_test_add_func("/admission/what-makes-no-sense", what_makes_no_sense);
+	g_test_add_func("/admission/more-than-there-is", more_than_there_is);
+	g_test_add_func("/admission/more-than-its-share", more_than_its_share);
+	g_test_add_func("/admission/too-many-buffers", too_many_buffers);
+	g_test_add_func("/admission/too-many-pending", too_many_pending);
+	g_test_add_func("/admission/what-runs-makes-wait", what_runs_makes_wait);
+	g_test_add_func("/admission/the-limit-in-force-counts", the_limit_in_force_counts);
+	g_test_add_func("/admission/the-pool-is-gone", the_pool_is_gone);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a broker may and must say, worked out the slow way: lists and loops over all that
+ * it was told and has said. Shares no code with it, and aborts when it does otherwise.
+ */
+#ifndef DAEMON_MODEL_H
+#define DAEMON_MODEL_H
+
+#include "broker.h"
+#include "fake-pool.h"
+
+#define MODEL_ACCOUNTS	7
+#define MODEL_PAGE_SIZE 4096
+
+/* Limits in force; the tests' own, not as they are configured. */
+struct model_account {
+	const char *name; /* in the kernel's books */
+	bool is_known;
+	uint64_t maximum; /* pages */
+	uint64_t max_buffers;
+	uint64_t max_pending;
+	uint64_t quantum; /* bytes */
+	/* When everybody had nothing to do it had nothing either: it goes first. */
+	bool is_rested;
+	bool is_fresh; /* had nothing to do, came, and has not had its turn */
+	uint64_t served; /* bytes since */
+};
+
+enum model_stage { MODEL_WAITS, MODEL_RUNS, MODEL_FILLS, MODEL_DONE };
+
+struct model_request {
+	struct broker_request *handle;
+	unsigned int account;
+	struct broker_ask ask;
+	uint64_t number;
+	enum model_stage stage;
+	bool is_cancelled;
+	bool is_doomed; /* a fill said ENODEV, or something unheard of */
+	bool is_late; /* a fill said ETIME */
+	uint64_t held; /* chunks */
+	uint64_t exported; /* chunks */
+	uint64_t promised; /* chunks */
+	bool is_content; /* with less than it asked for */
+	uint64_t claimed; /* at the end */
+	int last_result;
+	unsigned int last_effort;
+	bool was_short;
+	bool has_given_way;
+	bool was_interrupted;
+	uint64_t since; /* of the last thing that let it go on */
+	bool goes_first; /* a single chunk of a rested account */
+	uint64_t ahead; /* accounts that came so before it: bits */
+};
+
+struct model_buffer {
+	uint64_t id;
+	uint64_t pages;
+	int account; /* -1: of none, -2: of one that nobody knows */
+	uint64_t cookie;
+};
+
+struct model {
+	uint64_t pages;
+	uint64_t free_pages; /* as told last */
+	uint64_t free_at_fill;
+	uint64_t draining; /* as told last */
+	bool is_gone;
+	struct model_account accounts[MODEL_ACCOUNTS];
+	GArray *requests; /* struct model_request, not freed, by age */
+	GArray *buffers; /* struct model_buffer: that it was told of */
+	uint64_t sequence;
+	uint64_t last_number;
+
+	bool is_filling;
+	bool is_interrupted;
+	bool is_long; /* the fill that runs is more than a turn */
+	/* How often what was tried, so that a test knows that it saw it. */
+	uint64_t fills, slices, interrupts, give_backs, short_bookings, finished[4], one_chunks,
+		refusals;
+};
+
+void model_init(struct model *model, uint64_t pages);
+void model_clear(struct model *model);
+struct model_request *model_find(const struct model *model, const struct broker_request *handle);
+
+/* What broker_submit() must say. */
+int model_admit(const struct model *model, unsigned int account, const struct broker_ask *ask);
+void model_admitted(struct model *model, struct broker_request *handle, unsigned int account,
+		    const struct broker_ask *ask);
+void model_cancelled(struct model *model, struct broker_request *handle);
+/* It said so: may it? */
+void model_action(struct model *model, const struct broker_action *action, uint64_t now_ns);
+void model_filled(struct model *model, struct broker_request *handle, int result, uint64_t granted,
+		  uint64_t now_ns);
+void model_exported(struct model *model, struct broker_request *handle,
+		    const struct cmabulk_buffer_info *buffer);
+void model_freed(struct model *model, struct broker_request *handle);
+/* What broker_event() must return. */
+int model_event(struct model *model, const struct fake_event *event, uint64_t *ret_cookie);
+void model_loaded(struct model *model, const struct fake_pool *pool);
+
+/* It has nothing more to say: is it right? */
+void model_check(struct model *model, const struct broker *broker, uint64_t now_ns);
+/* Nothing is on its way: its books are the kernel's. */
+void model_check_settled(const struct model *model, const struct broker *broker,
+			 const struct fake_pool *pool);
+
+#endif

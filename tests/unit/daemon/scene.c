@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * A broker of 1000 pages of 4 KiB and what it is expected to say, a line each. One
+ * chunk is one page, a turn 125 of them.
+ */
+#include <glib.h>
+#include <string.h>
+
+#include "scene.h"
+
+#define RULES 7
+
+static struct account_rule rule(const char *name, bool has_uid, uid_t uid)
+{
+	return (struct account_rule){
+		.name = g_strdup(name),
+		.has_uid = has_uid,
+		.uid = uid,
+		.maximum = { .is_share = true, .bytes = 10000 },
+		.max_buffers = 4096,
+		.max_pending = 64,
+		.weight = 100,
+	};
+}
+
+static struct account_rules *make_rules(int64_t limit)
+{
+	struct account_rule *rules = g_new0(struct account_rule, RULES);
+	size_t count = 0;
+
+	if (limit >= 0) {
+		rules[count] = rule("half", true, 1001);
+		rules[count++].maximum = (struct amount){ .bytes = (uint64_t)limit * SCENE_PAGE };
+	}
+	rules[count] = rule("buffers", true, 1002);
+	rules[count++].max_buffers = 2;
+	rules[count] = rule("pending", true, 1003);
+	rules[count++].max_pending = 1;
+	rules[count] = rule("heavy", true, 1004);
+	rules[count++].weight = 300;
+	rules[count] = rule("light", true, 1005);
+	rules[count++].weight = 50;
+	rules[count] = rule("team", false, 0);
+	rules[count].has_gid = true;
+	rules[count].gid = 7;
+	rules[count++].is_shared = true;
+	rules[count++] = rule("default", false, 0);
+	return account_rules_new(rules, count);
+}
+
+void scene_init(struct scene *scene)
+{
+	static const struct broker_geometry geometry = { SCENE_PAGES, SCENE_PAGE, 0, 4 };
+
+	*scene = (struct scene){
+		.rules = make_rules(SCENE_PAGES / 2),
+		.now_ns = 5 * SCENE_SECOND,
+		.last_id = 100,
+	};
+	scene->broker = broker_new(&geometry, scene->rules);
+	scene_free_pages(scene, SCENE_PAGES);
+}
+
+void scene_clear(struct scene *scene)
+{
+	scene_expect_nothing(scene);
+	broker_free(scene->broker);
+	account_rules_unref(scene->rules);
+}
+
+void scene_limit(struct scene *scene, int64_t pages)
+{
+	account_rules_unref(scene->rules);
+	scene->rules = make_rules(pages);
+	broker_set_rules(scene->broker, scene->rules);
+}
+
+const struct account_rule *scene_rule(const struct scene *scene, uid_t uid)
+{
+	static const gid_t team = 7;
+	struct identity identity = { .uid = uid };
+
+	if (uid == 1006) {
+		identity.gids = &team;
+		identity.n_gids = 1;
+	}
+	return account_rules_match(scene->rules, &identity);
+}
+
+struct broker_ask scene_ask(const struct scene *scene, uint64_t chunks)
+{
+	return (struct broker_ask){
+		.chunks = chunks,
+		.minimum = chunks,
+		.buffers = 1,
+		.effort = CMABULK_EFFORT_HARD,
+		.deadline_ns = scene->now_ns + 20 * SCENE_SECOND,
+	};
+}
+
+struct broker_request *scene_submit_ask(struct scene *scene, uid_t uid,
+					const struct broker_ask *ask)
+{
+	struct broker_request *request;
+
+	g_assert_cmpint(broker_submit(scene->broker, scene_rule(scene, uid), uid, ask,
+				      scene->now_ns, scene, &request, NULL),
+			==, 0);
+	g_assert_true(broker_request_get_userdata(request) == scene);
+	return request;
+}
+
+struct broker_request *scene_submit(struct scene *scene, uid_t uid, uint64_t chunks)
+{
+	struct broker_ask ask = scene_ask(scene, chunks);
+
+	return scene_submit_ask(scene, uid, &ask);
+}
+
+int scene_refused(struct scene *scene, uid_t uid, const struct broker_ask *ask,
+		  struct broker_refusal *ret)
+{
+	struct broker_request *request = NULL;
+	int r = broker_submit(scene->broker, scene_rule(scene, uid), uid, ask, scene->now_ns, NULL,
+			      &request, ret);
+
+	g_assert_null(request);
+	return r;
+}
+
+void scene_free_pages(struct scene *scene, uint64_t pages)
+{
+	scene->free_pages = pages;
+	broker_set_free(scene->broker, pages);
+}
+
+static struct broker_action next(struct scene *scene)
+{
+	struct broker_action action;
+
+	broker_next(scene->broker, scene->now_ns, &action);
+	return action;
+}
+
+static struct broker_action expect(struct scene *scene, enum broker_action_type type,
+				   struct broker_request *request)
+{
+	struct broker_action action = next(scene);
+
+	g_assert_cmpint(action.type, ==, type);
+	g_assert_true(action.request == request);
+	return action;
+}
+
+void scene_expect_nothing(struct scene *scene)
+{
+	expect(scene, BROKER_NOTHING, NULL);
+	g_assert_cmpuint(broker_wakeup(scene->broker), >, scene->now_ns);
+}
+
+void scene_expect_fill(struct scene *scene, struct broker_request *request, unsigned int effort,
+		       uint64_t chunks)
+{
+	struct broker_action action = expect(scene, BROKER_FILL, request);
+	uint64_t deadline_ns = broker_request_get_ask(request)->deadline_ns;
+
+	g_assert_cmpuint(action.effort, ==, effort);
+	g_assert_cmpuint(action.chunks, ==, chunks);
+	g_assert_cmpuint(action.budget_ns, ==,
+			 deadline_ns == UINT64_MAX ? 0 : deadline_ns - scene->now_ns);
+}
+
+void scene_expect_interrupt(struct scene *scene, struct broker_request *request)
+{
+	expect(scene, BROKER_INTERRUPT, request);
+}
+
+void scene_expect_give_back(struct scene *scene, struct broker_request *request)
+{
+	expect(scene, BROKER_GIVE_BACK, request);
+}
+
+static void expect_end(struct scene *scene, struct broker_request *request,
+		       enum broker_status status, int error, uint64_t claimed)
+{
+	expect(scene, BROKER_FINISH, request);
+	g_assert_cmpint(broker_request_get_status(request), ==, status);
+	g_assert_cmpint(broker_request_get_error(request), ==, error);
+	g_assert_cmpuint(broker_request_get_claimed(request), ==, claimed);
+}
+
+void scene_expect_finish(struct scene *scene, struct broker_request *request,
+			 enum broker_status status, int error, uint64_t claimed)
+{
+	expect_end(scene, request, status, error, claimed);
+	broker_request_free(scene->broker, request);
+}
+
+uint64_t scene_expect_export(struct scene *scene, struct broker_request *request,
+			     enum broker_status status, int error, uint64_t claimed)
+{
+	struct cmabulk_buffer_info info = {
+		.id = ++scene->last_id,
+		.object = CMABULK_OBJECT_BUFFER,
+		.state = CMABULK_STATE_EXPORTED,
+		.chunks = claimed,
+		.pages = claimed << broker_request_get_ask(request)->order,
+		.owner.cookie = scene->last_id * 10,
+	};
+
+	expect_end(scene, request, status, error, claimed);
+	g_assert_true(broker_request_is_kept(request));
+	broker_request_exported(scene->broker, request, &info);
+	broker_request_free(scene->broker, request);
+	g_assert_cmpint(scene_event(scene, CMABULK_CMD_EXPORTED, info.id, info.pages), ==, 0);
+	return info.id;
+}
+
+void scene_filled_slowly(struct scene *scene, struct broker_request *request, int result,
+			 uint64_t granted, uint64_t elapsed_ns)
+{
+	struct cmabulk_fill fill = { .nr_allocated = granted, .report.blocks_surveyed = 10 };
+
+	scene->now_ns += elapsed_ns;
+	broker_filled(scene->broker, request, result, &fill, elapsed_ns, scene->now_ns);
+	scene_free_pages(scene,
+			 scene->free_pages - (granted << broker_request_get_ask(request)->order));
+}
+
+void scene_filled(struct scene *scene, struct broker_request *request, int result, uint64_t granted)
+{
+	scene_filled_slowly(scene, request, result, granted, 0);
+}
+
+int scene_event(struct scene *scene, enum cmabulk_genl_command command, uint64_t id, uint64_t pages)
+{
+	uint64_t cookie;
+
+	return broker_event(scene->broker, command, ++scene->sequence, id, pages, &cookie);
+}
+
+void scene_released(struct scene *scene, uint64_t id, uint64_t pages)
+{
+	uint64_t cookie = 0;
+
+	g_assert_cmpint(broker_event(scene->broker, CMABULK_CMD_RELEASED, ++scene->sequence, id,
+				     pages, &cookie),
+			==, 0);
+	g_assert_cmpuint(cookie, ==, id * 10);
+	scene_free_pages(scene, scene->free_pages + pages);
+}
+
+struct broker_usage scene_usage(const struct scene *scene, const char *account)
+{
+	g_autofree struct broker_usage *usages = NULL;
+	size_t count = broker_get_usage(scene->broker, &usages);
+
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(usages[i].account, account) == 0)
+			return usages[i];
+	return (struct broker_usage){ 0 };
+}

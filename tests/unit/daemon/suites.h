@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The groups of tests that make up test-broker. */
+#ifndef DAEMON_SUITES_H
+#define DAEMON_SUITES_H
+
+#define RANDOM_SEEDS 10
+
+void add_accounts(void);
+void add_admission(void);
+void add_bookings(void);
+void add_steps(void);
+void add_turns(void);
+void add_books(void);
+void add_random(void);
+
+#endif

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Accounts, queue, books and retry of one pool, without bus, kernel or clock. */
+#include <glib.h>
+
+#include "suites.h"
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	add_accounts();
+	add_admission();
+	add_bookings();
+	add_steps();
+	add_turns();
+	add_books();
+	add_random();
+	return g_test_run();
+}
