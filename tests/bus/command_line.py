@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""cmabulkctl with the daemon, as people and scripts use it."""
+
+import json
+import re
+import signal
+
+from fixture import PATIENCE
+from installed import Application, run, start
+from manager import (BOB, CLIENTS, CLIENTS_CONFIGURATION, STRANGER, administrator,
+                     daemon_with_clients)
+
+ROOT = {"uid": 0, "groups": ()}
+NOBODY = {"uid": STRANGER, "groups": (STRANGER,)}
+MEDIA = "[Account media]\nUser=games\nMaxBytes=16M\nMaxBuffers=20\n"
+
+
+def expect(bus, code, *arguments, stderr="", **options):
+    done = run(bus, "CMABULKCTL", *arguments, **options)
+    assert done.returncode == code, (arguments, done)
+    assert stderr in done.stderr, (arguments, done)
+    return done.stdout
+
+
+def read_json(bus, *arguments, code=0, **options):
+    return json.loads(expect(bus, code, "--json", *arguments, **options))
+
+
+def rows(table):
+    """A table for people as dictionaries."""
+    titles, *lines = (line.split() for line in table.splitlines())
+    return [dict(zip(titles, line)) for line in lines]
+
+
+def status_of_the_daemon(bus):
+    daemon_with_clients(bus, "main=64M", "npu=32M")
+    text = expect(bus, 0, "status", **NOBODY)
+    assert text.startswith("cmabulkd ") and "simulated" in text.splitlines()[0], text
+    assert [row["POOL"] for row in rows(text.partition("\n")[2])] == ["main", "npu"], text
+    with Application(bus) as application:
+        application.expect("allocate 16 4 0", "allocate: complete")
+        found = read_json(bus, "status")
+        assert (found["simulated"], found["problems"]) == (True, []), found
+        main, npu = found["pools"]
+        assert (main["name"], main["kind"], main["engine"]) == ("main", "sim", "simulated"), main
+        assert main["states"]["exported"] * main["page_size"] == 1 << 20, main
+        assert main["buffers"] == 4 and npu["buffers"] == 0, found
+
+
+def pools_are_for_everybody(bus):
+    daemon_with_clients(bus)
+    for who in ROOT, NOBODY:
+        [row] = rows(expect(bus, 0, "pools", **who))
+        assert (row["NAME"], row["ENGINE"], row["SIZE"]) == ("main", "simulated", "64M"), row
+    assert "no device can use them" in expect(bus, 0, "pools", "main", **NOBODY)
+    assert read_json(bus, "pools", "main", **NOBODY)["survey"] is None
+    survey = read_json(bus, "pools", "main")["survey"]
+    assert survey["blocks"] == survey["blocks_free"] == 32, survey
+    expect(bus, 4, "pools", "nonsense", stderr="there is no pool of that name")
+
+
+def alloc_reports(bus):
+    daemon_with_clients(bus, "main=64M,unmovable=4")
+    text = expect(bus, 0, "alloc", "100x64K", "--buffers", "7")
+    assert text.startswith("complete: 100 of 100 chunks of 64K (6.2M) from pool main (simulated)")
+    assert "buffers: 2 of 960K, 5 of 896K\n" in text, text
+    report = read_json(bus, "alloc", "100", "--buffers=33", "--label", "frames")
+    assert (report["status"], report["kind"], report["reason"]) == ("complete", "sim", None)
+    assert [b["name"] for b in report["buffers"]] == [f"frames-{i}" for i in range(33)], report
+    assert sum(step["granted"] for step in report["steps"]) == 100
+    report = read_json(bus, "alloc", "64M", "--minimum", "1", code=0)
+    assert (report["status"], report["error"]) == ("partial", "EBUSY"), report
+    assert 0 < report["granted"] < 1024 and report["reason"], report
+    expect(bus, 3, "alloc", "64M", stderr="the request came short: ")
+    expect(bus, 1, "alloc", "1G", stderr="pool main")
+    administrator(bus).wait_whole()
+
+
+def limits_have_an_exit_code(bus):
+    daemon_with_clients(bus, configuration=MEDIA)
+    with Application(bus) as application:
+        application.expect("allocate 128 1 0", "allocate: complete")
+        expect(bus, 6, "alloc", "9M", stderr="account media")
+        # Says how much it has, and how much it asked for.
+        done = run(bus, "CMABULKCTL", "alloc", "9M")
+        assert re.search(r" has 8(\.0)? MiB .* 9(\.0)? MiB more", done.stderr), done
+        expect(bus, 0, "alloc", "8M")
+        expect(bus, 0, "alloc", "9M", uid=BOB)
+    expect(bus, 5, "alloc", "1", **NOBODY)
+    expect(bus, 5, "reload", stderr="only root")
+
+
+def accounts_are_shown(bus):
+    shared = "[Account vendor]\nGroup=staff\nShared=yes\nMaxBytes=50%\n"
+    daemon_with_clients(bus, configuration=MEDIA + shared)
+    with Application(bus) as application:
+        application.expect("allocate 16 4 0", "allocate: complete")
+        [mine] = read_json(bus, "accounts")["accounts"]
+        assert mine == {"account": "media", "uid": 5, "pool": "main", "used": 1 << 20,
+                        "maximum": 16 << 20, "buffers": 4, "maximum_buffers": 20, "pending": 0,
+                        "maximum_pending": 64, "default": False}, mine
+        table = rows(expect(bus, 0, "accounts", **ROOT))
+        assert [(row["ACCOUNT"], row["USER"], row["USED"]) for row in table] == \
+            [("media", "games", "1M"), ("vendor", "(shared)", "0B")], table
+
+
+def buffers_are_ones_own(bus):
+    daemon_with_clients(bus)
+    with Application(bus) as application:
+        application.expect("allocate 16 4 0", "allocate: complete")
+        for who in ({}, ROOT):
+            entries = read_json(bus, "buffers", **who)["buffers"]
+            assert len(entries) == 4, entries
+            assert {(e["uid"], e["label"], e["standing"]) for e in entries} == \
+                {(5, "client", "managed")}, entries
+        assert read_json(bus, "buffers", uid=BOB) == {"buffers": []}
+
+
+def reload_says_what_is_wrong(bus):
+    daemon = daemon_with_clients(bus)
+    expect(bus, 0, "reload", **ROOT)
+    daemon.configure(CLIENTS_CONFIGURATION + "[Account media]\nUser=games\nMaxBites=1\n")
+    text = expect(bus, 1, "reload", **ROOT)
+    assert "[Account media] MaxBites" in text, text
+    [problem] = read_json(bus, "reload", code=1, **ROOT)["problems"]
+    assert problem in expect(bus, 0, "status"), problem
+    assert problem in expect(bus, 0, "doctor"), problem
+    daemon.configure(CLIENTS_CONFIGURATION)
+    assert read_json(bus, "reload", **ROOT) == {"problems": []}
+
+
+def doctor_sees_the_daemon(bus):
+    def checks(code=0, **who):
+        found = read_json(bus, "doctor", code=code, **who)
+        assert all(f["remedy"] for f in found["findings"] if f["result"] != "ok"), found
+        return {(f["check"], f["result"]) for f in found["findings"]}
+
+    daemon = daemon_with_clients(bus)
+    for who in ({}, ROOT):
+        found = checks(**who)
+        assert {("daemon", "ok"), ("simulated", "warn"), ("access", "ok")} <= found, found
+    assert ("access", "warn") in checks(**NOBODY)
+    daemon.stop()
+    assert ("daemon", "fail") in checks(code=1)
+
+
+def without_the_daemon(bus):
+    for verb in (["status"], ["pools"], ["buffers"], ["accounts"], ["reload"], ["alloc", "5"]):
+        expect(bus, 4, *verb, stderr="the cmabulk daemon is not available; start cmabulkd")
+
+
+def a_command_inherits(bus):
+    """Memfds here, and the library takes them for what they are."""
+    daemon_with_clients(bus)
+    script = "echo $LISTEN_FDS $LISTEN_FDNAMES $CMABULK_SIZES $CMABULK_POOL; ls -l /proc/self/fd"
+    text = expect(bus, 0, "alloc", "4x64K", "--buffers", "2", "--label", "frames", "--", "sh", "-c",
+                  script)
+    assert text.startswith("2 frames-0:frames-1 131072:131072 main\n"), text
+    assert text.count("memfd:") == 2, text
+    administrator(bus).wait_whole()
+
+
+def held_until_told(bus):
+    daemon_with_clients(bus)
+    root = administrator(bus)
+    holder = start(bus, "CMABULKCTL", "alloc", "1M", "--hold")
+    root.wait_for_buffers(1)
+    _, errors = holder.communicate(timeout=PATIENCE)
+    assert holder.returncode == 0, errors
+    root.wait_whole()
+
+
+def interrupted_while_waiting(bus):
+    """Ctrl-C takes a request back that waits for somebody else's memory."""
+    daemon_with_clients(bus)
+    root = administrator(bus)
+    with Application(bus, uid=BOB, groups=(CLIENTS,)) as other:
+        other.expect("allocate 768 1 0", "allocate: complete")
+        waiting = start(bus, "CMABULKCTL", "alloc", "48M", "--timeout", "infinity")
+        root.wait_pending(1)
+        waiting.send_signal(signal.SIGINT)
+        _, errors = waiting.communicate(timeout=PATIENCE)
+        assert waiting.returncode == 3 and "cancelled" in errors, (waiting.returncode, errors)
+        root.wait_pending(0)
