@@ -49,6 +49,7 @@ static void each_effort_gets_more(void)
 	g_assert_cmpuint(fill.report.skipped_suspect, ==, 4 * 32);
 	g_assert_cmpuint(fill.report.skipped_busy, ==, 0);
 	g_assert_cmpuint(fill.report.skipped_taken, ==, 0);
+	g_assert_cmpuint(fill.report.ranges_tried, ==, 4);
 	g_assert_cmpuint(fill.report.blocks_suspect, ==, 4);
 
 	g_assert_cmpint(pool_fill(&pool, reservation, CMABULK_EFFORT_NORMAL, 128, &fill), ==,
