@@ -58,7 +58,7 @@ static long device_query(struct bulk_pool *pool, void __user *arg)
 		.engine = engine->ops->kind,
 		.features = features(engine),
 		.page_size = PAGE_SIZE,
-		.pageblock_order = bulk_pageblock_order(),
+		.block_order = pageblock_order,
 		.max_order = engine->max_order,
 		.order_per_bit = engine->order_per_bit,
 		.pages = engine->nr_pages,
@@ -66,6 +66,7 @@ static long device_query(struct bulk_pool *pool, void __user *arg)
 		.buffers = counters.buffers,
 		.reservations = counters.reservations,
 		.sequence = counters.sequence,
+		.stuck = counters.pages_stuck,
 	};
 	bulk_books_states(&counters, &query.states);
 	strscpy(query.name, pool->name, sizeof(query.name));

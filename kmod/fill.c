@@ -28,18 +28,20 @@ static int fill_begin(struct bulk_reservation *reservation)
 		ret = -ENODEV;
 	} else {
 		reservation->filling = true;
-		WRITE_ONCE(reservation->interrupt, false);
 	}
 	mutex_unlock(&pool->lock);
 	return ret;
 }
 
-static void fill_end(struct bulk_reservation *reservation)
+/* What was interrupted is over, however it ended; a mere report is nothing to interrupt. */
+static void fill_end(struct bulk_reservation *reservation, u64 nr_requests)
 {
 	struct bulk_pool *pool = reservation->object.pool;
 
 	mutex_lock(&pool->lock);
 	reservation->filling = false;
+	if (nr_requests)
+		WRITE_ONCE(reservation->interrupt, false);
 	mutex_unlock(&pool->lock);
 }
 
@@ -127,7 +129,7 @@ static bool fill_run(struct bulk_reservation *reservation, struct cmabulk_fill *
 		*ret = fill_prepare(reservation, fill->nr_requests, &room);
 		if (!*ret)
 			*ret = fill_engine(reservation, fill, started, room);
-		fill_end(reservation);
+		fill_end(reservation, fill->nr_requests);
 	}
 	fill->total = bulk_reservation_held(reservation);
 	return *ret != -E2BIG;
@@ -165,16 +167,15 @@ long bulk_fill(struct bulk_reservation *reservation, void __user *arg)
 static void interrupt_fill(struct bulk_reservation *reservation)
 {
 	lockdep_assert_held(&reservation->object.pool->lock);
-	if (reservation->filling)
-		WRITE_ONCE(reservation->interrupt, true);
+	WRITE_ONCE(reservation->interrupt, true);
 }
 
 /**
  * bulk_fill_interrupt() - INTERRUPT
  * @reservation:	the reservation
  *
- * Meant for the FILL that runs now: when there is none this does nothing, and
- * the next one starts with a clean slate.
+ * Meant for the FILL that runs now. When there is none it is kept for the next
+ * one: who is about to start that may not know yet that nobody wants it.
  *
  * Return: 0, or -ENODEV when the pool is gone.
  */

@@ -18,6 +18,7 @@
 #define BULK_POOL_H
 
 #include <linux/atomic.h>
+#include <linux/cmabulk.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -26,7 +27,6 @@
 
 #include "chunks.h"
 #include "engine.h"
-#include "uapi.h"
 
 struct bulk_object;
 struct bulk_pool;

@@ -17,7 +17,7 @@
  *		chunks, nor while user memory is accessed
  * @nr_zeroed:	how many of the chunks, from the first on, CHUNKS has zeroed
  * @filling:	a FILL is running; bulk_pool.lock
- * @interrupt:	it shall stop; written under bulk_pool.lock while @filling, read
+ * @interrupt:	it, or else the next one, shall stop; written under bulk_pool.lock, read
  *		by the engine without
  */
 struct bulk_reservation {

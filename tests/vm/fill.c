@@ -363,8 +363,8 @@ static bool fill_is_refused(int reservation)
 }
 
 /*
- * INTERRUPT may come before, in or after the FILL: only in it does it stop anything. Tried until
- * it hit, with the memory put back each time.
+ * INTERRUPT may come in the FILL or after it: only in it does it stop anything. Tried until it hit,
+ * with the memory put back each time.
  */
 static void test_interrupt(struct fixture *fixture, gconstpointer data)
 {
@@ -395,12 +395,19 @@ static void test_interrupt(struct fixture *fixture, gconstpointer data)
 	g_assert_true(refused);
 }
 
-/* An INTERRUPT with nothing running is not kept for the next FILL. */
+/* However many INTERRUPTs with nothing running stop the next FILL that asks for chunks, and only that. */
 static void test_interrupt_idle(struct fixture *fixture, gconstpointer data)
 {
 	struct cmabulk_fill fill;
 
 	g_assert_cmpint(reservation_interrupt(fixture->reservation), ==, 0);
+	g_assert_cmpint(reservation_interrupt(fixture->reservation), ==, 0);
+	g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_NORMAL, 0, 0, &fill),
+			==, 0);
+	g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_NORMAL, 10, 0, &fill),
+			==, -EINTR);
+	g_assert_cmpuint(fill.nr_allocated, ==, 0);
+	assert_report_sound(&fill);
 	g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_NORMAL, 10, 0, &fill),
 			==, 0);
 	g_assert_cmpuint(fill.nr_allocated, ==, 10);

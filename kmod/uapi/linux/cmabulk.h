@@ -74,7 +74,7 @@ struct cmabulk_states {
  * @engine:		out: enum cmabulk_engine
  * @features:		out: CMABULK_FEATURE_*
  * @page_size:		out: bytes in a page
- * @pageblock_order:	out: pages in a pageblock, as a power of two
+ * @block_order:	out: pages in a pageblock, as a power of two
  * @max_order:		out: largest order RESERVE accepts
  * @order_per_bit:	out: smallest order RESERVE accepts
  * @pages:		out: pages of the area
@@ -83,6 +83,7 @@ struct cmabulk_states {
  * @buffers:		out: live dma-bufs
  * @reservations:	out: live reservations
  * @sequence:		out: number of the newest event of this pool
+ * @stuck:		out: draining pages that somebody still references
  * @name:		out: name of the pool
  * @area:		out: name of the CMA area behind it
  * @reserved:		must be zero
@@ -94,7 +95,7 @@ struct cmabulk_query {
 	__u32 engine;
 	__u64 features;
 	__u32 page_size;
-	__u32 pageblock_order;
+	__u32 block_order;
 	__u32 max_order;
 	__u32 order_per_bit;
 	__u64 pages;
@@ -103,6 +104,7 @@ struct cmabulk_query {
 	__u64 buffers;
 	__u64 reservations;
 	__u64 sequence;
+	__u64 stuck;
 	char name[CMABULK_POOL_NAME_LEN];
 	char area[64];
 	__u64 reserved[4];
