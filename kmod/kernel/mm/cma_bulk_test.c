@@ -495,7 +495,7 @@ static void expect_hidden_costs(struct kunit *test, enum cma_bulk_effort effort,
 	fix->calls = 0;
 	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk_req(&fix->cma, &req));
 	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - chunks);
-	/* Once through the area in the smallest pieces, at worst, and some more to find that out. */
+	/* Once through the area in the smallest pieces at worst, and some more. */
 	KUNIT_EXPECT_LE(test, fix->calls, NR_CHUNKS + 8);
 	kunit_deactivate_static_stub(test, cma_bulk_grab);
 	expect_sound(test, req.nr_allocated, ORDER, 0);
