@@ -22,27 +22,42 @@ static int fill_begin(struct bulk_reservation *reservation)
 	int ret = 0;
 
 	mutex_lock(&pool->lock);
-	if (reservation->filling) {
+	if (reservation->filling)
 		ret = -EALREADY;
-	} else if (pool->gone) {
+	else if (pool->gone)
 		ret = -ENODEV;
-	} else {
+	else
 		reservation->filling = true;
-	}
 	mutex_unlock(&pool->lock);
 	return ret;
 }
 
-/* What was interrupted is over, however it ended; a mere report is nothing to interrupt. */
-static void fill_end(struct bulk_reservation *reservation, u64 nr_requests)
+static void fill_end(struct bulk_reservation *reservation)
 {
 	struct bulk_pool *pool = reservation->object.pool;
 
 	mutex_lock(&pool->lock);
 	reservation->filling = false;
-	if (nr_requests)
+	mutex_unlock(&pool->lock);
+}
+
+/*
+ * An INTERRUPT is spent on the FILL that says so; one that came too late for that is the next
+ * one's. Removing the pool interrupts like INTERRUPT does: tell them apart. A mere report is
+ * stopped by nothing but a fatal signal, and spends nothing.
+ */
+static int fill_interrupted(struct bulk_reservation *reservation, u64 nr_requests)
+{
+	struct bulk_pool *pool = reservation->object.pool;
+	int ret = -EINTR;
+
+	mutex_lock(&pool->lock);
+	if (pool->gone)
+		ret = -ENODEV;
+	else if (nr_requests)
 		WRITE_ONCE(reservation->interrupt, false);
 	mutex_unlock(&pool->lock);
+	return ret;
 }
 
 /* Room for the chunks, before the engine runs: there is no failing after. */
@@ -96,11 +111,7 @@ static int fill_engine(struct bulk_reservation *reservation, struct cmabulk_fill
 	fill_commit(reservation, fill->nr_requests, request.nr_allocated);
 	fill->nr_allocated = request.nr_allocated;
 	fill->report = request.report;
-
-	/* Removing the pool interrupts like INTERRUPT does: tell them apart. */
-	if (ret == -EINTR && bulk_books_gone(object->pool))
-		ret = -ENODEV;
-	return ret;
+	return ret == -EINTR ? fill_interrupted(reservation, fill->nr_requests) : ret;
 }
 
 static int fill_check(const struct bulk_reservation *reservation,
@@ -129,7 +140,7 @@ static bool fill_run(struct bulk_reservation *reservation, struct cmabulk_fill *
 		*ret = fill_prepare(reservation, fill->nr_requests, &room);
 		if (!*ret)
 			*ret = fill_engine(reservation, fill, started, room);
-		fill_end(reservation, fill->nr_requests);
+		fill_end(reservation);
 	}
 	fill->total = bulk_reservation_held(reservation);
 	return *ret != -E2BIG;
@@ -174,8 +185,8 @@ static void interrupt_fill(struct bulk_reservation *reservation)
  * bulk_fill_interrupt() - INTERRUPT
  * @reservation:	the reservation
  *
- * Meant for the FILL that runs now. When there is none it is kept for the next
- * one: who is about to start that may not know yet that nobody wants it.
+ * Makes one FILL return -EINTR: the one that runs now or, when there is none or
+ * it is past its last range, the next. Several before that count as one.
  *
  * Return: 0, or -ENODEV when the pool is gone.
  */

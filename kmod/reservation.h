@@ -17,8 +17,8 @@
  *		chunks, nor while user memory is accessed
  * @nr_zeroed:	how many of the chunks, from the first on, CHUNKS has zeroed
  * @filling:	a FILL is running; bulk_pool.lock
- * @interrupt:	it, or else the next one, shall stop; written under bulk_pool.lock, read
- *		by the engine without
+ * @interrupt:	a FILL shall return -EINTR, and has not yet; written under
+ *		bulk_pool.lock, read by the engine without
  */
 struct bulk_reservation {
 	struct bulk_object object;

@@ -325,7 +325,8 @@ struct cmabulk_report {
  * @nr_requests:	in: chunks wanted on top of those already held; 0 only
  *			surveys and reports
  * @budget_ns:		in: nanoseconds this call may take, 0 for no limit; soft:
- *			it is looked at between ranges
+ *			it is looked at between ranges, not while waiting for another
+ *			user of CMA
  * @nr_allocated:	out: chunks this call added
  * @total:		out: chunks the reservation holds now, not exported
  * @report:		out: what was done, and why it came up short
@@ -337,7 +338,13 @@ struct cmabulk_report {
  * gone). The out fields are filled in whatever of those it returns, and what
  * came stays in the reservation. Refused input (-EINVAL, -E2BIG, -EOVERFLOW,
  * -EFAULT) and -EALREADY (another FILL of the same reservation is running)
- * change and write nothing.
+ * change and write nothing. Only -EFAULT may come after the work too, when the
+ * structure was unmapped meanwhile: a FILL with @nr_requests = 0 tells what is
+ * held.
+ *
+ * CMABULK_IOC_INTERRUPT makes one FILL with @nr_requests > 0 return -EINTR: the
+ * one that runs, at its next range, or else the next one, at once. It is never
+ * lost, and several before that FILL returns count as one.
  */
 struct cmabulk_fill {
 	__u32 size;
