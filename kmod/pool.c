@@ -20,9 +20,9 @@
 
 /*
  * pools_lock covers all three: @all_pools has every pool until its last
- * reference is gone, @live_pools those that were not removed, by minor,
- * @pools_generation grows whenever @live_pools changes, and @pools_closed ends
- * the adding.
+ * reference is gone, @live_pools those whose node is there, by minor,
+ * @pools_generation grows whenever a pool comes or is removed, and
+ * @pools_closed ends the adding.
  */
 static DEFINE_MUTEX(pools_lock);
 static LIST_HEAD(all_pools);
@@ -34,8 +34,10 @@ static bool name_is_valid(const char *name)
 {
 	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
 
-	/* "add" is the attribute beside the pools in /sys/class/cmabulk. */
-	return length && !name[length] && length < CMABULK_POOL_NAME_LEN && strcmp(name, "add");
+	/* Attributes beside the pools in /sys/class/cmabulk. */
+	if (!strcmp(name, "add") || !strcmp(name, "remove"))
+		return false;
+	return length && !name[length] && length < CMABULK_POOL_NAME_LEN;
 }
 
 /**
@@ -88,7 +90,7 @@ static struct bulk_pool *pool_alloc(const char *name)
 }
 
 /*
- * A removed pool counts until its last buffer is gone: its events carry its
+ * A removed pool counts until its last reference is gone: its events carry its
  * name, and listeners could not tell them from a new pool's.
  */
 static int check_clash(const struct bulk_pool *pool)
@@ -160,7 +162,7 @@ int bulk_pool_add(const char *name, const char *area)
 	int ret;
 
 	if (!name_is_valid(name)) {
-		pr_err("\"%s\" is no name for a pool: 1 to %d of a-z, 0-9, '-' and '_', and not \"add\"\n",
+		pr_err("\"%s\" is no name for a pool: 1 to %d of a-z, 0-9, '-' and '_', and not \"add\" or \"remove\"\n",
 		       name, CMABULK_POOL_NAME_LEN - 1);
 		return -EINVAL;
 	}
@@ -192,8 +194,8 @@ err_free:
  * The node goes, running FILLs are interrupted, whatever is called from now
  * on returns -ENODEV. Buffers stay valid.
  *
- * Context: process; from an attribute of the pool's device only while its
- * active protection is broken.
+ * Context: process; not from an attribute of the pool's device, for which this
+ * waits.
  * Return: 0, or -ENODEV when somebody else removed it.
  */
 int bulk_pool_remove(struct bulk_pool *pool)
@@ -204,8 +206,7 @@ int bulk_pool_remove(struct bulk_pool *pool)
 	device = pool->device;
 	pool->device = NULL;
 	if (device) {
-		/* Found no more, but the minor stays taken as long as the node. */
-		xa_store(&live_pools, pool->minor, NULL, GFP_KERNEL);
+		/* Without a device it is not found; the minor stays taken as long as the node. */
 		pools_generation++;
 		bulk_books_pool_event(pool, CMABULK_CMD_POOL_REMOVED);
 	}
@@ -266,10 +267,34 @@ struct bulk_pool *bulk_pool_find(u32 minor)
 
 	mutex_lock(&pools_lock);
 	pool = xa_load(&live_pools, minor);
+	if (pool && !pool->device)
+		pool = NULL;
 	if (pool)
 		bulk_pool_get(pool);
 	mutex_unlock(&pools_lock);
 	return pool;
+}
+
+/**
+ * bulk_pool_find_name() - find a pool by its name
+ * @name:	the name
+ *
+ * Return: the pool with a reference, NULL if there is none.
+ */
+struct bulk_pool *bulk_pool_find_name(const char *name)
+{
+	struct bulk_pool *pool, *found = NULL;
+
+	mutex_lock(&pools_lock);
+	list_for_each_entry(pool, &all_pools, node) {
+		if (!pool->device || strcmp(pool->name, name))
+			continue;
+		bulk_pool_get(pool);
+		found = pool;
+		break;
+	}
+	mutex_unlock(&pools_lock);
+	return found;
 }
 
 /**
@@ -282,12 +307,14 @@ struct bulk_pool *bulk_pool_find(u32 minor)
  */
 struct bulk_pool *bulk_pool_next(u32 minor, u32 *generation)
 {
-	unsigned long index = minor;
 	struct bulk_pool *pool;
+	unsigned long index;
 
 	mutex_lock(&pools_lock);
 	*generation = pools_generation;
-	pool = xa_find(&live_pools, &index, ULONG_MAX, XA_PRESENT);
+	xa_for_each_start(&live_pools, index, pool, minor)
+		if (pool->device)
+			break;
 	if (pool)
 		bulk_pool_get(pool);
 	mutex_unlock(&pools_lock);

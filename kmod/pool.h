@@ -192,6 +192,7 @@ int bulk_pool_add(const char *name, const char *area);
 int bulk_pool_remove(struct bulk_pool *pool);
 void bulk_pool_remove_all(void);
 struct bulk_pool *bulk_pool_find(u32 minor);
+struct bulk_pool *bulk_pool_find_name(const char *name);
 struct bulk_pool *bulk_pool_next(u32 minor, u32 *generation);
 void bulk_pool_get(struct bulk_pool *pool);
 void bulk_pool_put(struct bulk_pool *pool);

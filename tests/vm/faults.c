@@ -310,7 +310,7 @@ static int run_pool_add(struct scene *scene)
 static void remove_camera(struct scene *scene)
 {
 	if (g_file_test("/dev/cmabulk/" POOL_CAMERA, G_FILE_TEST_EXISTS))
-		machine_write("/sys/class/cmabulk/" POOL_CAMERA "/remove", "1");
+		machine_write("/sys/class/cmabulk/remove", POOL_CAMERA);
 }
 
 static int run_close(struct scene *scene)
