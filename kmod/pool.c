@@ -93,13 +93,13 @@ static struct bulk_pool *pool_alloc(const char *name)
  * A removed pool counts until its last reference is gone: its events carry its
  * name, and listeners could not tell them from a new pool's.
  */
-static int check_clash(const struct bulk_pool *pool)
+static int check_clash(const struct bulk_pool *pool, const struct list_head *others)
 {
 	const struct bulk_pool *other;
 
-	lockdep_assert_held(&pools_lock);
-	list_for_each_entry(other, &all_pools, node) {
-		const char *removed = other->device ? "" : " (removed, but buffers of it live)";
+	list_for_each_entry(other, others, node) {
+		const char *removed = others != &all_pools || other->device ?
+				      "" : " (removed, but still in use)";
 
 		if (!strcmp(other->name, pool->name)) {
 			pr_err("there is a pool \"%s\" already%s\n", pool->name, removed);
@@ -115,7 +115,7 @@ static int check_clash(const struct bulk_pool *pool)
 }
 
 /* Makes the caller's reference the registry's. */
-static int pool_publish(struct bulk_pool *pool)
+static int publish_locked(struct bulk_pool *pool)
 {
 	struct device *device;
 	int ret;
@@ -123,7 +123,7 @@ static int pool_publish(struct bulk_pool *pool)
 	lockdep_assert_held(&pools_lock);
 	if (pools_closed)
 		return -ENODEV;
-	ret = check_clash(pool);
+	ret = check_clash(pool, &all_pools);
 	if (ret)
 		return ret;
 	ret = xa_alloc(&live_pools, &pool->minor, pool, XA_LIMIT(0, BULK_MAX_POOLS - 1),
@@ -145,18 +145,17 @@ static int pool_publish(struct bulk_pool *pool)
 }
 
 /**
- * bulk_pool_add() - offer an area as a pool
+ * bulk_pool_prepare() - make a pool that nobody sees yet
  * @name:	of the pool: lower case letters, digits, '-' and '_'
  * @area:	of the CMA area
+ * @list:	the caller's own; gets the pool, with a reference, at its end
  *
  * What is wrong is logged as well.
  *
  * Return: 0; -EINVAL for a bad name, -ENOENT for an unknown area, -EEXIST for
- * a name in use, -EBUSY for an area in use, -ENOSPC for too many pools,
- * -ENODEV when the module is leaving, -ENOMEM or what creating a device
- * returns.
+ * a name and -EBUSY for an area that another pool in @list has, -ENOMEM.
  */
-int bulk_pool_add(const char *name, const char *area)
+int bulk_pool_prepare(const char *name, const char *area, struct list_head *list)
 {
 	struct bulk_pool *pool;
 	int ret;
@@ -170,20 +169,43 @@ int bulk_pool_add(const char *name, const char *area)
 	if (!pool)
 		return -ENOMEM;
 	ret = bulk_engine_open(&pool->engine, area);
+	if (!ret)
+		ret = check_clash(pool, list);
 	if (ret)
-		goto err_free;
+		bulk_pool_put(pool);
+	else
+		list_add_tail(&pool->node, list);
+	return ret;
+}
 
+/**
+ * bulk_pool_publish() - offer a pool
+ * @pool:	from bulk_pool_prepare(); leaves its list, and the caller's
+ *		reference is gone whatever this returns
+ *
+ * What is wrong is logged as well.
+ *
+ * Return: 0; -EEXIST for a name in use, -EBUSY for an area in use, -ENOSPC for
+ * too many pools, -ENODEV when the module is leaving, -ENOMEM or what creating
+ * a device returns.
+ */
+int bulk_pool_publish(struct bulk_pool *pool)
+{
+	int ret;
+
+	list_del_init(&pool->node);
 	mutex_lock(&pools_lock);
-	ret = pool_publish(pool);
+	ret = publish_locked(pool);
+	/* Under the lock: once that is dropped the pool may be removed and freed. */
+	if (ret)
+		pr_err("pool \"%s\" cannot be offered: %pe\n", pool->name, ERR_PTR(ret));
+	else
+		pr_info("pool \"%s\": area \"%s\", %lu pages, orders %u to %u\n", pool->name,
+			pool->engine.area, pool->engine.nr_pages, pool->engine.order_per_bit,
+			pool->engine.max_order);
 	mutex_unlock(&pools_lock);
 	if (ret)
-		goto err_free;
-	pr_info("pool \"%s\": area \"%s\", %lu pages, orders %u to %u\n", name, area,
-		pool->engine.nr_pages, pool->engine.order_per_bit, pool->engine.max_order);
-	return 0;
-
-err_free:
-	kfree(pool);
+		bulk_pool_put(pool);
 	return ret;
 }
 

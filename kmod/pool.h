@@ -82,7 +82,8 @@ struct bulk_counters {
  * @ref:		references: the registry's, open devices, objects, queued
  *			work, and the pool's own events until they are sent
  * @node:		in the list of all pools, removed ones included, until the
- *			last reference; under pools_lock
+ *			last reference; under pools_lock. Before it is published, in
+ *			that of whoever prepared it
  * @name:		fixed
  * @minor:		fixed
  * @device:		its class device, until removal; under pools_lock
@@ -188,7 +189,8 @@ struct bulk_object {
 };
 
 /* pool.c: the registry */
-int bulk_pool_add(const char *name, const char *area);
+int bulk_pool_prepare(const char *name, const char *area, struct list_head *list);
+int bulk_pool_publish(struct bulk_pool *pool);
 int bulk_pool_remove(struct bulk_pool *pool);
 void bulk_pool_remove_all(void);
 struct bulk_pool *bulk_pool_find(u32 minor);

@@ -403,7 +403,10 @@ static void test_operation(gconstpointer data)
 	scene_teardown(&scene);
 }
 
-/* Loading the module: it comes whole or not at all. */
+/*
+ * Loading the module: it comes or it does not. A pool may be missing then, for want of memory
+ * after others could be seen.
+ */
 static void test_load(void)
 {
 	guint nth = 1, failed = 0;
