@@ -270,11 +270,20 @@ void bulk_zero_start(struct bulk_buffer *buffer, size_t nr_chunks)
 
 /**
  * bulk_zero_cancel() - nobody will see this buffer again
- * @buffer:	workers leave it after the piece they are at
+ * @buffer:	workers leave it after the piece they are at; the caller has a use
+ *
+ * What has not begun is taken back: it need not wait for its turn behind the
+ * zeroing of other buffers.
  */
 void bulk_zero_cancel(struct bulk_buffer *buffer)
 {
-	WRITE_ONCE(buffer->zeroing.cancelled, true);
+	struct bulk_zeroing *zeroing = &buffer->zeroing;
+	unsigned int index;
+
+	WRITE_ONCE(zeroing->cancelled, true);
+	for (index = 0; index < zeroing->nr_workers; index++)
+		if (cancel_work(&zeroing->workers[index].work))
+			bulk_buffer_put(buffer);
 }
 
 /**
