@@ -101,8 +101,9 @@ struct bulk_counters {
  *			drain worker only
  * @stuck_delay:	when to look at @stuck again, jiffies; drain worker only
  * @leak_stuck:		give up on @stuck pages: the module is leaving
- * @events_lost:	events for which there was no memory or no room in a
- *			listener's queue; event worker writes, anybody reads
+ * @events_lost:	events for which there was no memory, or no room in the queue
+ *			of a listener that set NETLINK_BROADCAST_ERROR; event worker
+ *			writes, anybody reads
  * @event_work:		sends @events; one work item, hence in order
  * @drain_work:		empties @drains
  * @added:		event

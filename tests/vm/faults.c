@@ -471,6 +471,7 @@ static void test_background(void)
 	lost = machine_read_number("/sys/class/cmabulk/" POOL_MEDIA "/events_lost");
 	g_print("# %" G_GUINT64_FORMAT " events lost for want of memory\n", lost);
 	g_assert_cmpuint(lost, >, 0);
+	g_assert_true(events_overrun(events));
 	events_free(events);
 	close(pool);
 }

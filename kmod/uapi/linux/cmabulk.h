@@ -444,7 +444,8 @@ enum cmabulk_genl_command {
 /*
  * Events carry POOL, SEQUENCE, and but for the pool events ID, PAGES (and for
  * a buffer INODE and RESERVATION); ids and sizes only, no owners. SEQUENCE
- * counts per pool and has no holes: a missing number is a lost event.
+ * counts per pool and has no holes: a missing number is a lost event. So is
+ * ENOBUFS, after which no later event may come to show it.
  */
 enum cmabulk_genl_attribute {
 	CMABULK_ATTR_UNSPEC,
