@@ -19,11 +19,16 @@
 #include "uaccess.h"
 #include "zero.h"
 
-/* Sizes of the first published versions. */
-#define QUERY_SIZE_1		sizeof(struct cmabulk_query)
-#define SURVEY_SIZE_1		sizeof(struct cmabulk_survey)
-#define BUFFERS_SIZE_1		sizeof(struct cmabulk_buffers)
-#define BUFFER_INFO_SIZE_1	sizeof(struct cmabulk_buffer_info)
+/* Sizes of the first published versions: what is appended does not count. */
+#define QUERY_SIZE_1		248
+#define SURVEY_SIZE_1		112
+#define BUFFERS_SIZE_1		88
+#define BUFFER_INFO_SIZE_1	256
+
+static_assert(sizeof(struct cmabulk_query) == QUERY_SIZE_1);
+static_assert(sizeof(struct cmabulk_survey) == SURVEY_SIZE_1);
+static_assert(sizeof(struct cmabulk_buffers) == BUFFERS_SIZE_1);
+static_assert(sizeof(struct cmabulk_buffer_info) == BUFFER_INFO_SIZE_1);
 
 static dev_t device_numbers;
 static struct cdev device_cdev;

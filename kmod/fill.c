@@ -13,8 +13,10 @@
 #include "trace.h"
 #include "uaccess.h"
 
-/* Size of the first published version. */
-#define FILL_SIZE_1	sizeof(struct cmabulk_fill)
+/* Size of the first published version: what is appended does not count. */
+#define FILL_SIZE_1	336
+
+static_assert(sizeof(struct cmabulk_fill) == FILL_SIZE_1);
 
 static int fill_begin(struct bulk_reservation *reservation)
 {

@@ -24,10 +24,14 @@
 #include "uaccess.h"
 #include "zero.h"
 
-/* Sizes of the first published versions. */
-#define RESERVE_SIZE_1	sizeof(struct cmabulk_reserve)
-#define EXPORT_SIZE_1	sizeof(struct cmabulk_export)
-#define CHUNKS_SIZE_1	sizeof(struct cmabulk_chunks)
+/* Sizes of the first published versions: what is appended does not count. */
+#define RESERVE_SIZE_1	208
+#define EXPORT_SIZE_1	104
+#define CHUNKS_SIZE_1	72
+
+static_assert(sizeof(struct cmabulk_reserve) == RESERVE_SIZE_1);
+static_assert(sizeof(struct cmabulk_export) == EXPORT_SIZE_1);
+static_assert(sizeof(struct cmabulk_chunks) == CHUNKS_SIZE_1);
 
 /**
  * bulk_reservation_limit() - how many chunks a reservation could ever hold

@@ -287,7 +287,7 @@ struct cmabulk_reserve {
  * @claim_ns:		time spent on isolating, migrating and grabbing
  * @salvage_ns:		part of @claim_ns spent on ranges inside pageblocks
  * @total_ns:		time from start to end
- * @reserved:		zero
+ * @reserved:		zero; the only room to grow, as struct cmabulk_fill goes on behind
  */
 struct cmabulk_report {
 	__u64 blocks_surveyed;
