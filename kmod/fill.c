@@ -69,7 +69,8 @@ static int fill_prepare(struct bulk_reservation *reservation, u64 nr_requests,
 	struct bulk_chunks *chunks = &reservation->object.chunks;
 	int ret = 0;
 
-	mutex_lock(&reservation->lock);
+	if (mutex_lock_killable(&reservation->lock))
+		return -EINTR;
 	if (nr_requests > bulk_reservation_limit(reservation) - bulk_chunks_held(chunks))
 		ret = -E2BIG;
 	else if (nr_requests)
@@ -144,7 +145,7 @@ static bool fill_run(struct bulk_reservation *reservation, struct cmabulk_fill *
 			*ret = fill_engine(reservation, fill, started, room);
 		fill_end(reservation);
 	}
-	fill->total = bulk_reservation_held(reservation);
+	fill->total = bulk_books_held(&reservation->object);
 	return *ret != -E2BIG;
 }
 

@@ -214,6 +214,7 @@ void bulk_books_pool_event(struct bulk_pool *pool, enum cmabulk_genl_command com
 void bulk_books_read(struct bulk_pool *pool, struct bulk_counters *counters);
 void bulk_books_states(const struct bulk_counters *counters, struct cmabulk_states *states);
 bool bulk_books_gone(struct bulk_pool *pool);
+u64 bulk_books_held(struct bulk_object *object);
 bool bulk_books_empty(struct bulk_pool *pool);
 int bulk_books_snapshot(struct bulk_pool *pool, struct cmabulk_buffers *buffers,
 			struct cmabulk_buffer_info **infos);
