@@ -26,12 +26,12 @@
 #define BYTES_PER_WORKER	SZ_4M
 
 static bool debug_skip_zeroing;
-module_param(debug_skip_zeroing, bool, 0600);
+module_param_unsafe(debug_skip_zeroing, bool, 0600);
 MODULE_PARM_DESC(debug_skip_zeroing,
 		 "debug only: hand out stale memory, to prove that a test would notice");
 
 static unsigned int debug_zero_delay_us;
-module_param(debug_zero_delay_us, uint, 0600);
+module_param_unsafe(debug_zero_delay_us, uint, 0600);
 MODULE_PARM_DESC(debug_zero_delay_us,
 		 "debug only: microseconds to wait before zeroing each piece of at most 2 MiB");
 
