@@ -10,7 +10,6 @@
 #include <linux/ktime.h>
 #include <linux/types.h>
 
-
 struct bulk_engine;
 struct cma;
 struct page;

@@ -296,7 +296,7 @@ void bulk_zero_cancel(struct bulk_buffer *buffer)
 int bulk_zero_module_init(void)
 {
 	zero_workers = alloc_workqueue("cmabulk_zero", WQ_UNBOUND | WQ_MEM_RECLAIM,
-				       num_possible_cpus());
+				       min_t(int, num_possible_cpus(), WQ_MAX_ACTIVE));
 	return zero_workers ? 0 : -ENOMEM;
 }
 
