@@ -248,7 +248,8 @@ struct cmabulk_buffers {
  * @owner:	in: who it is for
  * @reserved:	must be zero
  *
- * Claims nothing yet. The device may be closed afterwards.
+ * Claims nothing yet. The device may be closed afterwards. On error the out
+ * fields may have been written and mean nothing.
  */
 struct cmabulk_reserve {
 	__u32 size;
@@ -371,8 +372,9 @@ struct cmabulk_fill {
  * @name:	in: name of the dma-buf, NUL-terminated, may be empty
  * @reserved:	must be zero
  *
- * Nothing changes on error. Zeroing starts here and goes on in the background;
- * whoever needs the memory first waits for, and helps with, what it needs.
+ * Nothing changes on error, but the out fields may have been written and mean
+ * nothing. Zeroing starts here and goes on in the background; whoever needs the
+ * memory first waits for, and helps with, what it needs.
  */
 struct cmabulk_export {
 	__u32 size;
