@@ -125,8 +125,8 @@ void bulk_events_init(struct bulk_pool *pool)
 }
 
 /**
- * bulk_events_finish() - wait until all events of a pool are sent
- * @pool:	nothing can happen to it any more
+ * bulk_events_finish() - wait until all events so far of a pool are sent
+ * @pool:	the pool
  */
 void bulk_events_finish(struct bulk_pool *pool)
 {

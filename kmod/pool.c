@@ -240,6 +240,8 @@ int bulk_pool_remove(struct bulk_pool *pool)
 	bulk_fill_interrupt_all(pool);
 	bulk_device_destroy(pool);
 	xa_erase(&live_pools, pool->minor);
+	/* Events hold it: where nothing else does, its name can be used at once. */
+	bulk_events_finish(pool);
 	bulk_pool_put(pool);	/* the registry's */
 	return 0;
 }
