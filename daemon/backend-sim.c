@@ -74,7 +74,7 @@ static int sim_query(struct backend *backend, struct cmabulk_query *ret)
 		.size = sizeof(*ret),
 		.abi_version = CMABULK_ABI_VERSION,
 		.page_size = (uint32_t)sim->page_size,
-		.pageblock_order = sim->area.pageblock_order,
+		.block_order = sim->area.pageblock_order,
 		.max_order = sim->max_order,
 		.pages = sim->area.pages,
 		.free_pages = sim->area.pages - sim->area.taken_pages,

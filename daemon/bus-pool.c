@@ -74,7 +74,7 @@ static uint32_t get_u32(struct pool *pool, enum property property)
 	case ENGINE:
 		return query->engine;
 	case PAGEBLOCK_ORDER:
-		return query->pageblock_order;
+		return query->block_order;
 	case MIN_ORDER:
 		return query->order_per_bit;
 	case MAX_ORDER:

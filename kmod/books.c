@@ -296,6 +296,22 @@ bool bulk_books_gone(struct bulk_pool *pool)
 }
 
 /**
+ * bulk_books_held() - how many chunks does an object own?
+ * @object:	the object
+ *
+ * Return: chunks.
+ */
+u64 bulk_books_held(struct bulk_object *object)
+{
+	u64 held;
+
+	mutex_lock(&object->pool->lock);
+	held = object->nr_chunks;
+	mutex_unlock(&object->pool->lock);
+	return held;
+}
+
+/**
  * bulk_books_empty() - has everything ended?
  * @pool:	the pool
  *

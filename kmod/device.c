@@ -19,11 +19,16 @@
 #include "uaccess.h"
 #include "zero.h"
 
-/* Sizes of the first published versions. */
-#define QUERY_SIZE_1		sizeof(struct cmabulk_query)
-#define SURVEY_SIZE_1		sizeof(struct cmabulk_survey)
-#define BUFFERS_SIZE_1		sizeof(struct cmabulk_buffers)
-#define BUFFER_INFO_SIZE_1	sizeof(struct cmabulk_buffer_info)
+/* Sizes of the first published versions: what is appended does not count. */
+#define QUERY_SIZE_1		248
+#define SURVEY_SIZE_1		112
+#define BUFFERS_SIZE_1		88
+#define BUFFER_INFO_SIZE_1	256
+
+static_assert(sizeof(struct cmabulk_query) == QUERY_SIZE_1);
+static_assert(sizeof(struct cmabulk_survey) == SURVEY_SIZE_1);
+static_assert(sizeof(struct cmabulk_buffers) == BUFFERS_SIZE_1);
+static_assert(sizeof(struct cmabulk_buffer_info) == BUFFER_INFO_SIZE_1);
 
 static dev_t device_numbers;
 static struct cdev device_cdev;
@@ -58,7 +63,7 @@ static long device_query(struct bulk_pool *pool, void __user *arg)
 		.engine = engine->ops->kind,
 		.features = features(engine),
 		.page_size = PAGE_SIZE,
-		.pageblock_order = bulk_pageblock_order(),
+		.block_order = pageblock_order,
 		.max_order = engine->max_order,
 		.order_per_bit = engine->order_per_bit,
 		.pages = engine->nr_pages,
@@ -66,6 +71,7 @@ static long device_query(struct bulk_pool *pool, void __user *arg)
 		.buffers = counters.buffers,
 		.reservations = counters.reservations,
 		.sequence = counters.sequence,
+		.stuck = counters.pages_stuck,
 	};
 	bulk_books_states(&counters, &query.states);
 	strscpy(query.name, pool->name, sizeof(query.name));

@@ -150,10 +150,18 @@ static struct bulk_object *next_object(struct bulk_pool *pool)
 	return object;
 }
 
-static void queue_work_for(struct bulk_pool *pool, unsigned long delay)
+static void queue_now(struct bulk_pool *pool)
 {
 	bulk_pool_get(pool);
-	if (mod_delayed_work(drain_workers, &pool->drain_work, delay))
+	if (mod_delayed_work(drain_workers, &pool->drain_work, 0))
+		bulk_pool_put(pool);	/* was queued, with its reference */
+}
+
+/* To look at stuck pages again; when work is due earlier, that run will do it. */
+static void queue_retry(struct bulk_pool *pool)
+{
+	bulk_pool_get(pool);
+	if (!queue_delayed_work(drain_workers, &pool->drain_work, pool->stuck_delay))
 		bulk_pool_put(pool);	/* was queued, with its reference */
 }
 
@@ -180,7 +188,7 @@ static void drain_work(struct work_struct *work)
 	while ((object = next_object(pool)))
 		drain_or_keep(pool, object);
 	if (!list_empty(&pool->stuck)) {
-		queue_work_for(pool, pool->stuck_delay);
+		queue_retry(pool);
 		pool->stuck_delay = min(2 * pool->stuck_delay, STUCK_DELAY_MAX);
 	}
 	bulk_pool_put(pool);
@@ -202,7 +210,7 @@ void bulk_drain_queue(struct bulk_object *object)
 	mutex_lock(&pool->lock);
 	list_add_tail(&object->drain_node, &pool->drains);
 	mutex_unlock(&pool->lock);
-	queue_work_for(pool, 0);
+	queue_now(pool);
 	bulk_pool_put(pool);
 }
 
@@ -230,7 +238,7 @@ void bulk_drain_finish(struct bulk_pool *pool)
 
 	for (tries = 0; tries <= EXIT_TRIES; tries++) {
 		WRITE_ONCE(pool->leak_stuck, tries == EXIT_TRIES);
-		queue_work_for(pool, 0);
+		queue_now(pool);
 		flush_delayed_work(&pool->drain_work);
 		if (bulk_books_empty(pool))
 			break;

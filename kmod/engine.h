@@ -6,10 +6,9 @@
 #ifndef BULK_ENGINE_H
 #define BULK_ENGINE_H
 
+#include <linux/cmabulk.h>
 #include <linux/ktime.h>
 #include <linux/types.h>
-
-#include "uapi.h"
 
 struct bulk_engine;
 struct cma;

@@ -13,8 +13,10 @@
 #include "trace.h"
 #include "uaccess.h"
 
-/* Size of the first published version. */
-#define FILL_SIZE_1	sizeof(struct cmabulk_fill)
+/* Size of the first published version: what is appended does not count. */
+#define FILL_SIZE_1	336
+
+static_assert(sizeof(struct cmabulk_fill) == FILL_SIZE_1);
 
 static int fill_begin(struct bulk_reservation *reservation)
 {
@@ -22,14 +24,12 @@ static int fill_begin(struct bulk_reservation *reservation)
 	int ret = 0;
 
 	mutex_lock(&pool->lock);
-	if (reservation->filling) {
+	if (reservation->filling)
 		ret = -EALREADY;
-	} else if (pool->gone) {
+	else if (pool->gone)
 		ret = -ENODEV;
-	} else {
+	else
 		reservation->filling = true;
-		WRITE_ONCE(reservation->interrupt, false);
-	}
 	mutex_unlock(&pool->lock);
 	return ret;
 }
@@ -43,6 +43,25 @@ static void fill_end(struct bulk_reservation *reservation)
 	mutex_unlock(&pool->lock);
 }
 
+/*
+ * An INTERRUPT is spent on the FILL that says so; one that came too late for that is the next
+ * one's. Removing the pool interrupts like INTERRUPT does: tell them apart. A mere report is
+ * stopped by nothing but a fatal signal, and spends nothing.
+ */
+static int fill_interrupted(struct bulk_reservation *reservation, u64 nr_requests)
+{
+	struct bulk_pool *pool = reservation->object.pool;
+	int ret = -EINTR;
+
+	mutex_lock(&pool->lock);
+	if (pool->gone)
+		ret = -ENODEV;
+	else if (nr_requests)
+		WRITE_ONCE(reservation->interrupt, false);
+	mutex_unlock(&pool->lock);
+	return ret;
+}
+
 /* Room for the chunks, before the engine runs: there is no failing after. */
 static int fill_prepare(struct bulk_reservation *reservation, u64 nr_requests,
 			struct page ***room)
@@ -50,7 +69,8 @@ static int fill_prepare(struct bulk_reservation *reservation, u64 nr_requests,
 	struct bulk_chunks *chunks = &reservation->object.chunks;
 	int ret = 0;
 
-	mutex_lock(&reservation->lock);
+	if (mutex_lock_killable(&reservation->lock))
+		return -EINTR;
 	if (nr_requests > bulk_reservation_limit(reservation) - bulk_chunks_held(chunks))
 		ret = -E2BIG;
 	else if (nr_requests)
@@ -94,11 +114,7 @@ static int fill_engine(struct bulk_reservation *reservation, struct cmabulk_fill
 	fill_commit(reservation, fill->nr_requests, request.nr_allocated);
 	fill->nr_allocated = request.nr_allocated;
 	fill->report = request.report;
-
-	/* Removing the pool interrupts like INTERRUPT does: tell them apart. */
-	if (ret == -EINTR && bulk_books_gone(object->pool))
-		ret = -ENODEV;
-	return ret;
+	return ret == -EINTR ? fill_interrupted(reservation, fill->nr_requests) : ret;
 }
 
 static int fill_check(const struct bulk_reservation *reservation,
@@ -129,7 +145,7 @@ static bool fill_run(struct bulk_reservation *reservation, struct cmabulk_fill *
 			*ret = fill_engine(reservation, fill, started, room);
 		fill_end(reservation);
 	}
-	fill->total = bulk_reservation_held(reservation);
+	fill->total = bulk_books_held(&reservation->object);
 	return *ret != -E2BIG;
 }
 
@@ -165,16 +181,15 @@ long bulk_fill(struct bulk_reservation *reservation, void __user *arg)
 static void interrupt_fill(struct bulk_reservation *reservation)
 {
 	lockdep_assert_held(&reservation->object.pool->lock);
-	if (reservation->filling)
-		WRITE_ONCE(reservation->interrupt, true);
+	WRITE_ONCE(reservation->interrupt, true);
 }
 
 /**
  * bulk_fill_interrupt() - INTERRUPT
  * @reservation:	the reservation
  *
- * Meant for the FILL that runs now: when there is none this does nothing, and
- * the next one starts with a clean slate.
+ * Makes one FILL return -EINTR: the one that runs now or, when there is none or
+ * it is past its last range, the next. Several before that count as one.
  *
  * Return: 0, or -ENODEV when the pool is gone.
  */

@@ -24,13 +24,8 @@ static char *pools;
 module_param(pools, charp, 0444);
 MODULE_PARM_DESC(pools, "NAME:AREA[,NAME:AREA...]: pools to offer and the CMA areas behind them");
 
-/**
- * bulk_pool_add_spec() - add the pool that a NAME:AREA names
- * @spec:	is changed
- *
- * Return: 0, -EINVAL, or what bulk_pool_add() returns.
- */
-int bulk_pool_add_spec(char *spec)
+/* Make the pool that a NAME:AREA names, at the end of @list; changes @spec. */
+static int prepare_pool(char *spec, struct list_head *list)
 {
 	char *name = strsep(&spec, ":");
 
@@ -38,7 +33,25 @@ int bulk_pool_add_spec(char *spec)
 		pr_err("\"%s\" is no pool: write NAME:AREA\n", name);
 		return -EINVAL;
 	}
-	return bulk_pool_add(name, spec);
+	return bulk_pool_prepare(name, spec, list);
+}
+
+/**
+ * bulk_pool_add_spec() - add the pool that a NAME:AREA names
+ * @spec:	is changed
+ *
+ * Return: 0, -EINVAL, or what bulk_pool_prepare() and bulk_pool_publish()
+ * return.
+ */
+int bulk_pool_add_spec(char *spec)
+{
+	LIST_HEAD(list);
+	int ret;
+
+	ret = prepare_pool(spec, &list);
+	if (ret)
+		return ret;
+	return bulk_pool_publish(list_first_entry(&list, struct bulk_pool, node));
 }
 
 /*
@@ -60,7 +73,7 @@ static char *end_of_spec(char *specs)
 	return NULL;
 }
 
-static int add_pools(char *specs)
+static int prepare_pools(char *specs, struct list_head *list)
 {
 	int ret = 0;
 
@@ -69,13 +82,13 @@ static int add_pools(char *specs)
 
 		if (end)
 			*end++ = '\0';
-		ret = bulk_pool_add_spec(specs);
+		ret = prepare_pool(specs, list);
 		specs = end;
 	}
 	return ret;
 }
 
-static int add_pools_of_parameter(void)
+static int prepare_pools_of_parameter(struct list_head *list)
 {
 	char *specs;
 	int ret;
@@ -85,18 +98,29 @@ static int add_pools_of_parameter(void)
 	specs = kstrdup(pools, GFP_KERNEL);
 	if (!specs)
 		return -ENOMEM;
-	ret = add_pools(specs);
+	ret = prepare_pools(specs, list);
 	kfree(specs);
 	return ret;
 }
 
+/*
+ * What somebody can see somebody may use, and a module whose loading fails is
+ * freed without a look at its users. So all that may be wrong with the pools is
+ * found before there is anything to see, and from the class on, through which
+ * pools can be added, nothing fails any more.
+ */
 static int __init bulk_init(void)
 {
+	struct bulk_pool *pool, *next;
+	LIST_HEAD(prepared);
 	int ret;
 
+	ret = prepare_pools_of_parameter(&prepared);
+	if (ret)
+		goto err_pools;
 	ret = bulk_zero_module_init();
 	if (ret)
-		return ret;
+		goto err_pools;
 	ret = bulk_drain_module_init();
 	if (ret)
 		goto err_zero;
@@ -106,27 +130,27 @@ static int __init bulk_init(void)
 	ret = bulk_device_init();
 	if (ret)
 		goto err_events;
-	ret = add_pools_of_parameter();
-	if (ret)
-		goto err_pools;
+	list_for_each_entry_safe(pool, next, &prepared, node)
+		bulk_pool_publish(pool);
 	return 0;
 
-err_pools:
-	bulk_pool_remove_all();
-	bulk_device_exit();
 err_events:
 	bulk_events_module_exit();
 err_drain:
 	bulk_drain_module_exit();
 err_zero:
 	bulk_zero_module_exit();
+err_pools:
+	list_for_each_entry_safe(pool, next, &prepared, node)
+		bulk_pool_put(pool);
 	return ret;
 }
 
 /*
  * No file is open and no dma-buf lives: those hold the module. What may be
  * left is zeroing of buffers that were closed, which sends them to the drain,
- * which tells of it; hence the order.
+ * which tells of it; hence the order. Who is in an attribute of the class is
+ * waited for with the class, and can add no pool any more.
  */
 static void __exit bulk_exit(void)
 {

@@ -65,10 +65,14 @@ struct segment_walk {
 static void segments_begin(struct segment_walk *walk, const struct bulk_buffer *buffer,
 			   struct device *device)
 {
+	/* The second is less than everything only where DMA is bounced, a segment at a time. */
+	size_t max_bytes = min_t(size_t, dma_get_max_seg_size(device),
+				 dma_max_mapping_size(device));
+
 	*walk = (struct segment_walk) {
 		.buffer = buffer,
 		/* A scatterlist entry counts bytes in an unsigned int. */
-		.max_pages = max(dma_get_max_seg_size(device) >> PAGE_SHIFT, 1),
+		.max_pages = max(max_bytes >> PAGE_SHIFT, 1),
 		.boundary = dma_get_seg_boundary(device),
 	};
 }

@@ -2,8 +2,7 @@
 /*
  * The generic netlink family: events in the order of their numbers, sent by
  * one work item per pool, and the counters of all pools as a dump. An event
- * that cannot be sent leaves a gap in the numbers, which is how listeners
- * learn of it.
+ * that cannot be sent leaves a gap in the numbers, and listeners get ENOBUFS.
  */
 #include <linux/module.h>
 #include <linux/workqueue.h>
@@ -64,11 +63,11 @@ static int send_event(const struct bulk_pool *pool, const struct bulk_event *eve
 	if (!genl_has_listeners(&bulk_family, &init_net, 0))
 		return 0;
 	skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
-	if (!skb)
-		return -ENOMEM;
-	if (!put_event(skb, pool, event)) {
+	if (!skb || !put_event(skb, pool, event)) {
 		nlmsg_free(skb);
-		return -EMSGSIZE;
+		/* There may be no later event to show the gap: tell as of an overrun. */
+		genl_set_err(&bulk_family, &init_net, 0, 0, -ENOBUFS);
+		return -ENOBUFS;
 	}
 	ret = genlmsg_multicast(&bulk_family, skb, 0, 0, GFP_KERNEL);
 	/* The last listener may have left since. */
@@ -126,8 +125,8 @@ void bulk_events_init(struct bulk_pool *pool)
 }
 
 /**
- * bulk_events_finish() - wait until all events of a pool are sent
- * @pool:	nothing can happen to it any more
+ * bulk_events_finish() - wait until all events so far of a pool are sent
+ * @pool:	the pool
  */
 void bulk_events_finish(struct bulk_pool *pool)
 {

@@ -20,9 +20,9 @@
 
 /*
  * pools_lock covers all three: @all_pools has every pool until its last
- * reference is gone, @live_pools those that were not removed, by minor,
- * @pools_generation grows whenever @live_pools changes, and @pools_closed ends
- * the adding.
+ * reference is gone, @live_pools those whose node is there, by minor,
+ * @pools_generation grows whenever a pool comes or is removed, and
+ * @pools_closed ends the adding.
  */
 static DEFINE_MUTEX(pools_lock);
 static LIST_HEAD(all_pools);
@@ -34,8 +34,10 @@ static bool name_is_valid(const char *name)
 {
 	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
 
-	/* "add" is the attribute beside the pools in /sys/class/cmabulk. */
-	return length && !name[length] && length < CMABULK_POOL_NAME_LEN && strcmp(name, "add");
+	/* Attributes beside the pools in /sys/class/cmabulk. */
+	if (!strcmp(name, "add") || !strcmp(name, "remove"))
+		return false;
+	return length && !name[length] && length < CMABULK_POOL_NAME_LEN;
 }
 
 /**
@@ -88,16 +90,16 @@ static struct bulk_pool *pool_alloc(const char *name)
 }
 
 /*
- * A removed pool counts until its last buffer is gone: its events carry its
+ * A removed pool counts until its last reference is gone: its events carry its
  * name, and listeners could not tell them from a new pool's.
  */
-static int check_clash(const struct bulk_pool *pool)
+static int check_clash(const struct bulk_pool *pool, const struct list_head *others)
 {
 	const struct bulk_pool *other;
 
-	lockdep_assert_held(&pools_lock);
-	list_for_each_entry(other, &all_pools, node) {
-		const char *removed = other->device ? "" : " (removed, but buffers of it live)";
+	list_for_each_entry(other, others, node) {
+		const char *removed = others != &all_pools || other->device ?
+				      "" : " (removed, but still in use)";
 
 		if (!strcmp(other->name, pool->name)) {
 			pr_err("there is a pool \"%s\" already%s\n", pool->name, removed);
@@ -113,7 +115,7 @@ static int check_clash(const struct bulk_pool *pool)
 }
 
 /* Makes the caller's reference the registry's. */
-static int pool_publish(struct bulk_pool *pool)
+static int publish_locked(struct bulk_pool *pool)
 {
 	struct device *device;
 	int ret;
@@ -121,7 +123,7 @@ static int pool_publish(struct bulk_pool *pool)
 	lockdep_assert_held(&pools_lock);
 	if (pools_closed)
 		return -ENODEV;
-	ret = check_clash(pool);
+	ret = check_clash(pool, &all_pools);
 	if (ret)
 		return ret;
 	ret = xa_alloc(&live_pools, &pool->minor, pool, XA_LIMIT(0, BULK_MAX_POOLS - 1),
@@ -143,24 +145,23 @@ static int pool_publish(struct bulk_pool *pool)
 }
 
 /**
- * bulk_pool_add() - offer an area as a pool
+ * bulk_pool_prepare() - make a pool that nobody sees yet
  * @name:	of the pool: lower case letters, digits, '-' and '_'
  * @area:	of the CMA area
+ * @list:	the caller's own; gets the pool, with a reference, at its end
  *
  * What is wrong is logged as well.
  *
  * Return: 0; -EINVAL for a bad name, -ENOENT for an unknown area, -EEXIST for
- * a name in use, -EBUSY for an area in use, -ENOSPC for too many pools,
- * -ENODEV when the module is leaving, -ENOMEM or what creating a device
- * returns.
+ * a name and -EBUSY for an area that another pool in @list has, -ENOMEM.
  */
-int bulk_pool_add(const char *name, const char *area)
+int bulk_pool_prepare(const char *name, const char *area, struct list_head *list)
 {
 	struct bulk_pool *pool;
 	int ret;
 
 	if (!name_is_valid(name)) {
-		pr_err("\"%s\" is no name for a pool: 1 to %d of a-z, 0-9, '-' and '_', and not \"add\"\n",
+		pr_err("\"%s\" is no name for a pool: 1 to %d of a-z, 0-9, '-' and '_', and not \"add\" or \"remove\"\n",
 		       name, CMABULK_POOL_NAME_LEN - 1);
 		return -EINVAL;
 	}
@@ -168,20 +169,43 @@ int bulk_pool_add(const char *name, const char *area)
 	if (!pool)
 		return -ENOMEM;
 	ret = bulk_engine_open(&pool->engine, area);
+	if (!ret)
+		ret = check_clash(pool, list);
 	if (ret)
-		goto err_free;
+		bulk_pool_put(pool);
+	else
+		list_add_tail(&pool->node, list);
+	return ret;
+}
 
+/**
+ * bulk_pool_publish() - offer a pool
+ * @pool:	from bulk_pool_prepare(); leaves its list, and the caller's
+ *		reference is gone whatever this returns
+ *
+ * What is wrong is logged as well.
+ *
+ * Return: 0; -EEXIST for a name in use, -EBUSY for an area in use, -ENOSPC for
+ * too many pools, -ENODEV when the module is leaving, -ENOMEM or what creating
+ * a device returns.
+ */
+int bulk_pool_publish(struct bulk_pool *pool)
+{
+	int ret;
+
+	list_del_init(&pool->node);
 	mutex_lock(&pools_lock);
-	ret = pool_publish(pool);
+	ret = publish_locked(pool);
+	/* Under the lock: once that is dropped the pool may be removed and freed. */
+	if (ret)
+		pr_err("pool \"%s\" cannot be offered: %pe\n", pool->name, ERR_PTR(ret));
+	else
+		pr_info("pool \"%s\": area \"%s\", %lu pages, orders %u to %u\n", pool->name,
+			pool->engine.area, pool->engine.nr_pages, pool->engine.order_per_bit,
+			pool->engine.max_order);
 	mutex_unlock(&pools_lock);
 	if (ret)
-		goto err_free;
-	pr_info("pool \"%s\": area \"%s\", %lu pages, orders %u to %u\n", name, area,
-		pool->engine.nr_pages, pool->engine.order_per_bit, pool->engine.max_order);
-	return 0;
-
-err_free:
-	kfree(pool);
+		bulk_pool_put(pool);
 	return ret;
 }
 
@@ -192,8 +216,8 @@ err_free:
  * The node goes, running FILLs are interrupted, whatever is called from now
  * on returns -ENODEV. Buffers stay valid.
  *
- * Context: process; from an attribute of the pool's device only while its
- * active protection is broken.
+ * Context: process; not from an attribute of the pool's device, for which this
+ * waits.
  * Return: 0, or -ENODEV when somebody else removed it.
  */
 int bulk_pool_remove(struct bulk_pool *pool)
@@ -204,8 +228,7 @@ int bulk_pool_remove(struct bulk_pool *pool)
 	device = pool->device;
 	pool->device = NULL;
 	if (device) {
-		/* Found no more, but the minor stays taken as long as the node. */
-		xa_store(&live_pools, pool->minor, NULL, GFP_KERNEL);
+		/* Without a device it is not found; the minor stays taken as long as the node. */
 		pools_generation++;
 		bulk_books_pool_event(pool, CMABULK_CMD_POOL_REMOVED);
 	}
@@ -217,6 +240,8 @@ int bulk_pool_remove(struct bulk_pool *pool)
 	bulk_fill_interrupt_all(pool);
 	bulk_device_destroy(pool);
 	xa_erase(&live_pools, pool->minor);
+	/* Events hold it: where nothing else does, its name can be used at once. */
+	bulk_events_finish(pool);
 	bulk_pool_put(pool);	/* the registry's */
 	return 0;
 }
@@ -266,10 +291,34 @@ struct bulk_pool *bulk_pool_find(u32 minor)
 
 	mutex_lock(&pools_lock);
 	pool = xa_load(&live_pools, minor);
+	if (pool && !pool->device)
+		pool = NULL;
 	if (pool)
 		bulk_pool_get(pool);
 	mutex_unlock(&pools_lock);
 	return pool;
+}
+
+/**
+ * bulk_pool_find_name() - find a pool by its name
+ * @name:	the name
+ *
+ * Return: the pool with a reference, NULL if there is none.
+ */
+struct bulk_pool *bulk_pool_find_name(const char *name)
+{
+	struct bulk_pool *pool, *found = NULL;
+
+	mutex_lock(&pools_lock);
+	list_for_each_entry(pool, &all_pools, node) {
+		if (!pool->device || strcmp(pool->name, name))
+			continue;
+		bulk_pool_get(pool);
+		found = pool;
+		break;
+	}
+	mutex_unlock(&pools_lock);
+	return found;
 }
 
 /**
@@ -282,12 +331,14 @@ struct bulk_pool *bulk_pool_find(u32 minor)
  */
 struct bulk_pool *bulk_pool_next(u32 minor, u32 *generation)
 {
-	unsigned long index = minor;
 	struct bulk_pool *pool;
+	unsigned long index;
 
 	mutex_lock(&pools_lock);
 	*generation = pools_generation;
-	pool = xa_find(&live_pools, &index, ULONG_MAX, XA_PRESENT);
+	xa_for_each_start(&live_pools, index, pool, minor)
+		if (pool->device)
+			break;
 	if (pool)
 		bulk_pool_get(pool);
 	mutex_unlock(&pools_lock);

@@ -18,6 +18,7 @@
 #define BULK_POOL_H
 
 #include <linux/atomic.h>
+#include <linux/cmabulk.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -26,7 +27,6 @@
 
 #include "chunks.h"
 #include "engine.h"
-#include "uapi.h"
 
 struct bulk_object;
 struct bulk_pool;
@@ -82,7 +82,8 @@ struct bulk_counters {
  * @ref:		references: the registry's, open devices, objects, queued
  *			work, and the pool's own events until they are sent
  * @node:		in the list of all pools, removed ones included, until the
- *			last reference; under pools_lock
+ *			last reference; under pools_lock. Before it is published, in
+ *			that of whoever prepared it
  * @name:		fixed
  * @minor:		fixed
  * @device:		its class device, until removal; under pools_lock
@@ -100,8 +101,9 @@ struct bulk_counters {
  *			drain worker only
  * @stuck_delay:	when to look at @stuck again, jiffies; drain worker only
  * @leak_stuck:		give up on @stuck pages: the module is leaving
- * @events_lost:	events for which there was no memory or no room in a
- *			listener's queue; event worker writes, anybody reads
+ * @events_lost:	events for which there was no memory, or no room in the queue
+ *			of a listener that set NETLINK_BROADCAST_ERROR; event worker
+ *			writes, anybody reads
  * @event_work:		sends @events; one work item, hence in order
  * @drain_work:		empties @drains
  * @added:		event
@@ -188,10 +190,12 @@ struct bulk_object {
 };
 
 /* pool.c: the registry */
-int bulk_pool_add(const char *name, const char *area);
+int bulk_pool_prepare(const char *name, const char *area, struct list_head *list);
+int bulk_pool_publish(struct bulk_pool *pool);
 int bulk_pool_remove(struct bulk_pool *pool);
 void bulk_pool_remove_all(void);
 struct bulk_pool *bulk_pool_find(u32 minor);
+struct bulk_pool *bulk_pool_find_name(const char *name);
 struct bulk_pool *bulk_pool_next(u32 minor, u32 *generation);
 void bulk_pool_get(struct bulk_pool *pool);
 void bulk_pool_put(struct bulk_pool *pool);
@@ -210,6 +214,7 @@ void bulk_books_pool_event(struct bulk_pool *pool, enum cmabulk_genl_command com
 void bulk_books_read(struct bulk_pool *pool, struct bulk_counters *counters);
 void bulk_books_states(const struct bulk_counters *counters, struct cmabulk_states *states);
 bool bulk_books_gone(struct bulk_pool *pool);
+u64 bulk_books_held(struct bulk_object *object);
 bool bulk_books_empty(struct bulk_pool *pool);
 int bulk_books_snapshot(struct bulk_pool *pool, struct cmabulk_buffers *buffers,
 			struct cmabulk_buffer_info **infos);

@@ -24,10 +24,14 @@
 #include "uaccess.h"
 #include "zero.h"
 
-/* Sizes of the first published versions. */
-#define RESERVE_SIZE_1	sizeof(struct cmabulk_reserve)
-#define EXPORT_SIZE_1	sizeof(struct cmabulk_export)
-#define CHUNKS_SIZE_1	sizeof(struct cmabulk_chunks)
+/* Sizes of the first published versions: what is appended does not count. */
+#define RESERVE_SIZE_1	208
+#define EXPORT_SIZE_1	104
+#define CHUNKS_SIZE_1	72
+
+static_assert(sizeof(struct cmabulk_reserve) == RESERVE_SIZE_1);
+static_assert(sizeof(struct cmabulk_export) == EXPORT_SIZE_1);
+static_assert(sizeof(struct cmabulk_chunks) == CHUNKS_SIZE_1);
 
 /**
  * bulk_reservation_limit() - how many chunks a reservation could ever hold
@@ -59,22 +63,6 @@ int bulk_reservation_check_count(const struct bulk_reservation *reservation, u64
 	return nr_chunks > bulk_reservation_limit(reservation) ? -E2BIG : 0;
 }
 
-/**
- * bulk_reservation_held() - how many chunks a reservation holds
- * @reservation:	the reservation
- *
- * Return: chunks.
- */
-u64 bulk_reservation_held(struct bulk_reservation *reservation)
-{
-	u64 held;
-
-	mutex_lock(&reservation->lock);
-	held = bulk_chunks_held(&reservation->object.chunks);
-	mutex_unlock(&reservation->lock);
-	return held;
-}
-
 /*
  * EXPORT
  */
@@ -87,7 +75,8 @@ static int export_commit(struct bulk_reservation *reservation, struct bulk_buffe
 	size_t nr_zeroed;
 	int ret = -ENODATA;
 
-	mutex_lock(&reservation->lock);
+	if (mutex_lock_killable(&reservation->lock))
+		return -EINTR;
 	if (bulk_chunks_held(&object->chunks) >= nr_chunks) {
 		nr_zeroed = min(reservation->nr_zeroed, nr_chunks);
 		ret = bulk_buffer_export(buffer, object, nr_chunks, nr_zeroed);
@@ -115,7 +104,7 @@ static int export_check(struct bulk_reservation *reservation,
 	if (bulk_books_gone(reservation->object.pool))
 		return -ENODEV;
 	/* Looked at again when it counts; this is before any allocation. */
-	return bulk_reservation_held(reservation) < export->nr_chunks ? -ENODATA : 0;
+	return bulk_books_held(&reservation->object) < export->nr_chunks ? -ENODATA : 0;
 }
 
 static long reservation_export(struct bulk_reservation *reservation, void __user *arg)
@@ -247,7 +236,7 @@ static long reservation_chunks(struct bulk_reservation *reservation, void __user
 		return ret;
 
 	/* Room for what is held now is enough: what a FILL adds may be missed. */
-	chunks.count = min(chunks.count, bulk_reservation_held(reservation));
+	chunks.count = min(chunks.count, bulk_books_held(&reservation->object));
 	addresses = kvmalloc_array(max(chunks.count, 1), sizeof(*addresses),
 				   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!addresses)

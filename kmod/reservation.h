@@ -12,13 +12,14 @@
 /**
  * struct bulk_reservation - chunks that were claimed but not exported
  * @object:	the common part
- * @lock:	the chunks of @object, and @nr_zeroed. Held for moments only: not
- *		while FILL is in the engine, which writes behind the tail of the
- *		chunks, nor while user memory is accessed
+ * @lock:	the chunks of @object, and @nr_zeroed. Not held while FILL is in the
+ *		engine, which writes behind the tail of the chunks, nor while user
+ *		memory is accessed; so for moments, but for CHUNKS, which zeroes a
+ *		chunk under it: whoever need not have it waits killably
  * @nr_zeroed:	how many of the chunks, from the first on, CHUNKS has zeroed
  * @filling:	a FILL is running; bulk_pool.lock
- * @interrupt:	it shall stop; written under bulk_pool.lock while @filling, read
- *		by the engine without
+ * @interrupt:	a FILL shall return -EINTR, and has not yet; written under
+ *		bulk_pool.lock, read by the engine without
  */
 struct bulk_reservation {
 	struct bulk_object object;
@@ -35,7 +36,6 @@ static inline struct bulk_reservation *bulk_reservation_of(struct bulk_object *o
 
 /* reservation.c */
 long bulk_reservation_create(struct bulk_pool *pool, void __user *arg);
-u64 bulk_reservation_held(struct bulk_reservation *reservation);
 u64 bulk_reservation_limit(const struct bulk_reservation *reservation);
 int bulk_reservation_check_count(const struct bulk_reservation *reservation, u64 nr_chunks);
 

@@ -4,8 +4,6 @@
  * sysfs-class-cmabulk. One value per file, all read under the books' lock.
  */
 #include <linux/device.h>
-#include <linux/kstrtox.h>
-#include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -82,37 +80,6 @@ COUNTER_ATTR(fills, fills);
 COUNTER_ATTR(fills_short, fills_short);
 COUNTER_ATTR(chunks_allocated, chunks_allocated);
 
-/*
- * Removes the device that the attribute belongs to, which would wait for this
- * very function: hence the broken protection. What it protected is held
- * otherwise, the pool by a reference and the code by one to the module.
- */
-static ssize_t remove_store(struct device *dev, struct device_attribute *attr,
-			    const char *buf, size_t count)
-{
-	struct bulk_pool *pool = dev_get_drvdata(dev);
-	struct kernfs_node *node;
-	bool remove;
-	int ret;
-
-	ret = kstrtobool(buf, &remove);
-	if (ret)
-		return ret;
-	if (!remove)
-		return -EINVAL;
-	if (!try_module_get(THIS_MODULE))
-		return -ENODEV;
-	bulk_pool_get(pool);
-	node = sysfs_break_active_protection(&dev->kobj, &attr->attr);
-	ret = bulk_pool_remove(pool);
-	if (node)
-		sysfs_unbreak_active_protection(node);
-	bulk_pool_put(pool);
-	module_put(THIS_MODULE);
-	return ret ? ret : count;
-}
-static DEVICE_ATTR_WO(remove);
-
 static struct attribute *pool_attrs[] = {
 	&dev_attr_area.attr,
 	&dev_attr_engine.attr,
@@ -130,7 +97,6 @@ static struct attribute *pool_attrs[] = {
 	&dev_attr_fills_short.attr,
 	&dev_attr_chunks_allocated.attr,
 	&dev_attr_events_lost.attr,
-	&dev_attr_remove.attr,
 	NULL,
 };
 
@@ -158,7 +124,30 @@ static ssize_t add_store(const struct class *class, const struct class_attribute
 }
 static CLASS_ATTR_WO(add);
 
+/* Beside the pools, not in them: a pool's own attributes are gone before this returns. */
+static ssize_t remove_store(const struct class *class, const struct class_attribute *attr,
+			    const char *buf, size_t count)
+{
+	struct bulk_pool *pool;
+	char *name;
+	int ret;
+
+	name = kstrndup(buf, count, GFP_KERNEL);
+	if (!name)
+		return -ENOMEM;
+	pool = bulk_pool_find_name(strim(name));
+	kfree(name);
+	if (!pool)
+		return -ENOENT;
+	ret = bulk_pool_remove(pool);
+	bulk_pool_put(pool);
+	return ret ? ret : count;
+}
+static CLASS_ATTR_WO(remove);
+
+/* They come in this order: once there can be a pool, registering the class fails no more. */
 static struct attribute *class_attrs[] = {
+	&class_attr_remove.attr,
 	&class_attr_add.attr,
 	NULL,
 };

@@ -26,12 +26,12 @@
 #define BYTES_PER_WORKER	SZ_4M
 
 static bool debug_skip_zeroing;
-module_param(debug_skip_zeroing, bool, 0600);
+module_param_unsafe(debug_skip_zeroing, bool, 0600);
 MODULE_PARM_DESC(debug_skip_zeroing,
 		 "debug only: hand out stale memory, to prove that a test would notice");
 
 static unsigned int debug_zero_delay_us;
-module_param(debug_zero_delay_us, uint, 0600);
+module_param_unsafe(debug_zero_delay_us, uint, 0600);
 MODULE_PARM_DESC(debug_zero_delay_us,
 		 "debug only: microseconds to wait before zeroing each piece of at most 2 MiB");
 
@@ -270,11 +270,20 @@ void bulk_zero_start(struct bulk_buffer *buffer, size_t nr_chunks)
 
 /**
  * bulk_zero_cancel() - nobody will see this buffer again
- * @buffer:	workers leave it after the piece they are at
+ * @buffer:	workers leave it after the piece they are at; the caller has a use
+ *
+ * What has not begun is taken back: it need not wait for its turn behind the
+ * zeroing of other buffers.
  */
 void bulk_zero_cancel(struct bulk_buffer *buffer)
 {
-	WRITE_ONCE(buffer->zeroing.cancelled, true);
+	struct bulk_zeroing *zeroing = &buffer->zeroing;
+	unsigned int index;
+
+	WRITE_ONCE(zeroing->cancelled, true);
+	for (index = 0; index < zeroing->nr_workers; index++)
+		if (cancel_work(&zeroing->workers[index].work))
+			bulk_buffer_put(buffer);
 }
 
 /**
@@ -287,7 +296,7 @@ void bulk_zero_cancel(struct bulk_buffer *buffer)
 int bulk_zero_module_init(void)
 {
 	zero_workers = alloc_workqueue("cmabulk_zero", WQ_UNBOUND | WQ_MEM_RECLAIM,
-				       num_possible_cpus());
+				       min_t(int, num_possible_cpus(), WQ_MAX_ACTIVE));
 	return zero_workers ? 0 : -ENOMEM;
 }
 

@@ -8,8 +8,6 @@
 #include "device.h"
 #include "util.h"
 
-#define SYSFS_DIRECTORY "/sys/class/cmabulk"
-
 /* Objects that may appear between counting and listing them without another round. */
 #define OBJECTS_SLACK 16
 /* More than a kernel can hold, so that a number gone mad allocates nothing mad. */
@@ -135,20 +133,6 @@ int device_survey(int device, struct cmabulk_survey *ret)
 		return r;
 	*ret = survey;
 	return 0;
-}
-
-/* Not in QUERY: it is for administrators, who read it in sysfs. */
-uint64_t device_read_stuck(const char *pool_name)
-{
-	char path[sizeof(SYSFS_DIRECTORY "//stuck") + CMABULK_POOL_NAME_LEN];
-	char text[32] = "";
-	int file CLEANUP(close_fdp) = -1;
-
-	snprintf(path, sizeof(path), SYSFS_DIRECTORY "/%s/stuck", pool_name);
-	file = open(path, O_RDONLY | O_CLOEXEC);
-	if (file < 0 || read(file, text, sizeof(text) - 1) < 0)
-		return 0;
-	return strtoull(text, NULL, 10);
 }
 
 int device_list_objects(int device, struct cmabulk_buffer_info **ret, uint64_t *ret_count)

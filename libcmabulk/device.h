@@ -26,9 +26,6 @@ int device_open(const char *name, int *ret_fd);
 int device_query(int device, struct cmabulk_query *ret);
 int device_survey(int device, struct cmabulk_survey *ret);
 
-/* Pages that were let go of, but somebody still references; 0 when it cannot be told. */
-uint64_t device_read_stuck(const char *pool_name);
-
 /* All live objects of one moment; give the array to free(). */
 int device_list_objects(int device, struct cmabulk_buffer_info **ret, uint64_t *ret_count);
 

@@ -121,13 +121,11 @@ struct filling {
 static int64_t count_returning(const struct filling *filling, uint64_t *ret_free)
 {
 	struct cmabulk_query query;
-	uint64_t stuck;
 
 	if (device_query(filling->device, &query) < 0)
 		return -1;
-	stuck = device_read_stuck(filling->allocation->pool);
 	*ret_free = query.free_pages;
-	return query.states.draining > stuck ? (int64_t)(query.states.draining - stuck) : 0;
+	return (int64_t)(query.states.draining - query.stuck);
 }
 
 /* Waits until so much is free as now is and is returning, or nothing is returning any more. */

@@ -19,7 +19,7 @@ static int make_pool(const struct cmabulk_query *query, struct cmabulk_pool **re
 	pool->engine = query->engine;
 	pool->features = query->features;
 	pool->page_size = query->page_size;
-	pool->pageblock_order = query->pageblock_order;
+	pool->pageblock_order = query->block_order;
 	pool->min_order = query->order_per_bit;
 	pool->max_order = query->max_order;
 	pool->pages = query->pages;

@@ -188,6 +188,44 @@ static void test_sizes(struct fixture *fixture, gconstpointer data)
 	}
 }
 
+/*
+ * Sizes of the structures in the first version of the interface, for ever: a program built then is
+ * served, nothing behind what it has is written, and less than that is none of ours.
+ */
+static void test_first_sizes(struct fixture *fixture, gconstpointer data)
+{
+	static const guint32 sizes[G_N_ELEMENTS(calls)] = { 248, 112, 88, 208, 336, 104, 72 };
+	char untouched[64];
+
+	memset(untouched, 0x5a, sizeof(untouched));
+	for (size_t i = 0; i < G_N_ELEMENTS(calls); i++) {
+		bool export = calls[i].request == CMABULK_IOC_EXPORT;
+		union argument argument;
+
+		call_prepare(&calls[i], &argument);
+		argument.size = sizes[i] - 1;
+		assert_refused(fixture, &calls[i], &argument, -EINVAL);
+
+		/* Without changing what is held: one that does nothing, one with too little. */
+		if (calls[i].request == CMABULK_IOC_FILL)
+			argument.fill.nr_requests = 0;
+		else if (export)
+			argument.export.nr_chunks = HELD + 1;
+		else if (calls[i].request == CMABULK_IOC_BUFFERS)
+			argument.buffers.entry_size = 256;
+		argument.size = sizes[i];
+		memset(argument.bytes + sizes[i], 0x5a, sizeof(untouched));
+		g_test_message("%s", calls[i].name);
+		g_assert_cmpint(call_make(fixture, &calls[i], &argument), ==,
+				export ? -ENODATA : 0);
+		g_assert_cmpmem(argument.bytes + sizes[i], sizeof(untouched), untouched,
+				sizeof(untouched));
+		if (calls[i].request == CMABULK_IOC_RESERVE)
+			close(argument.reserve.fd);
+	}
+	books_assert_same(fixture->pool, &fixture->books);
+}
+
 /* A longer structure whose excess is zero is what a newer program passes. */
 static void test_longer_size(struct fixture *fixture, gconstpointer data)
 {
@@ -575,6 +613,7 @@ int main(int argc, char **argv)
 	machine_init(&argc, &argv);
 	module_load_cmabulk(NULL);
 	ADD("sizes", test_sizes);
+	ADD("first-sizes", test_first_sizes);
 	ADD("longer-size", test_longer_size);
 	ADD("flags", test_flags);
 	ADD("reserved-fields", test_reserved_fields);

@@ -341,8 +341,8 @@ static void test_query(struct fixture *fixture, gconstpointer data)
 	g_assert_cmpuint(query.engine, ==, CMABULK_ENGINE_KERNEL);
 	g_assert_cmpuint(query.features, ==, 0);
 	g_assert_cmpuint(query.page_size, ==, sysconf(_SC_PAGESIZE));
-	g_assert_cmpuint(1 << query.pageblock_order, ==, FRAMES_PER_BLOCK);
-	g_assert_cmpuint(query.max_order, >=, query.pageblock_order);
+	g_assert_cmpuint(1 << query.block_order, ==, FRAMES_PER_BLOCK);
+	g_assert_cmpuint(query.max_order, >=, query.block_order);
 	g_assert_cmpuint(query.order_per_bit, ==, 0);
 	g_assert_cmpuint(query.pages, ==, area.pages);
 	g_assert_cmpuint(query.free_pages, ==, area.pages - area_used(&area));

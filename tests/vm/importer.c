@@ -469,6 +469,9 @@ static void test_reference_kept(struct fixture *fixture, gconstpointer data)
 		close(reservation);
 	}
 	g_assert_cmpuint(pool_attribute("stuck"), >, 0);
+	g_assert_cmpint(pool_query(fixture->pool, &query), ==, 0);
+	g_assert_cmpuint(query.stuck, ==, pool_attribute("stuck"));
+	g_assert_cmpuint(query.stuck, <=, query.states.draining);
 	g_assert_cmpint(importer_drop(fixture->importer), ==, 0);
 	books_assert_empty(fixture->pool);
 	g_assert_cmpuint(pool_attribute("stuck"), ==, 0);

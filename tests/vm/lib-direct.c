@@ -812,7 +812,7 @@ static void test_pool_removed(struct fixture *fixture, gconstpointer data)
 	cmabulk_request_set_pool(fixture->request, POOL_CAMERA);
 	cmabulk_request_set_count(fixture->request, 12);
 	g_assert_cmpint(allocate(fixture), ==, 0);
-	machine_write("/sys/class/cmabulk/" POOL_CAMERA "/remove", "1");
+	machine_write("/sys/class/cmabulk/remove", POOL_CAMERA);
 	use_buffer(cmabulk_allocation_get_buffer(fixture->allocation, 0), 3);
 	assert_used(cmabulk_allocation_get_buffer(fixture->allocation, 0), 3);
 	g_assert_cmpint(cmabulk_connection_get_pool(fixture->connection, POOL_CAMERA, &pool), ==,

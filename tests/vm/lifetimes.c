@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -258,7 +259,7 @@ static void test_pool_removed(void)
 	filled = reservation_new(pool, ORDER, 0);
 	g_assert_cmpint(reservation_fill(filled, CMABULK_EFFORT_NORMAL, CHUNKS, 0, &fill), ==, 0);
 
-	machine_write(CLASS POOL_CAMERA "/remove", "1");
+	machine_write(CLASS "remove", POOL_CAMERA);
 	expect_pool_event(events, CMABULK_CMD_POOL_REMOVED);
 	g_assert_false(g_file_test("/dev/cmabulk/" POOL_CAMERA, G_FILE_TEST_EXISTS));
 	g_assert_false(g_file_test(CLASS POOL_CAMERA, G_FILE_TEST_EXISTS));
@@ -327,7 +328,7 @@ static void test_pool_removed_during_fill(void)
 		pthread_barrier_init(&filler.begin, NULL, 2);
 		machine_start_thread(&filler.thread, filler_run, &filler);
 		pthread_barrier_wait(&filler.begin);
-		machine_write(CLASS POOL_CAMERA "/remove", "1");
+		machine_write(CLASS "remove", POOL_CAMERA);
 		pthread_join(filler.thread, NULL);
 		pthread_barrier_destroy(&filler.begin);
 		g_assert_true(!filler.result || filler.result == -ENODEV ||
@@ -358,6 +359,8 @@ static void test_pool_added_wrongly(void)
 		{ "a/b:" AREA_CAMERA, -EINVAL },
 		{ "..:" AREA_CAMERA, -EINVAL },
 		{ "abcdefghijklmnopqrstuvwxyz-0123456789:" AREA_CAMERA, -EINVAL },
+		{ "add:" AREA_CAMERA, -EINVAL },
+		{ "remove:" AREA_CAMERA, -EINVAL },
 	};
 
 	setup();
@@ -367,9 +370,118 @@ static void test_pool_added_wrongly(void)
 		g_test_message("\"%s\": %d", cases[i].text, ret);
 		g_assert_cmpint(ret, ==, cases[i].expected);
 	}
-	g_assert_cmpint(machine_try_write(CLASS POOL_MEDIA "/remove", "0"), ==, -EINVAL);
-	g_assert_cmpint(machine_try_write(CLASS POOL_MEDIA "/remove", "maybe"), ==, -EINVAL);
 	assert_all_whole();
+}
+
+static void test_pool_removed_wrongly(void)
+{
+	static const char *const wrong[] = {
+		"\n",		"nothing",	 "1", "add", POOL_MEDIA ":" AREA_MEDIA,
+		POOL_MEDIA "x", "../" POOL_MEDIA
+	};
+
+	setup();
+	for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
+		g_test_message("\"%s\"", wrong[i]);
+		g_assert_cmpint(machine_try_write(CLASS "remove", wrong[i]), ==, -ENOENT);
+	}
+	assert_all_whole();
+	/* What is removed cannot be removed again, while a device is open or not. */
+	int pool = pool_open(POOL_CAMERA);
+
+	g_assert_cmpint(machine_try_write(CLASS "remove", POOL_CAMERA "\n"), ==, 0);
+	g_assert_cmpint(machine_try_write(CLASS "remove", POOL_CAMERA), ==, -ENOENT);
+	g_assert_cmpint(machine_try_write(CLASS "add", POOL_CAMERA ":" AREA_CAMERA), ==, -EEXIST);
+	g_assert_cmpint(machine_try_write(CLASS "add", "other:" AREA_CAMERA), ==, -EBUSY);
+	close(pool);
+	while (machine_try_write(CLASS "add", POOL_CAMERA ":" AREA_CAMERA) < 0)
+		g_thread_yield();
+	assert_all_whole();
+}
+
+/* Pools come and go while others look for them and the module is asked to leave. */
+struct churner {
+	pthread_t thread;
+	atomic_bool stop;
+	guint64 removed;
+};
+
+static void *churner_run(void *data)
+{
+	struct churner *churner = data;
+
+	while (!atomic_load(&churner->stop)) {
+		int pool = pool_try_open(POOL_CAMERA), ret;
+		struct cmabulk_query query;
+
+		if (pool >= 0) {
+			ret = pool_query(pool, &query);
+			g_assert_true(!ret || ret == -ENODEV);
+			close(pool);
+		}
+		ret = machine_try_write(CLASS "remove", POOL_CAMERA);
+		g_assert_true(!ret || ret == -ENOENT || ret == -ENODEV);
+		churner->removed += !ret;
+		ret = machine_try_write(CLASS "add", POOL_CAMERA ":" AREA_CAMERA);
+		g_assert_true(ret <= 0);
+	}
+	return NULL;
+}
+
+static void test_pool_churn(void)
+{
+	struct churner churners[3] = { 0 };
+	guint64 removed = 0;
+	int unloaded = 0;
+
+	for (int round = 0; round < machine_scale(10, 4); round++) {
+		setup();
+		for (size_t i = 0; i < G_N_ELEMENTS(churners); i++) {
+			atomic_store(&churners[i].stop, false);
+			machine_start_thread(&churners[i].thread, churner_run, &churners[i]);
+		}
+		for (int spin = 0; spin < 1000; spin++) {
+			GArray *dump;
+
+			if (!counters_dump(&dump))
+				g_array_unref(dump);
+			/* Refused while a device is open for a moment; else they find nothing. */
+			if (spin > 100 && !module_try_unload("cmabulk")) {
+				unloaded++;
+				break;
+			}
+		}
+		for (size_t i = 0; i < G_N_ELEMENTS(churners); i++) {
+			atomic_store(&churners[i].stop, true);
+			pthread_join(churners[i].thread, NULL);
+		}
+		if (module_is_loaded("cmabulk"))
+			module_unload("cmabulk");
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(churners); i++)
+		removed += churners[i].removed;
+	g_print("# %" G_GUINT64_FORMAT " pools removed, unloaded %d times under it\n", removed,
+		unloaded);
+	g_assert_cmpuint(removed, >, 0);
+	g_assert_cmpint(unloaded, >, 0);
+	setup();
+	assert_all_whole();
+}
+
+/* Looks for a node that never may be there, not even for a moment: somebody could open it. */
+struct watcher {
+	pthread_t thread;
+	atomic_bool stop;
+	guint64 seen;
+};
+
+static void *watcher_run(void *data)
+{
+	struct watcher *watcher = data;
+
+	while (!atomic_load(&watcher->stop))
+		watcher->seen += g_file_test("/dev/cmabulk/a", G_FILE_TEST_EXISTS);
+	return NULL;
 }
 
 /* A module that cannot do what its parameters say does not stay, and leaves nothing. */
@@ -384,17 +496,25 @@ static void test_loaded_wrongly(void)
 		"pools=/:" AREA_MEDIA,
 		"pools=,",
 	};
+	struct watcher watcher = { 0 };
 
 	setup();
 	module_unload("cmabulk");
-	for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
-		int ret = module_try_load("cmabulk", wrong[i]);
+	machine_start_thread(&watcher.thread, watcher_run, &watcher);
+	/* Twice: what a load left behind would be in the way of the next. */
+	for (size_t i = 0; i < 2 * G_N_ELEMENTS(wrong); i++) {
+		const char *parameters = wrong[i % G_N_ELEMENTS(wrong)];
+		int ret = module_try_load("cmabulk", parameters);
 
-		g_test_message("%s: %d", wrong[i], ret);
+		g_test_message("%s: %d", parameters, ret);
 		g_assert_cmpint(ret, <, 0);
 		g_assert_false(module_is_loaded("cmabulk"));
 		g_assert_false(g_file_test(CLASS, G_FILE_TEST_EXISTS));
+		g_assert_false(g_file_test("/dev/cmabulk/a", G_FILE_TEST_EXISTS));
 	}
+	atomic_store(&watcher.stop, true);
+	pthread_join(watcher.thread, NULL);
+	g_assert_cmpuint(watcher.seen, ==, 0);
 	/* Without pools it waits for some to be added. */
 	module_load("cmabulk", NULL);
 	machine_write(CLASS "add", POOL_MEDIA ":" AREA_MEDIA);
@@ -414,6 +534,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/lifetimes/pool-removed", test_pool_removed);
 	g_test_add_func("/lifetimes/pool-removed-during-fill", test_pool_removed_during_fill);
 	g_test_add_func("/lifetimes/pool-added-wrongly", test_pool_added_wrongly);
+	g_test_add_func("/lifetimes/pool-removed-wrongly", test_pool_removed_wrongly);
+	g_test_add_func("/lifetimes/pool-churn", test_pool_churn);
 	g_test_add_func("/lifetimes/loaded-wrongly", test_loaded_wrongly);
 	return g_test_run();
 }

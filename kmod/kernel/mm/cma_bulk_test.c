@@ -12,6 +12,7 @@
 #include <linux/bitmap.h>
 #include <linux/cma.h>
 #include <linux/cma_bulk.h>
+#include <linux/delay.h>
 #include <linux/dma-map-ops.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -33,6 +34,7 @@ struct fixture {
 	unsigned long pins[NR_BLOCKS];
 	unsigned int nr_pins;
 	unsigned int calls;
+	unsigned long hidden_pfn;
 	bool interrupt;
 };
 
@@ -441,6 +443,139 @@ static void interrupt_keeps_what_has_come(struct kunit *test)
 	release(test, req.nr_allocated, ORDER);
 }
 
+static int migrate_without_memory(struct cma_bulk_call *call, unsigned long start,
+				  unsigned long end)
+{
+	struct fixture *fix = kunit_get_current_test()->priv;
+
+	fix->calls++;
+	return -ENOMEM;
+}
+
+static void lack_of_memory_is_met_once(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_HARD, NR_CHUNKS);
+
+	pin(test, 1, 0);
+	pin(test, 4, 7);
+	pin(test, 6, 100);
+	kunit_activate_static_stub(test, cma_bulk_migrate, migrate_without_memory);
+	KUNIT_EXPECT_EQ(test, -ENOMEM, cma_alloc_bulk_req(&fix->cma, &req));
+	kunit_deactivate_static_stub(test, cma_bulk_migrate);
+
+	KUNIT_EXPECT_EQ(test, fix->calls, 1);
+	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - 3);
+	KUNIT_EXPECT_EQ(test, req.report.skipped_no_memory, 3);
+	expect_sound(test, req.nr_allocated, ORDER, 0);
+	release(test, req.nr_allocated, ORDER);
+}
+
+/* As if this page, which looks free, were on no free list. */
+static int grab_but_one(struct cma_bulk_call *call, unsigned long start, unsigned long end)
+{
+	struct kunit *test = kunit_get_current_test();
+	struct fixture *fix = test->priv;
+	int ret;
+
+	fix->calls++;
+	if (start <= fix->hidden_pfn && fix->hidden_pfn < end)
+		return -EBUSY;
+	kunit_deactivate_static_stub(test, cma_bulk_grab);
+	ret = cma_bulk_grab(call, start, end);
+	kunit_activate_static_stub(test, cma_bulk_grab, grab_but_one);
+	return ret;
+}
+
+static void expect_hidden_costs(struct kunit *test, enum cma_bulk_effort effort, size_t chunks)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, effort, NR_CHUNKS);
+
+	fix->calls = 0;
+	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk_req(&fix->cma, &req));
+	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - chunks);
+	/* Once through the area in the smallest pieces at worst, and some more. */
+	KUNIT_EXPECT_LE(test, fix->calls, NR_CHUNKS + 8);
+	kunit_deactivate_static_stub(test, cma_bulk_grab);
+	expect_sound(test, req.nr_allocated, ORDER, 0);
+	release(test, req.nr_allocated, ORDER);
+	kunit_activate_static_stub(test, cma_bulk_grab, grab_but_one);
+}
+
+static void page_on_no_list_costs_its_piece(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+
+	fix->hidden_pfn = fix->cma.base_pfn + (5UL << pageblock_order) + 33;
+	kunit_activate_static_stub(test, cma_bulk_grab, grab_but_one);
+	expect_hidden_costs(test, CMA_BULK_FAST, BLOCK_CHUNKS);
+	expect_hidden_costs(test, CMA_BULK_NORMAL, BLOCK_CHUNKS);
+	expect_hidden_costs(test, CMA_BULK_HARD, 1);
+	kunit_deactivate_static_stub(test, cma_bulk_grab);
+}
+
+static void last_slot_needs_room_for_its_chunk_only(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_HARD, NR_BLOCKS);
+
+	/* Slots of two pageblocks each: the last one has room for one. */
+	req.align = pageblock_order + 1;
+	fix->cma.count = NR_PAGES - pageblock_nr_pages;
+	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk_req(&fix->cma, &req));
+	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_BLOCKS / 2);
+	expect_sound(test, req.nr_allocated, ORDER, req.align);
+	release(test, req.nr_allocated, ORDER);
+	fix->cma.count = NR_PAGES;
+}
+
+/*
+ * Chunks that are aligned beyond their size make one range each, so there are
+ * several batches. While the first is claimed, somebody takes a chunk of the
+ * second, which that has to drop; then that runs out of time.
+ */
+#define SMALL_ORDER	2U
+#define SMALL_ALIGN	5U
+#define SMALL_SLOTS	(NR_PAGES >> SMALL_ALIGN)
+#define TAKEN_PAGE	((CMA_BULK_BATCH_RANGES + 30UL) << SMALL_ALIGN)
+
+static int grab_among_others(struct cma_bulk_call *call, unsigned long start, unsigned long end)
+{
+	struct kunit *test = kunit_get_current_test();
+	struct fixture *fix = test->priv;
+	int ret;
+
+	if (fix->calls == 0)
+		__set_bit(TAKEN_PAGE, fix->cma.bitmap);
+	if (fix->calls == CMA_BULK_BATCH_RANGES)
+		msleep(2 * CMA_BULK_BATCH_NS / NSEC_PER_MSEC);
+	fix->calls++;
+	kunit_deactivate_static_stub(test, cma_bulk_grab);
+	ret = cma_bulk_grab(call, start, end);
+	kunit_activate_static_stub(test, cma_bulk_grab, grab_among_others);
+	return ret;
+}
+
+static void dropped_range_stays_dropped(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_FAST, SMALL_SLOTS);
+
+	req.order = SMALL_ORDER;
+	req.align = SMALL_ALIGN;
+	kunit_activate_static_stub(test, cma_bulk_grab, grab_among_others);
+	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk_req(&fix->cma, &req));
+	kunit_deactivate_static_stub(test, cma_bulk_grab);
+	KUNIT_EXPECT_TRUE(test, __test_and_clear_bit(TAKEN_PAGE, fix->cma.bitmap));
+
+	KUNIT_EXPECT_EQ(test, fix->calls, SMALL_SLOTS - 1);
+	KUNIT_EXPECT_EQ(test, req.nr_allocated, SMALL_SLOTS - 1);
+	KUNIT_EXPECT_EQ(test, req.report.skipped_taken, 1);
+	expect_sound(test, req.nr_allocated, SMALL_ORDER, SMALL_ALIGN);
+	release(test, req.nr_allocated, SMALL_ORDER);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(whole_area_comes_and_goes_chunk_by_chunk),
 	KUNIT_CASE(more_than_there_is_comes_short_with_ebusy),
@@ -458,6 +593,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(blocks_that_others_isolated_are_skipped),
 	KUNIT_CASE(interrupt_and_deadline_come_before_the_first_range),
 	KUNIT_CASE(interrupt_keeps_what_has_come),
+	KUNIT_CASE(lack_of_memory_is_met_once),
+	KUNIT_CASE(page_on_no_list_costs_its_piece),
+	KUNIT_CASE(last_slot_needs_room_for_its_chunk_only),
+	KUNIT_CASE(dropped_range_stays_dropped),
 	{}
 };
 

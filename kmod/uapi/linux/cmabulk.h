@@ -74,7 +74,7 @@ struct cmabulk_states {
  * @engine:		out: enum cmabulk_engine
  * @features:		out: CMABULK_FEATURE_*
  * @page_size:		out: bytes in a page
- * @pageblock_order:	out: pages in a pageblock, as a power of two
+ * @block_order:	out: pages in a pageblock, as a power of two
  * @max_order:		out: largest order RESERVE accepts
  * @order_per_bit:	out: smallest order RESERVE accepts
  * @pages:		out: pages of the area
@@ -83,6 +83,7 @@ struct cmabulk_states {
  * @buffers:		out: live dma-bufs
  * @reservations:	out: live reservations
  * @sequence:		out: number of the newest event of this pool
+ * @stuck:		out: draining pages that somebody still references
  * @name:		out: name of the pool
  * @area:		out: name of the CMA area behind it
  * @reserved:		must be zero
@@ -94,7 +95,7 @@ struct cmabulk_query {
 	__u32 engine;
 	__u64 features;
 	__u32 page_size;
-	__u32 pageblock_order;
+	__u32 block_order;
 	__u32 max_order;
 	__u32 order_per_bit;
 	__u64 pages;
@@ -103,6 +104,7 @@ struct cmabulk_query {
 	__u64 buffers;
 	__u64 reservations;
 	__u64 sequence;
+	__u64 stuck;
 	char name[CMABULK_POOL_NAME_LEN];
 	char area[64];
 	__u64 reserved[4];
@@ -246,7 +248,8 @@ struct cmabulk_buffers {
  * @owner:	in: who it is for
  * @reserved:	must be zero
  *
- * Claims nothing yet. The device may be closed afterwards.
+ * Claims nothing yet. The device may be closed afterwards. On error the out
+ * fields may have been written and mean nothing.
  */
 struct cmabulk_reserve {
 	__u32 size;
@@ -285,7 +288,7 @@ struct cmabulk_reserve {
  * @claim_ns:		time spent on isolating, migrating and grabbing
  * @salvage_ns:		part of @claim_ns spent on ranges inside pageblocks
  * @total_ns:		time from start to end
- * @reserved:		zero
+ * @reserved:		zero; the only room to grow, as struct cmabulk_fill goes on behind
  */
 struct cmabulk_report {
 	__u64 blocks_surveyed;
@@ -323,7 +326,8 @@ struct cmabulk_report {
  * @nr_requests:	in: chunks wanted on top of those already held; 0 only
  *			surveys and reports
  * @budget_ns:		in: nanoseconds this call may take, 0 for no limit; soft:
- *			it is looked at between ranges
+ *			it is looked at between ranges, not while waiting for another
+ *			user of CMA
  * @nr_allocated:	out: chunks this call added
  * @total:		out: chunks the reservation holds now, not exported
  * @report:		out: what was done, and why it came up short
@@ -335,7 +339,13 @@ struct cmabulk_report {
  * gone). The out fields are filled in whatever of those it returns, and what
  * came stays in the reservation. Refused input (-EINVAL, -E2BIG, -EOVERFLOW,
  * -EFAULT) and -EALREADY (another FILL of the same reservation is running)
- * change and write nothing.
+ * change and write nothing. Only -EFAULT may come after the work too, when the
+ * structure was unmapped meanwhile: a FILL with @nr_requests = 0 tells what is
+ * held.
+ *
+ * CMABULK_IOC_INTERRUPT makes one FILL with @nr_requests > 0 return -EINTR: the
+ * one that runs, at its next range, or else the next one, at once. It is never
+ * lost, and several before that FILL returns count as one.
  */
 struct cmabulk_fill {
 	__u32 size;
@@ -362,8 +372,9 @@ struct cmabulk_fill {
  * @name:	in: name of the dma-buf, NUL-terminated, may be empty
  * @reserved:	must be zero
  *
- * Nothing changes on error. Zeroing starts here and goes on in the background;
- * whoever needs the memory first waits for, and helps with, what it needs.
+ * Nothing changes on error, but the out fields may have been written and mean
+ * nothing. Zeroing starts here and goes on in the background; whoever needs the
+ * memory first waits for, and helps with, what it needs.
  */
 struct cmabulk_export {
 	__u32 size;
@@ -435,7 +446,8 @@ enum cmabulk_genl_command {
 /*
  * Events carry POOL, SEQUENCE, and but for the pool events ID, PAGES (and for
  * a buffer INODE and RESERVATION); ids and sizes only, no owners. SEQUENCE
- * counts per pool and has no holes: a missing number is a lost event.
+ * counts per pool and has no holes: a missing number is a lost event. So is
+ * ENOBUFS, after which no later event may come to show it.
  */
 enum cmabulk_genl_attribute {
 	CMABULK_ATTR_UNSPEC,

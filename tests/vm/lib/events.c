@@ -114,6 +114,11 @@ bool events_next(struct events *events, int timeout_ms, struct event *ret)
 	return true;
 }
 
+bool events_overrun(struct events *events)
+{
+	return nl_recvmsgs_default(events->socket) == -NLE_NOMEM;
+}
+
 static int counters_receive(struct nl_msg *message, void *data)
 {
 	struct nlattr *attributes[CMABULK_ATTR_MAX + 1];

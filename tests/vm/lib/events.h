@@ -37,6 +37,8 @@ void events_wait(struct events *events, int timeout_ms);
  * came.
  */
 bool events_next(struct events *events, int timeout_ms, struct event *ret);
+/* True once after the kernel said that events were lost (ENOBUFS). */
+bool events_overrun(struct events *events);
 /* Counters of all pools: 0 or a negative errno. Free @ret with g_array_unref(). */
 int counters_dump(GArray **ret);
 

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Numbers as sentences have them. Pure. */
+#ifndef CMABULKD_TEXT_H
+#define CMABULKD_TEXT_H
+
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define TEXT_SIZE_MAX 32
+
+/* Exact, in the largest unit that makes it a whole number: a limit has to be told from what is just above it. */
+static inline const char *text_size(char ret[TEXT_SIZE_MAX], uint64_t bytes)
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
+	unsigned int unit = 0;
+
+	while (bytes > 0 && bytes % 1024 == 0 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+		bytes /= 1024;
+		unit++;
+	}
+	snprintf(ret, TEXT_SIZE_MAX, "%" PRIu64 " %s", bytes, units[unit]);
+	return ret;
+}
+
+#endif
