@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Who is let in, and why not. Pure.
+ */
+#include <errno.h>
+
+#include "broker-state.h"
+
+static int check_ask(const struct ledger *ledger, const struct broker_ask *ask)
+{
+	const struct broker_geometry *geometry = &ledger->geometry;
+	uint64_t pages;
+
+	if (ask->order < geometry->min_order || ask->order > geometry->max_order ||
+	    ask->align > geometry->max_order || ask->effort > CMABULK_EFFORT_HARD)
+		return -EINVAL;
+	if (ask->minimum < 1 || ask->minimum > ask->chunks || ask->buffers < 1 ||
+	    ask->buffers > ask->chunks)
+		return -EINVAL;
+	if (__builtin_mul_overflow(ask->chunks, UINT64_C(1) << ask->order, &pages) ||
+	    __builtin_mul_overflow(pages, geometry->page_size, &pages))
+		return -EOVERFLOW;
+	return ask->chunks << ask->order > geometry->pages ? -E2BIG : 0;
+}
+
+static int refuse(struct broker_refusal *ret, int error, const char *reason, uint64_t asked,
+		  uint64_t used, uint64_t maximum)
+{
+	ret->reason = reason;
+	ret->asked = asked;
+	ret->used = used;
+	ret->maximum = maximum;
+	return error;
+}
+
+static int refuse_size(const struct ledger *ledger, const struct broker_ask *ask, int error,
+		       struct broker_refusal *ret)
+{
+	uint64_t page_size = ledger->geometry.page_size;
+	uint64_t asked = error == -EOVERFLOW ? UINT64_MAX : (ask->chunks << ask->order) * page_size;
+
+	return refuse(ret, error, "size", asked, 0, ledger->geometry.pages * page_size);
+}
+
+/* Only what lives is held against it: what is still being filled ends soon, one way or the other. */
+static int check_account(const struct ledger *ledger, const struct account_rule *rule,
+			 const struct account *account, const struct broker_ask *ask,
+			 struct broker_refusal *ret)
+{
+	const struct broker_geometry *geometry = &ledger->geometry;
+	uint64_t pages = ask->chunks << ask->order;
+
+	if (pages + account->exported_pages > ledger_maximum_pages(ledger, rule))
+		return refuse(ret, -EDQUOT, "quota", pages * geometry->page_size,
+			      account->exported_pages * geometry->page_size,
+			      amount_resolve(&rule->maximum,
+					     geometry->pages * geometry->page_size));
+	if (account->buffers + ask->buffers > rule->max_buffers)
+		return refuse(ret, -EDQUOT, "buffers", ask->buffers, account->buffers,
+			      rule->max_buffers);
+	if (account->pending >= rule->max_pending)
+		return refuse(ret, -EUSERS, "pending", 1, account->pending, rule->max_pending);
+	return 0;
+}
+
+static int admit(struct broker *broker, const struct account_rule *rule, uid_t uid,
+		 const struct broker_ask *ask, struct broker_refusal *ret_refusal,
+		 struct account **ret)
+{
+	struct ledger *ledger = &broker->ledger;
+	uid_t instance = rule->is_shared ? ACCOUNT_UID_SHARED : uid;
+	int r;
+
+	if (broker->is_gone)
+		return -ENODEV;
+	account_format(rule->name, instance, ret_refusal->account);
+	r = check_ask(ledger, ask);
+	if (r == -EINVAL)
+		return r;
+	if (r < 0)
+		return refuse_size(ledger, ask, r, ret_refusal);
+	*ret = ledger_get_account(ledger, ret_refusal->account, instance);
+	return check_account(ledger, rule, *ret, ask, ret_refusal);
+}
+
+int broker_submit(struct broker *broker, const struct account_rule *rule, uid_t uid,
+		  const struct broker_ask *ask, uint64_t now_ns, void *userdata,
+		  struct broker_request **ret, struct broker_refusal *ret_refusal)
+{
+	struct broker_refusal refusal = { 0 };
+	struct broker_request *request;
+	struct account *account = NULL;
+	int r = admit(broker, rule, uid, ask, &refusal, &account);
+
+	if (r < 0) {
+		ledger_collect(&broker->ledger);
+		if (ret_refusal)
+			*ret_refusal = refusal;
+		return r;
+	}
+	request = request_new(ask, ++broker->last_number, now_ns, userdata);
+	request->account = account;
+	account->pending++;
+	broker_set_weight(broker, account);
+	g_queue_push_tail(&account->member.requests, request);
+	queue_join(&broker->queue, &account->member);
+	g_queue_push_tail(&broker->requests, request);
+	*ret = request;
+	return 0;
+}
