@@ -92,7 +92,8 @@ static void on_event(void *userdata, enum cmabulk_genl_command command, uint64_t
 	uint64_t cookie = 0;
 	int r = broker_event(pool->broker, command, sequence, id, pages, &cookie);
 
-	if (r == -EL2HLT)
+	/* A gap, or a buffer of somebody else's: only a snapshot says whose. */
+	if (r == -EL2HLT || r == 1)
 		pool->is_lost = true;
 	if (r >= 0 && command == CMABULK_CMD_RELEASED)
 		pool_tell_released(pool, id);
@@ -370,6 +371,7 @@ static void pool_refresh_query(struct pool *pool)
 	}
 	pool->query = query;
 	broker_set_free(pool->broker, query.free_pages);
+	broker_set_draining(pool->broker, query.states.draining);
 }
 
 static void pool_set_timer(struct pool *pool, uint64_t time_ns)
