@@ -37,7 +37,7 @@ static void destroy(struct sim *sim)
 {
 	sim_books_destroy(&sim->books);
 	sim_area_destroy(&sim->area);
-	g_clear_pointer(&sim->watched, g_hash_table_unref);
+	g_hash_table_unref(sim->watched);
 	if (sim->wake >= 0)
 		close(sim->wake);
 	pthread_cond_destroy(&sim->changed);

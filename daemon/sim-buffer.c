@@ -19,7 +19,7 @@
 static int create_memfd(const char *name, uint64_t size, int *ret, uint64_t *ret_inode)
 {
 	char full_name[sizeof(MEMFD_PREFIX) + CMABULK_BUFFER_NAME_LEN];
-	struct stat status;
+	struct stat status = { 0 };
 	int memfd;
 	int r = 0;
 

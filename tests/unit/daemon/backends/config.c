@@ -413,7 +413,8 @@ static void the_previous_stays_in_force(void)
 				==, -EBADMSG);
 		g_assert_true(next == untouched);
 		g_assert_cmpuint(problems->len, ==, 2);
-		g_clear_pointer(&problems, g_ptr_array_unref);
+		g_ptr_array_unref(problems);
+		problems = NULL;
 
 		/* A mistake that is none of the form is no reason to keep what was. */
 		put_drop_in(&files, "1.conf", "[Daemon]\nFetchTimeoutSec=never\n");

@@ -7,7 +7,7 @@
 #include "fixture.h"
 
 /* For what cannot take long, on the slowest of machines. */
-#define PATIENCE_USEC (60 * G_USEC_PER_SEC)
+#define PATIENCE_USEC UINT64_C(60000000)
 
 void loop_once(sd_event *loop)
 {
@@ -26,7 +26,7 @@ static void on_event(void *userdata, enum cmabulk_genl_command command, uint64_t
 
 	g_array_append_val(pool->told, told);
 	if (pool->frees_itself)
-		g_clear_pointer(&pool->backend, pool->ops->free);
+		pool->ops->free(g_steal_pointer(&pool->backend));
 }
 
 static void on_lost(void *userdata)
@@ -116,8 +116,9 @@ struct backend_buffer pool_make_buffer(struct pool *pool, unsigned int order, ui
 	struct backend_reservation *reservation = pool_reserve(pool, order, 0);
 	struct backend_buffer buffer = { .fd = -1 };
 	struct cmabulk_fill fill;
+	int r = pool_fill(pool, reservation, CMABULK_EFFORT_FAST, chunks, &fill);
 
-	g_assert_cmpint(pool_fill(pool, reservation, CMABULK_EFFORT_FAST, chunks, &fill), ==, 0);
+	g_assert_cmpint(r, ==, 0);
 	g_assert_cmpint(pool->ops->export(reservation, chunks, "frame", &buffer), ==, 0);
 	pool->ops->close(reservation);
 	return buffer;

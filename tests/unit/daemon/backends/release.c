@@ -180,7 +180,7 @@ static void a_reservation_gives_back(void)
 	g_assert_cmpuint(pool.told->len, ==, 0);
 	pool_wait(&pool, 1);
 	g_assert_cmpint(pool_told(&pool, 0)->command, ==, CMABULK_CMD_DROPPED);
-	g_assert_cmpuint(pool_told(&pool, 0)->pages, ==, 7 * 16);
+	g_assert_cmpuint(pool_told(&pool, 0)->pages, ==, 112);
 	pool_close(&pool);
 }
 

@@ -7,9 +7,9 @@
 #include "fixture.h"
 #include "udev.h"
 
-#define CLASS "mem"
-#define CLASS_DIRECTORY "/sys/class/" CLASS
-#define DEVICE "null"
+#define CLASS		 "mem"
+#define CLASS_DIRECTORY	 "/sys/class/" CLASS
+#define DEVICE		 "null"
 /* Of which one test tells that it is gone: another than what tests beside it look for. */
 #define DISTURBED_DEVICE "full"
 
