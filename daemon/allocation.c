@@ -13,6 +13,7 @@
 #include "log.h"
 #include "manager.h"
 #include "report.h"
+#include "text.h"
 
 struct allocation {
 	struct client *client;
@@ -187,30 +188,67 @@ static int append_buffers(const struct allocation *allocation, sd_bus_message *r
 	return delivery_append_fds(reply, fds, count);
 }
 
-static void offer(struct allocation *allocation, sd_bus_message *reply, unsigned int first,
-		  unsigned int count, uint64_t serial)
+/* Buffers from the one that was asked for that are there, no more than @room. */
+static unsigned int count_deliverable(const struct allocation *allocation, unsigned int room)
 {
-	allocation->offered_first = first;
-	allocation->offered_count = count;
-	allocation->last_serial = serial;
-	allocation->parcel = delivery_offer(allocation->client->manager->delivery,
-					    allocation->client, reply, count, serial, allocation);
+	const struct report *report = &allocation->report;
+	unsigned int first = allocation->offered_first;
+	unsigned int count = 0;
+
+	while (count < room && first + count < report->n_buffers &&
+	       report->buffers[first + count].fd >= 0)
+		count++;
+	return count;
 }
 
-static int return_buffers(struct allocation *allocation)
+static int compose_allocate(const struct allocation *allocation, unsigned int count,
+			    uint64_t serial, sd_bus_message **ret)
 {
-	unsigned int count = MIN(allocation->report.n_buffers, DELIVERY_FDS_MAX);
-	uint64_t serial = delivery_new_serial();
-	sd_bus_message *reply = NULL;
 	int r = report_compose(&allocation->report, allocation->call, allocation->path, serial,
-			       &reply);
+			       ret);
+
+	return r < 0 ? r : append_buffers(allocation, *ret, 0, count);
+}
+
+static int compose_fetch(const struct allocation *allocation, unsigned int count, uint64_t serial,
+			 sd_bus_message **ret)
+{
+	int r = sd_bus_message_new_method_return(allocation->call, ret);
 
 	if (r >= 0)
-		r = append_buffers(allocation, reply, 0, count);
-	if (r >= 0)
-		offer(allocation, reply, 0, count, serial);
-	sd_bus_message_unref(reply);
-	return r;
+		r = append_buffers(allocation, *ret, allocation->offered_first, count);
+	return r < 0 ? r : sd_bus_message_append(*ret, "t", serial);
+}
+
+int allocation_compose(struct allocation *allocation, unsigned int room, sd_bus_message **ret,
+		       unsigned int *ret_count, uint64_t *ret_serial)
+{
+	unsigned int count = count_deliverable(allocation, room);
+	uint64_t serial = delivery_new_serial();
+	sd_bus_message *reply = NULL;
+	int r = allocation->has_returned ? compose_fetch(allocation, count, serial, &reply) :
+					   compose_allocate(allocation, count, serial, &reply);
+
+	if (r < 0) {
+		sd_bus_message_unref(reply);
+		return r;
+	}
+	allocation->offered_count = count;
+	allocation->last_serial = serial;
+	*ret = reply;
+	*ret_count = count;
+	*ret_serial = serial;
+	return 0;
+}
+
+static void offer(struct allocation *allocation, unsigned int first)
+{
+	struct client *client = allocation->client;
+
+	allocation->offered_first = first;
+	allocation->parcel = delivery_offer(client->manager->delivery, client,
+					    count_deliverable(allocation, DELIVERY_FDS_MAX),
+					    allocation);
 }
 
 static void keep_outcome(struct allocation *allocation, struct pool_outcome *outcome)
@@ -235,19 +273,14 @@ static void keep_outcome(struct allocation *allocation, struct pool_outcome *out
 void allocation_finished(void *userdata, struct pool_outcome *outcome)
 {
 	struct allocation *allocation = userdata;
-	int r = 0;
 
 	allocation->request = NULL;
 	allocation->pool = NULL;
 	keep_outcome(allocation, outcome);
 	asker_add(allocation);
 	if (allocation->report.n_buffers > 0)
-		r = return_buffers(allocation);
-	if (r < 0) {
-		allocation->report.error = r;
-		allocation->report.status = BROKER_PARTIAL;
-	}
-	if (r < 0 || allocation->report.n_buffers == 0)
+		offer(allocation, 0);
+	else
 		return_nothing(allocation);
 }
 
@@ -348,23 +381,9 @@ static int check_fetch(const struct allocation *allocation, uint32_t first, sd_b
 	return 0;
 }
 
-static unsigned int count_deliverable(const struct allocation *allocation, unsigned int first)
-{
-	const struct report *report = &allocation->report;
-	unsigned int count = 0;
-
-	while (count < DELIVERY_FDS_MAX && first + count < report->n_buffers &&
-	       report->buffers[first + count].fd >= 0)
-		count++;
-	return count;
-}
-
 int allocation_fetch(struct allocation *allocation, sd_bus_message *call, uint32_t first,
 		     sd_bus_error *error)
 {
-	uint64_t serial = delivery_new_serial();
-	sd_bus_message *reply = NULL;
-	unsigned int count;
 	int r = check_fetch(allocation, first, error);
 
 	if (r < 0)
@@ -373,18 +392,9 @@ int allocation_fetch(struct allocation *allocation, sd_bus_message *call, uint32
 		return sd_bus_error_setf(error, CMABULK_ERROR_UNCONFIRMED,
 					 "another Fetch of %s waits for its reply",
 					 allocation->path);
-	count = count_deliverable(allocation, first);
-	r = sd_bus_message_new_method_return(call, &reply);
-	if (r >= 0)
-		r = append_buffers(allocation, reply, first, count);
-	if (r >= 0)
-		r = sd_bus_message_append(reply, "t", serial);
-	if (r >= 0) {
-		offer(allocation, reply, first, count, serial);
-		allocation->call = sd_bus_message_ref(call);
-	}
-	sd_bus_message_unref(reply);
-	return r < 0 ? r : 1;
+	allocation->call = sd_bus_message_ref(call);
+	offer(allocation, first);
+	return 1;
 }
 
 int allocation_release(struct allocation *allocation, sd_bus_error *error)
@@ -440,14 +450,32 @@ struct allocation *allocation_find(const struct client *client, const char *path
 
 static int refuse_quota(const struct broker_refusal *refusal, const char *pool, sd_bus_error *error)
 {
-	g_autofree char *asked = g_format_size_full(refusal->asked, G_FORMAT_SIZE_IEC_UNITS);
-	g_autofree char *used = g_format_size_full(refusal->used, G_FORMAT_SIZE_IEC_UNITS);
-	g_autofree char *maximum = g_format_size_full(refusal->maximum, G_FORMAT_SIZE_IEC_UNITS);
+	char asked[TEXT_SIZE_MAX], used[TEXT_SIZE_MAX], maximum[TEXT_SIZE_MAX];
 
 	return sd_bus_error_setf(error, CMABULK_ERROR_QUOTA_EXCEEDED,
 				 "account %s has %s of its maximum of %s in pool %s and asked for "
 				 "%s more; close buffers, ask for less, or have MaxBytes= raised",
-				 refusal->account, used, maximum, pool, asked);
+				 refusal->account, text_size(used, refusal->used),
+				 text_size(maximum, refusal->maximum), pool,
+				 text_size(asked, refusal->asked));
+}
+
+static int refuse_size(const struct pool *pool, const struct broker_ask *ask, sd_bus_error *error)
+{
+	const struct cmabulk_query *query = pool_get_query(pool);
+	char chunk[TEXT_SIZE_MAX], asked[TEXT_SIZE_MAX], size[TEXT_SIZE_MAX];
+	uint64_t bytes;
+
+	text_size(chunk, (uint64_t)query->page_size << ask->order);
+	text_size(size, query->pages * query->page_size);
+	if (__builtin_mul_overflow(ask->chunks, (uint64_t)query->page_size << ask->order, &bytes))
+		g_strlcpy(asked, "more than can be counted", sizeof(asked));
+	else
+		text_size(asked, bytes);
+	return sd_bus_error_setf(error, CMABULK_ERROR_TOO_LARGE,
+				 "asked for were %" PRIu64
+				 " chunks of %s, %s; pool %s has %s in all",
+				 ask->chunks, chunk, asked, pool_get_name(pool), size);
 }
 
 static int refuse(const struct broker_refusal *refusal, int r, const struct pool *pool,
@@ -474,11 +502,7 @@ static int refuse(const struct broker_refusal *refusal, int r, const struct pool
 					 refusal->account, refusal->used, name, refusal->maximum);
 	case E2BIG:
 	case EOVERFLOW:
-		return sd_bus_error_setf(error, CMABULK_ERROR_TOO_LARGE,
-					 "%" PRIu64
-					 " chunks of order %u are more than pool %s ever "
-					 "has: %" PRIu64 " pages",
-					 ask->chunks, ask->order, name, (uint64_t)query->pages);
+		return refuse_size(pool, ask, error);
 	case EINVAL:
 		return sd_bus_error_setf(
 			error, CMABULK_ERROR_INVALID_ARGUMENT,

@@ -50,7 +50,9 @@ bool allocation_is_last_serial(const struct allocation *allocation, uint64_t ser
 /* The daemon stops, or lost its bus: the Allocate, if it has not returned, gets an error, or nothing. */
 void allocation_stop(struct allocation *allocation, bool with_error);
 
-/* What delivery tells. */
+/* What delivery tells, and asks: the reply that is due, with at most @room buffers. */
+int allocation_compose(struct allocation *allocation, unsigned int room, sd_bus_message **ret,
+		       unsigned int *ret_count, uint64_t *ret_serial);
 void allocation_sent(struct allocation *allocation);
 void allocation_confirmed(struct allocation *allocation);
 void allocation_undeliverable(struct allocation *allocation, const char *reason);

@@ -8,6 +8,7 @@
 #include "delivery.h"
 #include "errors.h"
 #include "list.h"
+#include "text.h"
 
 /* --- Allocate -------------------------------------------------------------------------------- */
 
@@ -16,10 +17,12 @@ static int find_pool(const struct manager *manager, const char *name, unsigned i
 {
 	struct pool *pool = name ? manager_find_pool(manager, name) :
 				   manager_choose_pool(manager, order);
+	char excerpt[TEXT_EXCERPT_MAX];
 
 	if (!pool && name)
 		return sd_bus_error_setf(error, CMABULK_ERROR_NO_SUCH_POOL,
-					 "there is no pool '%.64s'; see ListPools", name);
+					 "there is no pool '%s'; see ListPools",
+					 text_excerpt(excerpt, name));
 	if (!pool)
 		return sd_bus_error_setf(error, CMABULK_ERROR_NO_SUCH_POOL,
 					 "there is no pool with chunks of order %u, of %u pools",
@@ -87,6 +90,7 @@ static int method_allocate(sd_bus_message *call, void *userdata, sd_bus_error *e
 static int cancel(struct client *client, sd_bus_message *call, sd_bus_error *error)
 {
 	struct allocation *allocation;
+	char excerpt[TEXT_EXCERPT_MAX];
 	const char *token;
 	int r = sd_bus_message_read(call, "s", &token);
 
@@ -94,11 +98,10 @@ static int cancel(struct client *client, sd_bus_message *call, sd_bus_error *err
 		return r;
 	allocation = allocation_find_token(client, token);
 	if (!allocation || allocation_cancel(allocation) < 0)
-		return sd_bus_error_setf(
-			error, CMABULK_ERROR_NO_SUCH_ALLOCATION,
-			"this connection has no Allocate with token '%.64s' that has "
-			"not returned",
-			token);
+		return sd_bus_error_setf(error, CMABULK_ERROR_NO_SUCH_ALLOCATION,
+					 "this connection has no Allocate with token '%s' that has "
+					 "not returned",
+					 text_excerpt(excerpt, token));
 	return sd_bus_reply_method_return(call, NULL);
 }
 
@@ -168,8 +171,7 @@ static int list_buffers(struct client *client, sd_bus_message *call, sd_bus_erro
 		r = delivery_reply(client, reply, bytes);
 	sd_bus_message_unref(reply);
 	if (r == -ENODEV)
-		return sd_bus_error_setf(error, CMABULK_ERROR_POOL_GONE, "pool %.64s went away",
-					 name);
+		return sd_bus_error_setf(error, CMABULK_ERROR_POOL_GONE, "pool %s went away", name);
 	return r < 0 ? r : 1;
 }
 

@@ -7,6 +7,7 @@
 #include "bus.h"
 #include "clock.h"
 #include "errors.h"
+#include "text.h"
 
 struct fields {
 	uint64_t count;
@@ -43,19 +44,21 @@ static const struct {
 
 static int find_field(const char *key, sd_bus_error *error)
 {
+	char excerpt[TEXT_EXCERPT_MAX];
+
 	for (int i = 0; i < N_FIELDS; i++)
 		if (strcmp(table[i].key, key) == 0)
 			return i;
-	return sd_bus_error_setf(
-		error, CMABULK_ERROR_INVALID_ARGUMENT,
-		"a request has no key '%.64s'; it has count, order, buffers, pool, "
-		"align, effort, minimum, timeout-usec and label",
-		key);
+	return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
+				 "a request has no key '%s'; it has count, order, buffers, pool, "
+				 "align, effort, minimum, timeout-usec and label",
+				 key);
 }
 
 static int read_field(sd_bus_message *call, struct fields *fields, unsigned int *given,
 		      sd_bus_error *error)
 {
+	char excerpt[TEXT_EXCERPT_MAX];
 	const char *key, *found;
 	int field, r;
 
@@ -73,8 +76,9 @@ static int read_field(sd_bus_message *call, struct fields *fields, unsigned int 
 		return r;
 	if (strcmp(found, table[field].type) != 0)
 		return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
-					 "%s has to be %s, type '%s', but is of type '%.64s'", key,
-					 table[field].type_name, table[field].type, found);
+					 "%s has to be %s, type '%s', but is of type '%s'", key,
+					 table[field].type_name, table[field].type,
+					 text_excerpt(excerpt, found));
 	*given |= 1u << field;
 	return sd_bus_message_read(call, "v", table[field].type,
 				   (char *)fields + table[field].offset);
@@ -115,6 +119,7 @@ static bool is_label(const char *label)
 static int read_effort(const char *effort, unsigned int *ret, sd_bus_error *error)
 {
 	static const char *const names[] = { "fast", "normal", "hard" };
+	char excerpt[TEXT_EXCERPT_MAX];
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(names); i++)
 		if (strcmp(names[i], effort) == 0) {
@@ -122,7 +127,8 @@ static int read_effort(const char *effort, unsigned int *ret, sd_bus_error *erro
 			return 0;
 		}
 	return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
-				 "effort is fast, normal or hard, not '%.64s'", effort);
+				 "effort is fast, normal or hard, not '%s'",
+				 text_excerpt(excerpt, effort));
 }
 
 static int check_numbers(const struct broker_ask *ask, sd_bus_error *error)

@@ -36,6 +36,13 @@ static int refuse_behind(struct client *client, sd_bus_message *call, bool is_fa
 		"have been read: read, and answer org.freedesktop.DBus.Peer.Ping");
 }
 
+static bool is_of_use_unanswered(sd_bus_message *call)
+{
+	return sd_bus_message_is_method_call(call, BUS_MANAGER, "Cancel") ||
+	       sd_bus_message_is_method_call(call, BUS_MANAGER, "Reload") ||
+	       sd_bus_message_is_method_call(call, BUS_ALLOCATION, "Release");
+}
+
 /* Whoever does not read what it is sent gets no more, also of what the library answers by itself. */
 static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
@@ -48,9 +55,10 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
 	bool is_far;
 
 	sd_bus_message_get_type(message, &type);
-	if (type != SD_BUS_MESSAGE_METHOD_CALL || !sender || sender[0] != ':' ||
-	    !sd_bus_message_get_expect_reply(message))
+	if (type != SD_BUS_MESSAGE_METHOD_CALL || !sender || sender[0] != ':')
 		return 0;
+	if (!sd_bus_message_get_expect_reply(message))
+		return is_of_use_unanswered(message) ? 0 : 1;
 	if (sd_bus_get_unique_name(manager->bus, &own) >= 0 && strcmp(own, sender) == 0)
 		return 0;
 	client = client_get(manager, sender);

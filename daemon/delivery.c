@@ -14,8 +14,11 @@
 #include "log.h"
 #include "manager.h"
 
-/* How often it is looked whether replies are read, while some are not. */
+/* How often it is looked whether replies are read, while some are not; and whether there is room. */
 #define TICK_USEC	     (200 * USEC_PER_MSEC)
+#define TICK_WAITING_USEC    (20 * USEC_PER_MSEC)
+/* So long a reply waits for room for all it could carry; those who read make some in less. */
+#define ROOM_USEC	     (50 * USEC_PER_MSEC)
 /* A call that may be ahead of the answer to a ping is held for so long. */
 #define HOLD_USEC	     (500 * USEC_PER_MSEC)
 /* The bus has taken nothing from us for so long: it never will. */
@@ -27,8 +30,8 @@
 struct parcel {
 	struct client *client;
 	struct allocation *allocation; /* NULL: it is no more */
-	sd_bus_message *message; /* NULL: sent */
-	unsigned int n_fds;
+	bool is_sent;
+	unsigned int n_fds; /* wanted, then sent */
 	uint64_t serial;
 	uint64_t sent_bytes; /* of the reader, after it was sent */
 	uint64_t since_usec; /* offered, or sent */
@@ -58,24 +61,12 @@ struct delivery {
 
 static void delivery_wake(struct delivery *delivery)
 {
-	int enabled;
-
 	sd_event_source_set_enabled(delivery->run, SD_EVENT_ONESHOT);
-	if (sd_event_source_get_enabled(delivery->tick, &enabled) >= 0 && enabled == SD_EVENT_OFF) {
-		sd_event_source_set_time_relative(delivery->tick, TICK_USEC);
-		sd_event_source_set_enabled(delivery->tick, SD_EVENT_ONESHOT);
-	}
-}
-
-static void parcel_free(struct parcel *parcel)
-{
-	sd_bus_message_unref(parcel->message);
-	g_free(parcel);
 }
 
 bool delivery_is_sent(const struct parcel *parcel)
 {
-	return !parcel->message;
+	return parcel->is_sent;
 }
 
 static bool user_is_penalised(const struct user *user)
@@ -106,7 +97,7 @@ static void parcel_confirmed(struct delivery *delivery, struct parcel *parcel)
 	parcel_end(delivery, parcel);
 	if (user->offender == parcel->client)
 		user->offender = NULL;
-	parcel_free(parcel);
+	g_free(parcel);
 	if (allocation)
 		allocation_confirmed(allocation);
 }
@@ -117,23 +108,33 @@ static void parcel_undeliverable(struct delivery *delivery, struct parcel *parce
 	struct allocation *allocation = parcel->allocation;
 
 	parcel_end(delivery, parcel);
-	parcel_free(parcel);
+	g_free(parcel);
 	allocation_undeliverable(allocation, reason);
 }
 
 /* The one place where fds are sent. */
-static int parcel_send(struct delivery *delivery, struct parcel *parcel)
+static int send_fds(struct delivery *delivery, struct client *client, sd_bus_message *message,
+		    unsigned int n_fds)
+{
+	if (n_fds > DELIVERY_FDS_MAX || client->user->unconfirmed ||
+	    delivery->unconfirmed_fds + n_fds > DELIVERY_UNCONFIRMED_FDS_MAX)
+		return -E2BIG;
+	return sd_bus_send(delivery->manager->bus, message, NULL);
+}
+
+static int parcel_send(struct delivery *delivery, struct parcel *parcel, unsigned int room)
 {
 	struct client *client = parcel->client;
-	int r;
+	sd_bus_message *message = NULL;
+	int r = allocation_compose(parcel->allocation, room, &message, &parcel->n_fds,
+				   &parcel->serial);
 
-	if (parcel->n_fds > DELIVERY_FDS_MAX || client->user->unconfirmed ||
-	    delivery->unconfirmed_fds + parcel->n_fds > DELIVERY_UNCONFIRMED_FDS_MAX)
-		return -E2BIG;
-	r = sd_bus_send(delivery->manager->bus, parcel->message, NULL);
+	if (r >= 0)
+		r = send_fds(delivery, client, message, parcel->n_fds);
+	sd_bus_message_unref(message);
 	if (r < 0)
 		return r;
-	parcel->message = sd_bus_message_unref(parcel->message);
+	parcel->is_sent = true;
 	g_queue_unlink(&delivery->waiting, &parcel->link);
 	g_queue_push_tail_link(&delivery->unconfirmed, &parcel->link);
 	delivery->unconfirmed_fds += parcel->n_fds;
@@ -146,25 +147,35 @@ static int parcel_send(struct delivery *delivery, struct parcel *parcel)
 	return 0;
 }
 
-static bool parcel_may_go(const struct delivery *delivery, const struct parcel *parcel)
+/*
+ * How many fds it may carry now, 0: none. While replies lie unread the others share what is left, so
+ * that a few users that do not read cannot keep all others waiting.
+ */
+static unsigned int parcel_get_room(const struct delivery *delivery, const struct parcel *parcel,
+				    uint64_t now)
 {
 	const struct user *user = parcel->client->user;
+	unsigned int left = DELIVERY_UNCONFIRMED_FDS_MAX - delivery->unconfirmed_fds;
+	unsigned int share = left == 0 ? 0 : MAX(1, left / 3);
 
-	return !user->unconfirmed && !user_is_penalised(user) &&
-	       delivery->unconfirmed_fds + parcel->n_fds <= DELIVERY_UNCONFIRMED_FDS_MAX;
+	if (user->unconfirmed || user_is_penalised(user))
+		return 0;
+	if (left >= 2 * DELIVERY_FDS_MAX || parcel->n_fds <= share)
+		return DELIVERY_FDS_MAX;
+	return now - parcel->since_usec < ROOM_USEC ? 0 : share;
 }
 
 static void delivery_send_waiting(struct delivery *delivery)
 {
+	uint64_t now = clock_now_usec();
 	GList *next;
 
 	for (GList *link = delivery->waiting.head; link; link = next) {
 		struct parcel *parcel = link->data;
+		unsigned int room = parcel_get_room(delivery, parcel, now);
 
 		next = link->next;
-		if (!parcel_may_go(delivery, parcel))
-			continue;
-		if (parcel_send(delivery, parcel) < 0)
+		if (room > 0 && parcel_send(delivery, parcel, room) < 0)
 			parcel_undeliverable(delivery, parcel, "the bus does not take the reply");
 	}
 }
@@ -287,7 +298,8 @@ static void delivery_ping_self(struct delivery *delivery)
 		bus_reconnect(delivery->manager);
 		return;
 	}
-	if (sd_bus_get_unique_name(bus, &name) < 0)
+	if (clock_now_usec() - delivery->self_ping_usec < TICK_USEC ||
+	    sd_bus_get_unique_name(bus, &name) < 0)
 		return;
 	if (sd_bus_call_method_async(bus, &delivery->self_ping, name, "/",
 				     "org.freedesktop.DBus.Peer", "Ping", on_self_pong, delivery,
@@ -359,13 +371,6 @@ static void delivery_look_for_offenders(struct delivery *delivery)
 
 /* --- The loop -------------------------------------------------------------------------------- */
 
-static int on_run(sd_event_source *source, void *userdata)
-{
-	delivery_send_waiting(userdata);
-	delivery_run_held(userdata);
-	return 0;
-}
-
 static bool somebody_reads(const struct delivery *delivery)
 {
 	GHashTableIter iterator;
@@ -378,14 +383,38 @@ static bool somebody_reads(const struct delivery *delivery)
 	return false;
 }
 
+static void delivery_set_tick(struct delivery *delivery)
+{
+	bool is_waiting = !g_queue_is_empty(&delivery->waiting);
+	bool is_idle = !is_waiting && g_queue_is_empty(&delivery->unconfirmed) &&
+		       g_queue_is_empty(&delivery->held) && !somebody_reads(delivery);
+
+	if (is_idle) {
+		sd_event_source_set_enabled(delivery->tick, SD_EVENT_OFF);
+		return;
+	}
+	sd_event_source_set_time_relative(delivery->tick,
+					  is_waiting ? TICK_WAITING_USEC : TICK_USEC);
+	sd_event_source_set_enabled(delivery->tick, SD_EVENT_ONESHOT);
+}
+
+/* Something changed: on the next turn of the loop. */
+static int on_run(sd_event_source *source, void *userdata)
+{
+	struct delivery *delivery = userdata;
+
+	delivery_send_waiting(delivery);
+	delivery_run_held(delivery);
+	delivery_set_tick(delivery);
+	return 0;
+}
+
+/* Time went by. */
 static int on_tick(sd_event_source *source, uint64_t time_usec, void *userdata)
 {
 	struct delivery *delivery = userdata;
 
 	delivery_look_for_offenders(delivery);
-	if (g_queue_is_empty(&delivery->waiting) && g_queue_is_empty(&delivery->unconfirmed) &&
-	    g_queue_is_empty(&delivery->held) && !somebody_reads(delivery))
-		return 0;
 	delivery_ping_self(delivery);
 	delivery_wake(delivery);
 	return 0;
@@ -424,17 +453,14 @@ int delivery_append_fds(sd_bus_message *message, const int *fds, unsigned int co
 	return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
-struct parcel *delivery_offer(struct delivery *delivery, struct client *client,
-			      sd_bus_message *message, unsigned int n_fds, uint64_t serial,
+struct parcel *delivery_offer(struct delivery *delivery, struct client *client, unsigned int n_fds,
 			      struct allocation *allocation)
 {
 	struct parcel *parcel = g_new0(struct parcel, 1);
 
 	parcel->client = client;
 	parcel->allocation = allocation;
-	parcel->message = sd_bus_message_ref(message);
 	parcel->n_fds = n_fds;
-	parcel->serial = serial;
 	parcel->since_usec = clock_now_usec();
 	parcel->link.data = parcel;
 	g_queue_push_tail_link(&delivery->waiting, &parcel->link);
@@ -448,7 +474,7 @@ void delivery_withdraw(struct delivery *delivery, struct parcel *parcel)
 	if (delivery_is_sent(parcel))
 		return;
 	parcel_end(delivery, parcel);
-	parcel_free(parcel);
+	g_free(parcel);
 }
 
 bool delivery_confirm(struct client *client, uint64_t serial)
@@ -498,7 +524,7 @@ void delivery_forget_client(struct delivery *delivery, struct client *client)
 		struct parcel *parcel = client->user->unconfirmed;
 
 		parcel_end(delivery, parcel);
-		parcel_free(parcel);
+		g_free(parcel);
 	}
 	if (client->user->offender == client)
 		client->user->offender = NULL;
@@ -519,7 +545,7 @@ void delivery_reconnected(struct delivery *delivery)
 		struct allocation *allocation = parcel->allocation;
 
 		parcel_end(delivery, parcel);
-		parcel_free(parcel);
+		g_free(parcel);
 		if (allocation)
 			allocation_confirmed(allocation);
 	}

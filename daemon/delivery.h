@@ -27,14 +27,14 @@ int delivery_reply(struct client *client, sd_bus_message *message, uint64_t byte
 
 /* Names a reply, for its receiver to confirm. Never 0. */
 uint64_t delivery_new_serial(void);
-/* Appends ah, to a message that is only given to delivery_offer(). -E2BIG above DELIVERY_FDS_MAX. */
+/* Appends ah, to a message that allocation_compose() makes. -E2BIG above DELIVERY_FDS_MAX. */
 int delivery_append_fds(sd_bus_message *message, const int *fds, unsigned int count);
 /*
- * Sends the reply when it is its user's turn. The allocation then hears allocation_sent(), and
- * allocation_confirmed(), or allocation_undeliverable() when it will not be sent.
+ * A reply is to be sent, when it is its user's turn: allocation_compose() then makes it, with no more
+ * fds than there is room for. The allocation then hears allocation_sent(), and allocation_confirmed(), or
+ * allocation_undeliverable() when it will not be sent.
  */
-struct parcel *delivery_offer(struct delivery *delivery, struct client *client,
-			      sd_bus_message *message, unsigned int n_fds, uint64_t serial,
+struct parcel *delivery_offer(struct delivery *delivery, struct client *client, unsigned int n_fds,
 			      struct allocation *allocation);
 /* The allocation is no more: not sent if it was not, else confirmed without telling. */
 void delivery_withdraw(struct delivery *delivery, struct parcel *parcel);

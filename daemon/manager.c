@@ -13,6 +13,7 @@
 #include "delivery.h"
 #include "log.h"
 #include "manager.h"
+#include "text.h"
 #include "udev.h"
 
 /* What is still to be sent at the end has so long. */
@@ -73,13 +74,13 @@ static int compare_names(gconstpointer one, gconstpointer other)
 static void add_pool(struct manager *manager, struct pool *pool)
 {
 	const struct cmabulk_query *query = pool_get_query(pool);
-	g_autofree char *size =
-		g_format_size_full(query->pages * query->page_size, G_FORMAT_SIZE_IEC_UNITS);
+	char size[TEXT_SIZE_MAX];
 
 	g_ptr_array_add(manager->pools, pool);
 	g_ptr_array_sort(manager->pools, compare_names);
-	log_info("pool %s: %s%s", pool_get_name(pool), size,
-		 strcmp(pool_get_kind(pool), "sim") == 0 ? ", SIMULATED: no memory of any device" :
+	log_info("pool %s: %s%s", pool_get_name(pool),
+		 text_size(size, query->pages * query->page_size),
+		 strcmp(pool_get_kind(pool), "sim") == 0 ? ", simulated: no memory of any device" :
 							   "");
 }
 

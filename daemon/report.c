@@ -8,6 +8,7 @@
 #include "bus.h"
 #include "clock.h"
 #include "report.h"
+#include "text.h"
 
 static const char *status_name(enum broker_status status)
 {
@@ -42,7 +43,8 @@ static char *error_sentence(const struct report *report)
 		return g_strdup("");
 	case EBUSY:
 		return g_strdup_printf("pool %s had no more chunks of %s that could be freed",
-				       report->pool, size);
+				       report->pool,
+				       text_size(size, report->page_size << report->order));
 	case ETIME:
 		return g_strdup(
 			"the time was over; give it more, or ask for less effort or fewer chunks");
