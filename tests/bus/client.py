@@ -9,7 +9,6 @@ in which a client connects.
 import array
 import collections
 import contextlib
-import errno
 import os
 import select
 import socket
@@ -45,6 +44,13 @@ class BusError(Exception):
         self.text = text
 
 
+def readable(file, seconds):
+    """Whether there is something to read, or its end, within this time."""
+    poll = select.poll()  # select() knows 1024 descriptors
+    poll.register(file, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
 class Reply:
     """A message that came, its arguments unpacked; whoever has it owns its file descriptors."""
 
@@ -63,7 +69,7 @@ class Reply:
 @contextlib.contextmanager
 def acting_as(uid, groups):
     """Be this user for the bus to see; root again afterwards."""
-    if uid == os.geteuid() and not groups:
+    if uid == os.geteuid():
         yield
         return
     if os.geteuid() != 0:
@@ -209,8 +215,7 @@ class Client:
 
     def process(self, deadline):
         """Receive until the deadline, a time of the monotonic clock; False: it passed."""
-        ready, _, _ = select.select([self], [], [], max(0.0, deadline - time.monotonic()))
-        if not ready:
+        if not readable(self, max(0.0, deadline - time.monotonic())):
             return False
         self._receive()
         while reply := self._next_message():
@@ -285,10 +290,32 @@ class Client:
         return self.call(destination, path, f"{BUS}.Properties", "GetAll", body).arguments[0]
 
 
-def is_gone(fd):
-    """Whether this process has no such descriptor any more."""
-    try:
-        os.fstat(fd)
-    except OSError as error:
-        return error.errno == errno.EBADF
-    return False
+def process_until(waiting, enough, patience=PATIENCE):
+    """Let all clients of [(client, serial), ...] read until enough(pairs without a reply)."""
+    deadline = time.monotonic() + patience
+    poll = select.poll()
+    clients = {client.fileno(): client for client, _ in waiting}
+    for fd in clients:
+        poll.register(fd, select.POLLIN)
+    left = {pair for pair in waiting if not pair[0].has_reply(pair[1])}
+    while not enough(left):
+        ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+        assert ready, f"{len(left)} of {len(waiting)} replies did not come in {patience:g} s"
+        for fd, _ in ready:
+            clients[fd].process(deadline)
+        left = {pair for pair in left if not pair[0].has_reply(pair[1])}
+    return left
+
+
+def finish_all(waiting, patience=PATIENCE):
+    """The replies to [(client, serial), ...], in that order."""
+    process_until(waiting, lambda left: not left, patience)
+    return [client.finish(serial) for client, serial in waiting]
+
+
+def finish_next(waiting, patience=PATIENCE):
+    """Take the first pair out of [(client, serial), ...] whose reply is there."""
+    left = process_until(waiting, lambda left: len(left) < len(waiting), patience)
+    pair = next(pair for pair in waiting if pair not in left)
+    waiting.remove(pair)
+    return pair

@@ -16,7 +16,7 @@ UNITS = {"bytes": 1, "byte": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1
 
 def amounts(sentence):
     """All sizes that a sentence names, in bytes."""
-    found = re.findall(r"([0-9][0-9.]*) ?(bytes?|[KMGT]iB|B)\b", sentence)
+    found = re.findall(r"([0-9][0-9.]*)\s?(bytes?|[KMGT]iB|B)\b", sentence)
     return {int(float(number) * UNITS[unit]) for number, unit in found}
 
 
@@ -72,9 +72,10 @@ def no_such_allocation(bus):
 
 def token_in_use(bus):
     daemon_with_clients(bus)
-    alice, bob = user(bus), user(bus)
+    alice, bob = user(bus), user(bus, BOB)
     # While it waits, and while it is not fetched.
-    holder = alice.allocate("holder", count=48 * MIB // PAGE, buffers=20)
+    wall = administrator(bus).allocate(count=40 * MIB // PAGE)
+    holder = alice.allocate("holder", count=20, buffers=20)
     serial = alice.start_allocate("waits", count=32 * MIB // PAGE)
     alice.wait_pending(1)
     for token in ("holder", "waits"):
@@ -83,9 +84,10 @@ def token_in_use(bus):
     other = bob.allocate("holder", count=1)
     other.close()
     alice.release(holder.path, holder.report["serial"])
-    holder.close()
+    for allocation in (holder, wall):
+        allocation.close()
     second = alice.finish_allocate(serial)
-    assert second.status == "complete"
+    assert second.status == "complete", second.report
     second.close()
     alice.wait_whole()
 
@@ -108,7 +110,7 @@ def not_authorized(bus):
 def queue_full(bus):
     daemon_with_clients(bus, configuration="[Account default]\nMaxPending=2\n")
     alice, bob = user(bus), user(bus, BOB)
-    holder = alice.allocate(count=48 * MIB // PAGE)
+    holder = administrator(bus).allocate(count=48 * MIB // PAGE)
     size = 32 * MIB // PAGE
     waiting = [alice.start_allocate(count=16 * MIB // PAGE + 1) for _ in range(2)]
     alice.wait_pending(2)
@@ -156,7 +158,7 @@ def restarting(bus):
     """Who waits when the daemon ends is told to try again, and at once."""
     daemon = daemon_with_clients(bus)
     alice = user(bus)
-    holder = alice.allocate(count=48 * MIB // PAGE)
+    holder = administrator(bus).allocate(count=48 * MIB // PAGE)
     serial = alice.start_allocate(count=32 * MIB // PAGE)
     alice.wait_pending(1)
     start = time.monotonic()

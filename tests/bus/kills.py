@@ -8,7 +8,7 @@ import time
 
 from client import BUS, BusError
 from fixture import NAME
-from manager import (ALICE, BOB, CLIENTS, MIB, PAGE, User, administrator, check_zero,
+from manager import (ALICE, BOB, CLIENTS, ERROR, MIB, PAGE, User, administrator, check_zero,
                      daemon_with_clients, expect_error, user)
 
 BIG = 48 * MIB // PAGE
@@ -19,7 +19,8 @@ SLOW = "main=64M,move=50ms"
 def as_client(bus, function, uid=ALICE):
     """A process with one connection, running function(child, client)."""
     def run(child):
-        function(child, User(bus.path, uid, (CLIENTS,)))
+        client = User(bus.path, uid, (CLIENTS,))
+        function(child, client)
         child.linger()
 
     return bus.child(run, uid, (CLIENTS,))
@@ -112,7 +113,7 @@ def daemon_with_calls_waiting(bus):
     """Who waits may try again at once, what was delivered stays, a new daemon starts clean."""
     daemon = daemon_with_clients(bus)
     alice, bob = user(bus), user(bus, BOB)
-    held = alice.allocate(count=BIG)
+    held = administrator(bus).allocate(count=BIG)
     with mmap.mmap(held.fds[0], BIG * PAGE) as memory:
         memory[:8] = b"survives"
     serials = [client.start_allocate(count=BIG) for client in (alice, alice, bob)]
@@ -191,9 +192,9 @@ def a_second_daemon(bus):
 class Load:
     """A process that asks, fetches, gives back and asks again, until it is killed."""
 
-    # What a daemon that is killed does to its clients.
-    TRY_AGAIN = tuple(f"{BUS}.Error.{name}" for name in ("NoReply", "ServiceUnknown",
-                                                         "NameHasNoOwner"))
+    # What a daemon that is killed does to its clients, and how little four of two users can have.
+    EXPECTED = (f"{BUS}.Error.NoReply", f"{BUS}.Error.ServiceUnknown",
+                f"{BUS}.Error.NameHasNoOwner", ERROR + "QuotaExceeded", ERROR + "NoSuchAllocation")
 
     def __init__(self, bus, dice):
         self.path = bus.path
@@ -209,8 +210,7 @@ class Load:
             try:
                 self.ask(client)
             except BusError as error:
-                gone = error.name.endswith(".NoSuchAllocation")  # with the daemon before
-                if not gone and error.name not in self.TRY_AGAIN:
+                if error.name not in self.EXPECTED:
                     child.say(str(error))
                     raise
                 time.sleep(0.01)
@@ -266,7 +266,7 @@ def soak(bus, kills, daemons):
     for load in loads:
         load.kill()
     root.wait_whole()
-    print(f"{kills - killed} clients and {killed} daemons; {inside} while chunks were being claimed")
+    print(f"{kills - killed} clients, {killed} daemons; {inside} while chunks were being claimed")
     assert inside, "none was killed while chunks were being claimed"
 
 

@@ -92,6 +92,7 @@ class User(Client):
         return Allocation(self.finish(serial, **options))
 
     def allocate(self, token=None, **keys):
+        """Ask and wait. What came is confirmed with the next call, or whatever else reads."""
         return self.finish_allocate(self.start_allocate(token, **keys))
 
     def cancel(self, token):

@@ -3,7 +3,9 @@
 
 import resource
 
-from manager import ALICE, BOB, CAROL, DAVE, KIB, MIB, administrator, daemon_with_clients, user
+from client import finish_all
+from manager import (ALICE, BOB, CAROL, DAVE, KIB, MIB, Allocation, administrator,
+                     daemon_with_clients, user)
 
 LIMIT = 16 * MIB
 FLAT = 512 * KIB
@@ -19,10 +21,10 @@ def requests(bus, count):
     for _ in range(rounds):
         clients = [user(bus, uid) for uid in (ALICE, BOB, CAROL, DAVE) for _ in range(50)]
         for _ in range(count // rounds // len(clients)):
-            for client in clients:
-                client.serial = client.start_allocate(count=4, buffers=2, order=1)
-            for client in clients:
-                allocation = client.finish_allocate(client.serial)
+            waiting = [(client, client.start_allocate(count=4, buffers=2, order=1))
+                       for client in clients]
+            for reply in finish_all(waiting):
+                allocation = Allocation(reply)
                 assert allocation.status == "complete" and len(allocation.fds) == 2
                 allocation.close()
         for client in clients:

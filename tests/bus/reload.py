@@ -61,8 +61,8 @@ def broken_file_changes_nothing(bus):
         assert "this is not a line" in str(error), error
     [problem] = problems(root)
     assert daemon.configuration in problem and "this is not a line" in problem, problem
-    sentence = expect_error("QuotaExceeded", bob.allocate, count=16 * MIB // PAGE + 1)
-    expect_amounts(sentence, 16 * MIB)
+    sentence = expect_error("QuotaExceeded", bob.allocate, count=17 * MIB // PAGE)
+    expect_amounts(sentence, 17 * MIB, 16 * MIB)
     assert "this is not a line" in daemon.said(), "the log does not say so"
     # A broken drop-in, the same.
     daemon.configure(LIMITED.format("32M"))

@@ -47,8 +47,8 @@ def send_without_reading(client, count, send):
 
 
 def calls_whose_answers_nobody_reads(bus):
-    """Thousands of calls with long answers. What lies unread counts against the daemon, so it has to
-    stop answering such a client long before the bus stops taking anything from the daemon."""
+    """Thousands of calls with long answers. What lies unread counts against the daemon: it has to
+    stop answering such a client long before the bus stops taking anything from it."""
     daemon_with_clients(bus, *(f"pool{number:02}=4M" for number in range(16)), "main=64M")
     root = administrator(bus)
     hostile = [user(bus, uid) for uid in (ALICE, ALICE, BOB)]
@@ -178,14 +178,14 @@ def reads_but_never_confirms(bus):
 def waiting_clients_do_not_read(bus):
     """Replies that come to clients which stopped reading meanwhile."""
     daemon_with_clients(bus)
-    holder = administrator(bus).allocate(count=48 * MIB // PAGE)
+    root = administrator(bus)
+    holder = root.allocate(count=48 * MIB // PAGE)
     hostile = []
     for uid in (ALICE, BOB, CAROL):
         for _ in range(10):
             client = user(bus, uid, answers_pings=False)
             client.start_allocate(count=17 * MIB // PAGE, buffers=16)
             hostile.append(client)
-    root = administrator(bus)
     root.wait_pending(len(hostile))
     holder.close()
     for client in hostile[3:]:

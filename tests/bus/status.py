@@ -4,7 +4,7 @@
 import errno
 import time
 
-from manager import MIB, PAGE, daemon_with_clients, expect_error, user
+from manager import BOB, MIB, PAGE, daemon_with_clients, expect_error, user
 
 # A pageblock of the simulated pools.
 BLOCK = 2 * MIB
@@ -52,7 +52,7 @@ def below_the_minimum_nothing_is_kept(bus):
 
 def timed_out_while_waiting(bus):
     daemon_with_clients(bus)
-    alice, bob = user(bus), user(bus)
+    alice, bob = user(bus), user(bus, BOB)
     holder = alice.allocate(count=48 * MIB // PAGE)
     start = time.monotonic()
     allocation = bob.allocate(count=32 * MIB // PAGE, timeout_usec=300_000)
@@ -78,7 +78,7 @@ def timed_out_while_filling(bus):
 
 def cancelled_while_waiting(bus):
     daemon_with_clients(bus)
-    alice, bob = user(bus), user(bus)
+    alice, bob = user(bus), user(bus, BOB)
     holder = alice.allocate(count=48 * MIB // PAGE)
     serial = bob.start_allocate("mine", count=32 * MIB // PAGE)
     alice.wait_pending(1)
@@ -105,7 +105,7 @@ def cancelled_while_filling(bus):
 
 def cancel_is_for_ones_own(bus):
     daemon_with_clients(bus)
-    alice, bob = user(bus), user(bus)
+    alice, bob = user(bus), user(bus, BOB)
     holder = alice.allocate(count=48 * MIB // PAGE)
     serial = bob.start_allocate("mine", count=32 * MIB // PAGE)
     alice.wait_pending(1)
