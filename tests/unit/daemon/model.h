@@ -45,6 +45,7 @@ struct model_request {
 	int last_result;
 	unsigned int last_effort;
 	bool was_short;
+	unsigned int fast_shorts; /* fills that came short with the first effort, in a row */
 	bool has_given_way;
 	bool was_interrupted;
 	uint64_t since; /* of the last thing that let it go on */
