@@ -7,6 +7,7 @@ import os
 import pwd
 import time
 
+import kernel_pool
 from client import BusError, Client, GLib
 from fixture import NAME, eventually
 
@@ -193,8 +194,13 @@ def check_zero(fd, length):
 
 def daemon_with_clients(bus, *simulate, configuration="", **options):
     """A daemon that CLIENTS may use; pool "main" of 64 MiB when nothing else is said."""
-    arguments = [word for pool in simulate or ("main=64M",) for word in ("--simulate", pool)]
-    return bus.daemon(*arguments, configuration=CLIENTS_CONFIGURATION + configuration, **options)
+    simulate = simulate or ("main=64M",)
+    configuration = CLIENTS_CONFIGURATION + configuration
+    if kernel_pool.IN_USE:
+        kernel_pool.load(*simulate)
+        return bus.daemon(configuration=configuration, **options)
+    arguments = [word for pool in simulate for word in ("--simulate", pool)]
+    return bus.daemon(*arguments, configuration=configuration, **options)
 
 
 def user(bus, uid=ALICE, groups=(CLIENTS,), **options):
