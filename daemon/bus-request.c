@@ -52,7 +52,7 @@ static int find_field(const char *key, sd_bus_error *error)
 	return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
 				 "a request has no key '%s'; it has count, order, buffers, pool, "
 				 "align, effort, minimum, timeout-usec and label",
-				 key);
+				 text_excerpt(excerpt, key));
 }
 
 static int read_field(sd_bus_message *call, struct fields *fields, unsigned int *given,

@@ -340,19 +340,30 @@ static void pool_tell_missing(struct pool *pool, const struct backend_snapshot *
 			pool_tell_released(pool, *(const uint64_t *)id->data);
 }
 
-static int pool_load(struct pool *pool)
+/*
+ * After a snapshot only what is newer is heard of: whatever it was taken for, the books are loaded from
+ * it. free() the entries.
+ */
+static int pool_take_snapshot(struct pool *pool, struct backend_snapshot *ret)
 {
-	struct backend_snapshot snapshot = { 0 };
-	int r = pool_ops(pool)->snapshot(pool->backend, &snapshot);
+	int r = pool_ops(pool)->snapshot(pool->backend, ret);
 
 	if (r < 0)
 		return r;
-	broker_load(pool->broker, snapshot.entries, snapshot.count, snapshot.sequence);
-	pool_tell_missing(pool, &snapshot);
-	free(snapshot.entries);
+	broker_load(pool->broker, ret->entries, ret->count, ret->sequence);
+	pool_tell_missing(pool, ret);
 	pool->is_lost = false;
 	pool->is_query_stale = true;
 	return 0;
+}
+
+static int pool_load(struct pool *pool)
+{
+	struct backend_snapshot snapshot = { 0 };
+	int r = pool_take_snapshot(pool, &snapshot);
+
+	free(snapshot.entries);
+	return r;
 }
 
 static void pool_refresh_query(struct pool *pool)
@@ -608,7 +619,11 @@ int pool_survey(struct pool *pool, struct cmabulk_survey *ret)
 
 int pool_snapshot(struct pool *pool, struct backend_snapshot *ret)
 {
-	return pool->is_gone ? -ENODEV : pool_ops(pool)->snapshot(pool->backend, ret);
+	int r = pool->is_gone ? -ENODEV : pool_take_snapshot(pool, ret);
+
+	if (r >= 0)
+		pool_wake(pool);
+	return r;
 }
 
 int pool_submit(struct pool *pool, const struct account_rule *rule,
