@@ -87,7 +87,7 @@ static int duplicate(int fd, struct cmabulk_buffer **ret)
 	buffer->is_simulated = is_simulated;
 	buffer->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (buffer->fd < 0)
-		return -errno;
+		return errno_result();
 	r = read_size(buffer);
 	if (r < 0)
 		return r;

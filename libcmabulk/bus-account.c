@@ -73,7 +73,8 @@ static int read_account(sd_bus_message *message, void *userdata)
 
 	if (r < 0)
 		return r;
-	accounts = reallocarray(listing->accounts, listing->count + 2, sizeof(*accounts));
+	accounts = reallocarray(listing->accounts, listing->count + 2,
+				sizeof(struct cmabulk_account *));
 	if (!accounts)
 		return -ENOMEM;
 	listing->accounts = accounts;

@@ -132,7 +132,8 @@ static int read_entry(sd_bus_message *message, void *userdata)
 
 	if (r < 0)
 		return r;
-	entries = reallocarray(listing->entries, listing->count + 2, sizeof(*entries));
+	entries =
+		reallocarray(listing->entries, listing->count + 2, sizeof(struct cmabulk_entry *));
 	if (!entries)
 		return -ENOMEM;
 	listing->entries = entries;

@@ -115,7 +115,7 @@ static int keep_pool(struct listing *listing, const char *path, const struct pro
 		if (!listing->path)
 			return -ENOMEM;
 	}
-	pools = reallocarray(listing->pools, listing->count + 2, sizeof(*pools));
+	pools = reallocarray(listing->pools, listing->count + 2, sizeof(struct cmabulk_pool *));
 	if (!pools)
 		return -ENOMEM;
 	listing->pools = pools;

@@ -60,6 +60,14 @@ static inline int take_fd(int *fd)
 	return taken;
 }
 
+/* Why the call before failed: never 0, whatever an analyser thinks of errno. */
+static inline int errno_result(void)
+{
+	int result = -errno;
+
+	return result < 0 ? result : -EIO;
+}
+
 static inline void freep(void *pointer)
 {
 	free(*(void **)pointer);

@@ -399,7 +399,10 @@ static void serve(int listening, const struct script *script, FILE *events)
 	struct server server = { .script = script, .events = events };
 	sd_bus *bus = NULL;
 	sd_id128_t id;
-	int socket = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct sockaddr_un peer;
+	socklen_t length = sizeof(peer);
+	int socket =
+		accept4(listening, (struct sockaddr *)&peer, &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	int r;
 
 	must(socket < 0 ? -errno : 0);

@@ -215,8 +215,8 @@ static void check_pools(struct cmabulk_connection *connection)
 	g_assert_true(none == UNTOUCHED);
 	g_assert_cmpstr(cmabulk_pool_get_kind_name(pool), ==, "sim");
 	g_assert_cmpuint(cmabulk_pool_get_pages(pool), ==, 8192 / page_size);
-	g_assert_cmpuint(cmabulk_pool_get_draining_pages(pool), ==, 8192 * 6 / page_size);
-	g_assert_cmpuint(cmabulk_pool_get_n_reservations(pool), ==, 8192 * 8);
+	g_assert_cmpuint(cmabulk_pool_get_draining_pages(pool), ==, UINT64_C(8192) * 6 / page_size);
+	g_assert_cmpuint(cmabulk_pool_get_n_reservations(pool), ==, UINT64_C(8192) * 8);
 	g_assert_cmpuint(cmabulk_pool_get_n_pending(pool), ==, 3);
 	g_assert_cmpint(cmabulk_connection_survey_pool(connection, "video", &survey,
 						       sizeof(survey)),
@@ -708,7 +708,7 @@ static void no_answer_is_given_up(void)
 	begin(&fixture, &script);
 	g_assert_cmpint(cmabulk_request_set_timeout(fixture.request, 1000), ==, 0);
 	expect_error(&fixture, -ETIMEDOUT);
-	g_assert_cmpint(g_get_monotonic_time() - start, >=, 5 * G_USEC_PER_SEC);
+	g_assert_cmpint(g_get_monotonic_time() - start, >=, INT64_C(5) * G_USEC_PER_SEC);
 	expect_event(&fixture, "Allocate l1");
 	expect_event(&fixture, "Cancel l1");
 	expect_event(&fixture, "Release 0");
