@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A bus that takes nothing from the daemon any more: it connects anew, and what it owes survives."""
+
+import signal
+
+from client import BUS, GLib
+from fixture import NAME, eventually
+from manager import BOB, MIB, PAGE, administrator, daemon_with_clients, expect_error, user
+
+
+def owner(client):
+    return client.call_bus("GetNameOwner", GLib.Variant("(s)", (NAME,))).arguments[0]
+
+
+def wait_reconnected(client, before):
+    """Another unique name has it now."""
+    def is_new():
+        has_owner = client.name_has_owner(NAME)
+        return has_owner and owner(client) != before
+
+    eventually("the daemon is on the bus again", is_new)
+
+
+def daemon_connects_anew(bus):
+    daemon = daemon_with_clients(bus)
+    root, alice, bob = administrator(bus), user(bus), user(bus, BOB)
+    held = alice.allocate(count=40, buffers=40)
+    alice.answers_pings = False
+    fds, _ = alice.fetch(held.path, 16, held.report["serial"])
+    held.fds += fds
+    # One that waits: it loses its call, as the bus says, and asks again.
+    holder = root.allocate(count=48 * MIB // PAGE)
+    serial = bob.start_allocate(count=32 * MIB // PAGE)
+    root.wait_pending(1)
+    before = owner(root)
+    bus.process.signal(signal.SIGSTOP)
+    eventually("the daemon gives the connection up", lambda: "anew" in daemon.said())
+    bus.process.signal(signal.SIGCONT)
+    wait_reconnected(root, before)
+    expect_error(f"{BUS}.Error.NoReply", bob.finish, serial)
+    root.wait_pending(0)
+    # What was not fetched is still there for who it is for; what was delivered is theirs.
+    fds, serial = alice.fetch(held.path, 32, 0)
+    held.fds += fds
+    assert len(held.fds) == 40
+    alice.release(held.path, serial)
+    for allocation in (held, holder):
+        allocation.close()
+    again = bob.allocate(count=32 * MIB // PAGE)
+    assert again.status == "complete"
+    again.close()
+    root.wait_whole()
+
+
+def who_left_meanwhile_is_lost(bus):
+    daemon = daemon_with_clients(bus)
+    root, alice = administrator(bus), user(bus)
+    alice.answers_pings = False
+    alice.allocate(count=40, buffers=40).close()
+    assert root.pool()["Buffers"] >= 24
+    before = owner(root)
+    bus.process.signal(signal.SIGSTOP)
+    alice.close()
+    eventually("the daemon gives the connection up", lambda: "anew" in daemon.said())
+    bus.process.signal(signal.SIGCONT)
+    wait_reconnected(root, before)
+    root.wait_whole()
