@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What holds only where the memory is the module's, and outlives the daemon: in a VM."""
 
+import errno
 import json
 import mmap
 import os
@@ -9,10 +10,10 @@ import subprocess
 import time
 
 import kernel_pool
-from client import PATIENCE, BusError, readable
+from client import PATIENCE, readable
 from fixture import environment, eventually
 from kills import BIG, Load
-from manager import (ALICE, BOB, CAROL, ERROR, MIB, PAGE, administrator, daemon_with_clients,
+from manager import (ALICE, BOB, CAROL, MIB, PAGE, administrator, daemon_with_clients,
                      expect_error, user)
 
 CAMERA = f"[Account camera]\nUser={ALICE}\nMaxBytes=32M\n"
@@ -70,6 +71,8 @@ def books_are_rebuilt(bus):
     debt = bob.allocate(count=12 * MIB // PAGE)
     unfetched = carol.allocate(count=40, buffers=40)
     direct = Direct("100x64K", "--buffers", "3")
+    delivered = len(unfetched.fds)
+    assert 0 < delivered < 40
     root.wait_for_buffers(32 + 1 + 40 + 3)
     kernel_pool.expect_same_books(root)
     waiting = root.start_allocate(count=BIG)
@@ -77,7 +80,7 @@ def books_are_rebuilt(bus):
 
     daemon.kill()
     expect_error("org.freedesktop.DBus.Error.NoReply", root.finish, waiting)
-    kernel_pool.wait_for_buffers(32 + 1 + 16 + 3)
+    kernel_pool.wait_for_buffers(32 + 1 + delivered + 3)
     check_marked(frames.fds, 2 * 16 * PAGE)
 
     # The camera's account is not there any more.
@@ -140,7 +143,11 @@ def pool_that_goes_and_comes(bus):
     serial = bob.start_allocate(count=32 * MIB // PAGE)
     bob.wait_pending(1)
     kernel_pool.remove()
-    expect_error("PoolGone", bob.finish_allocate, serial)
+    # It was admitted, so it returns.
+    gone = bob.finish_allocate(serial)
+    assert (gone.status, gone.granted, gone.report["error"]) == ("partial", 0, errno.ENODEV), \
+        gone.report
+    assert "gone" in gone.report["reason"] or "away" in gone.report["reason"], gone.report
     eventually("the pool is not listed", lambda: not root.pools())
     expect_error("NoSuchPool", bob.allocate, count=1, pool="main")
     with mmap.mmap(held.fds[0], BIG * PAGE) as memory:
@@ -168,10 +175,10 @@ def goes_while_filling(bus):
         eventually("it has begun", lambda: kernel_pool.counters()["reserved"]
                    or alice.has_reply(serial) or alice.process(time.monotonic()))
         kernel_pool.remove()
-        try:
-            alice.finish_allocate(serial).close()
-        except BusError as error:
-            assert error.name == ERROR + "PoolGone", error
+        allocation = alice.finish_allocate(serial)
+        assert allocation.status == "complete" or allocation.report["error"] == errno.ENODEV, \
+            allocation.report
+        allocation.close()
         alice.close()
         eventually("the area is whole", lambda: kernel_pool.used_pages() == 0)
         eventually("the pool is not listed", lambda: not root.pools())
@@ -216,4 +223,4 @@ def soak(bus, kills):
 
 def killed_at_random_moments(bus):
     """As many times as CMABULK_KILLS says."""
-    soak(bus, int(os.environ.get("CMABULK_KILLS") or 200))
+    soak(bus, int(os.environ.get("CMABULK_KILLS") or 60))

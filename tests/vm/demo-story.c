@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The demonstration: 300 MiB from a 400 MiB area that programs occupy half of and in which pages
- * are pinned. As one piece it fails; as 4800 chunks, through cmabulkctl, it succeeds. Tells what
- * happened, and ends with an error if any of it was not so.
+ * are pinned. As one piece it fails; as 4800 chunks, which an ordinary user asks the daemon for with
+ * cmabulkctl, it succeeds. Who may have less is told so. Tells what happened, and ends with an error if
+ * any of it was not so.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "demo-users.h"
 #include "lib/books.h"
 #include "lib/frames.h"
 #include "lib/machine.h"
@@ -40,6 +42,15 @@
 #define PINNED_BLOCKS  80
 #define FLICKER_BLOCKS 30
 #define FLICKER_MS     80
+
+/* As cmabulkctl(1) says: the account may not have that much. */
+#define EXIT_OVER_LIMIT 6
+
+/* For the daemon to find a pool, on the slowest machine. */
+#define DAEMON_SECONDS 60
+
+/* The device of a test module, into which the user's command imports its buffers. */
+#define IMPORTER_PATH "/dev/cmabulk_importer"
 
 static bool failed;
 
@@ -216,54 +227,22 @@ static void show_contiguous(void)
 	close(heap);
 }
 
-/* The program NAME of the build this one belongs to. */
-static char *built(const char *name)
-{
-	g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
-	g_autofree char *directory = g_path_get_dirname(program);
-
-	return g_build_filename(directory, name, NULL);
-}
-
 /* Runs cmabulkctl; its report comes on standard error, what its command says on standard output. */
 static bool run_cmabulkctl(char **ret_said, char **ret_report)
 {
-	g_autofree char *cmabulkctl = built("../../cmabulkctl/cmabulkctl");
-	g_autofree char *use = built("vm-demo-use");
 	g_autofree char *amount =
 		g_strdup_printf("%dx%" G_GUINT64_FORMAT "K", CHUNKS, CHUNK_BYTES / 1024);
 	g_autofree char *buffers = g_strdup_printf("%d", BUFFERS);
-	const char *arguments[] = { cmabulkctl, "--direct", "alloc",	amount,	     "--buffers",
-				    buffers,	"--pool",   POOL_MEDIA, "--timeout", "60s",
-				    "--json",	"--",	    use,	NULL };
-	g_autoptr(GError) error = NULL;
+	const char *words[] = { "alloc",  amount,     "--buffers",     buffers,
+				"--pool", POOL_MEDIA, "--timeout",     "60s",
+				"--json", "--",	      users_program(), NULL };
 	int status;
 
-	g_print("   $ cmabulkctl --direct alloc %s --buffers %s\n", amount, buffers);
-	if (!g_spawn_sync(NULL, (char **)arguments, NULL, G_SPAWN_DEFAULT, NULL, NULL, ret_said,
-			  ret_report, &status, &error))
-		g_error("%s", error->message);
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		g_print("   cmabulkctl ended with %#x and said:\n%s", status, *ret_report);
-	return WIFEXITED(status) && !WEXITSTATUS(status);
-}
-
-static guint64 json_number(struct json_object *object, const char *name)
-{
-	struct json_object *value;
-
-	if (!json_object_object_get_ex(object, name, &value))
-		g_error("the report has no \"%s\"", name);
-	return json_object_get_uint64(value);
-}
-
-static struct json_object *json_member(struct json_object *object, const char *name)
-{
-	struct json_object *value;
-
-	if (!json_object_object_get_ex(object, name, &value))
-		g_error("the report has no \"%s\"", name);
-	return value;
+	g_print("   " USER_MEDIA "$ cmabulkctl alloc %s --buffers %s\n", amount, buffers);
+	status = user_run(USER_MEDIA, words, ret_said, ret_report);
+	if (status)
+		g_print("   cmabulkctl ended with %d and said:\n%s", status, *ret_report);
+	return status == 0;
 }
 
 /* Chunks and microseconds of one effort, which may have been tried more than once. */
@@ -335,7 +314,8 @@ static void show_bulk(struct pressure *pressure)
 	g_autofree char *said = NULL, *report = NULL;
 	bool worked;
 
-	g_print("\n2. The same as %d chunks in %d buffers, from cmabulk\n", CHUNKS, BUFFERS);
+	g_print("\n2. The same as %d chunks in %d buffers, for an ordinary user, from cmabulkd\n",
+		CHUNKS, BUFFERS);
 	pressure_renew(pressure);
 	worked = run_cmabulkctl(&said, &report);
 	expect(worked, "it succeeds");
@@ -345,13 +325,100 @@ static void show_bulk(struct pressure *pressure)
 	tell_use(said);
 }
 
+/* The second user's account has a limit; whoever asks for more learns what it has. */
+static void show_quota(void)
+{
+	const char *holds[] = { "--json", "alloc", "16M", "--hold", NULL };
+	const char *asks[] = { "alloc", "24M", NULL };
+	g_autofree char *said = NULL, *errors = NULL;
+	struct holder *holder;
+	int status;
+
+	g_print("\n4. A second user, who may have 32 MiB\n");
+	g_print("   " USER_VISITOR "$ cmabulkctl alloc 16M --hold\n");
+	holder = user_hold(USER_VISITOR, holds);
+	g_print("   " USER_VISITOR "$ cmabulkctl alloc 24M\n");
+	status = user_run(USER_VISITOR, asks, &said, &errors);
+	g_print("   Refused with %d: %s\n", status, g_strchomp(errors));
+	expect(status == EXIT_OVER_LIMIT, "that is the status for a limit, %d", EXIT_OVER_LIMIT);
+	expect(strstr(errors, "16") && strstr(errors, "24") && strstr(errors, "32"),
+	       "it says what the user has, asked for and may have");
+	holder_let_go(holder);
+}
+
+/* What the daemon tells of the pool; json_object_put() it. NULL: it does not know it. */
+static struct json_object *daemon_pool(void)
+{
+	struct json_object *status = daemon_tells("status"), *found = NULL;
+	struct json_object *pools = status ? json_member(status, "pools") : NULL;
+
+	for (size_t i = 0; pools && i < json_object_array_length(pools); i++) {
+		struct json_object *pool = json_object_array_get_idx(pools, i);
+
+		if (g_str_equal(json_object_get_string(json_member(pool, "name")), POOL_MEDIA))
+			found = json_object_get(pool);
+	}
+	json_object_put(status);
+	return found;
+}
+
+/* It finds the pool by itself, a moment after the module made it. */
+static void wait_for_daemon(void)
+{
+	gint64 limit = machine_now() + DAEMON_SECONDS * G_GINT64_CONSTANT(1000000000);
+	struct json_object *pool;
+
+	while (!(pool = daemon_pool())) {
+		if (machine_now() > limit)
+			g_error("cmabulkd does not find the pool");
+		g_usleep(50000);
+	}
+	json_object_put(pool);
+}
+
+static guint64 tell_charged(void)
+{
+	struct json_object *answer = daemon_tells("accounts");
+	struct json_object *accounts = json_member(answer, "accounts");
+	guint64 charged = 0;
+
+	for (size_t i = 0; i < json_object_array_length(accounts); i++)
+		charged += json_number(json_object_array_get_idx(accounts, i), "used");
+	json_object_put(answer);
+	return charged;
+}
+
+static void tell_daemon(const struct cmabulk_query *kernel)
+{
+	struct json_object *pool = daemon_pool();
+	struct json_object *states = json_member(pool, "states");
+	struct cmabulk_states theirs = {
+		.cached = json_number(states, "cached"),
+		.reserved = json_number(states, "reserved"),
+		.exported = json_number(states, "exported"),
+		.draining = json_number(states, "draining"),
+	};
+	guint64 charged = tell_charged();
+
+	g_print("   The daemon   cached %llu, reserved %llu, exported %llu, draining %llu, buffers "
+		"%" G_GUINT64_FORMAT ", charged %" G_GUINT64_FORMAT " bytes\n",
+		theirs.cached, theirs.reserved, theirs.exported, theirs.draining,
+		json_number(pool, "buffers"), charged);
+	expect(!memcmp(&theirs, &kernel->states, sizeof(theirs)) &&
+		       json_number(pool, "buffers") == kernel->buffers &&
+		       json_number(pool, "free_pages") == kernel->free_pages,
+	       "its books are the kernel's");
+	expect(!charged, "nobody is charged for anything");
+	json_object_put(pool);
+}
+
 static void show_whole(struct pressure *pressure)
 {
 	int pool = pool_open(POOL_MEDIA);
 	struct books books = books_settled(pool);
 	struct pin_census census;
 
-	g_print("\n4. Everything closed\n");
+	g_print("\n5. Everything closed\n");
 	pressure_end(pressure);
 	/* Aborts when a page is missing. */
 	books_assert_empty(pool);
@@ -359,10 +426,11 @@ static void show_whole(struct pressure *pressure)
 	g_print("   The area     whole: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
 		" pages handed out\n",
 		books.used, pressure->area.pages);
-	g_print("   Counters     cached %llu, reserved %llu, exported %llu, draining %llu, buffers "
+	g_print("   The kernel   cached %llu, reserved %llu, exported %llu, draining %llu, buffers "
 		"%llu, reservations %llu\n",
 		books.query.states.cached, books.query.states.reserved, books.query.states.exported,
 		books.query.states.draining, books.query.buffers, books.query.reservations);
+	tell_daemon(&books.query);
 	expect(!books.used && !census.owned, "no page is missing");
 	expect(!books_owned(&books.query.states) && !books.query.buffers &&
 		       !books.query.reservations,
@@ -370,18 +438,24 @@ static void show_whole(struct pressure *pressure)
 	close(pool);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct pressure pressure;
 
+	g_assert(argc == 2);
+	users_init(argv[1]);
 	machine_prepare();
 	g_print("\ncmabulk: %d chunks of 64 KiB (%.0f MiB) from an area under pressure\n\n", CHUNKS,
 		mib(WANTED));
 	module_load_cmabulk(NULL);
 	module_load("cmabulk_importer", NULL);
+	/* Where there is no udevd, which has a rule for that. */
+	g_assert_no_errno(chmod(IMPORTER_PATH, 0666));
+	wait_for_daemon();
 	pressure_make(&pressure);
 	show_contiguous();
 	show_bulk(&pressure);
+	show_quota();
 	show_whole(&pressure);
 	pressure_free(&pressure);
 	g_print("\n%s\n",
