@@ -58,3 +58,22 @@ def after_the_asker_left(bus):
     root.wait_whole()
     user(bus).allocate(count=1).close()
     root.wait_whole()
+
+
+def each_release_is_told_while_others_list(bus):
+    """Who looks at the books takes nothing from those who wait for them to change."""
+    daemon_with_clients(bus)
+    alice, bob, root = user(bus), user(bus, BOB), administrator(bus)
+    for _ in range(20):
+        allocation = alice.allocate(count=16, buffers=16)
+        listings = [client.start_manager("ListBuffers", GLib.Variant("(s)", ("main",)))
+                    for client in (bob, root) for _ in range(10)]
+        identities = {buffer[0] for buffer in allocation.layout}
+        allocation.close()
+        listings += [client.start_manager("ListBuffers", GLib.Variant("(s)", ("main",)))
+                     for client in (bob, root) for _ in range(10)]
+        told = {alice.wait_signal("BufferReleased", 10).arguments[1] for _ in range(16)}
+        assert told == identities
+        for client, serial in zip(([bob] * 10 + [root] * 10) * 2, listings):
+            client.finish(serial)
+    root.wait_whole()
