@@ -129,15 +129,15 @@ static int wait_for_reply(struct cmabulk_connection *connection, struct bus_pati
 			return 0;
 		if (r < 0)
 			return bus_lost(connection, r);
-		if (r > 0)
-			continue;
+		/* Every time: who sends and sends must not make us forget. */
 		if (patience->before_wait)
 			patience->before_wait(connection, patience);
 		if (now_ns(CLOCK_MONOTONIC) >= patience->deadline_ns) {
 			connection_explain(connection, "the daemon did not answer in time");
 			return -ETIMEDOUT;
 		}
-		r = wait_for_bus(connection->bus, patience->deadline_ns);
+		if (r == 0)
+			r = wait_for_bus(connection->bus, patience->deadline_ns);
 		if (r < 0)
 			return bus_lost(connection, r);
 	}

@@ -31,7 +31,7 @@ static inline void bus_message_unrefp(sd_bus_message **message)
 /* How long to wait for a reply, and what to do meanwhile. */
 struct bus_patience {
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; UINT64_MAX: none */
-	/* Called before every wait: so after each wakeup too. May change the deadline. May be NULL. */
+	/* Called again and again, at least after each wakeup. May change the deadline. May be NULL. */
 	void (*before_wait)(struct cmabulk_connection *connection, struct bus_patience *patience);
 	void *userdata;
 };

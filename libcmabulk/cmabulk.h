@@ -585,7 +585,8 @@ int cmabulk_request_set_effort(struct cmabulk_request *request, enum cmabulk_req
 
 /**
  * @brief Say how long all efforts together may take.
- * @param usec Microseconds, or #CMABULK_REQUEST_TIMEOUT_INFINITE.
+ * @param usec Microseconds, or #CMABULK_REQUEST_TIMEOUT_INFINITE. The daemon has a maximum of its own,
+ *             `MaxTimeoutSec` in cmabulkd.conf(5).
  * @return 0, or `-EINVAL`: zero.
  */
 int cmabulk_request_set_timeout(struct cmabulk_request *request, uint64_t usec);
