@@ -134,7 +134,7 @@ def past_the_daemon_is_unmanaged(bus):
 
 
 def pool_that_goes_and_comes(bus):
-    """Who waits learns that the pool is gone; buffers stay; a new one is found without a restart."""
+    """Who waits learns that it is gone; buffers stay; a new pool is found without a restart."""
     start_daemon(bus)
     alice, bob, root = user(bus), user(bus, BOB), administrator(bus)
     held = alice.allocate(count=BIG)
@@ -165,7 +165,7 @@ def pool_that_goes_and_comes(bus):
 
 
 def goes_while_filling(bus):
-    """A pool that is removed while a request is being filled: a clean answer, and nothing is left."""
+    """A pool removed while a request is being filled: a clean answer, and nothing is left."""
     start_daemon(bus)
     root = administrator(bus)
     for _ in range(5):

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The demonstration: 300 MiB from a 400 MiB area that programs occupy half of and in which pages
- * are pinned. As one piece it fails; as 4800 chunks, which an ordinary user asks the daemon for with
- * cmabulkctl, it succeeds. Who may have less is told so. Tells what happened, and ends with an error if
- * any of it was not so.
+ * are pinned. As one piece it fails; as 4800 chunks, which an ordinary user asks the daemon for
+ * with cmabulkctl, it succeeds. Who may have less is told so. Tells what happened, and ends with
+ * an error if any of it was not so.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -29,7 +29,7 @@ struct holder *user_hold(const char *user, const char *const *words);
 /* Gives back what it holds; frees it. */
 void holder_let_go(struct holder *holder);
 
-/* What the daemon tells root, `cmabulkctl --json VERB`; json_object_put() it. NULL: it does not answer. */
+/* What `cmabulkctl --json VERB` tells root; json_object_put() it. NULL: the daemon does not answer. */
 struct json_object *daemon_tells(const char *verb);
 
 /* A member that has to be there. */
