@@ -160,6 +160,8 @@ class User(Client):
 
     def wait_for_buffers(self, count, pool="main"):
         eventually(f"{count} buffers live", lambda: self.pool(pool)["Buffers"] == count)
+        if kernel_pool.IN_USE and self.uid == 0:
+            kernel_pool.expect_same_books(self)
 
     def wait_reserved(self, pool="main"):
         eventually("chunks are claimed", lambda: self.pool(pool)["Reserved"] > 0)

@@ -29,7 +29,7 @@ struct holder *user_hold(const char *user, const char *const *words);
 /* Gives back what it holds; frees it. */
 void holder_let_go(struct holder *holder);
 
-/* What `cmabulkctl --json VERB` tells root; json_object_put() it. NULL: the daemon does not answer. */
+/* What `cmabulkctl --json VERB` tells root; json_object_put() it. NULL: no daemon answers. */
 struct json_object *daemon_tells(const char *verb);
 
 /* A member that has to be there. */
