@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """libcmabulk with the daemon, as applications use it."""
 
+import os
+import signal
 import time
 
+from fixture import NAME, Process, environment
 from installed import Application, run
 from manager import (BOB, CLIENTS, STRANGER, administrator, daemon_with_clients)
 
@@ -29,6 +32,24 @@ def the_system_bus_is_the_default(bus):
         variables = {"CMABULK_BUS": value, "DBUS_SYSTEM_BUS_ADDRESS": bus.address}
         done = run(bus, "CMABULK_EXAMPLE", variables=variables)
         assert (done.returncode, done.stdout) == (0, "25 buffers\n"), done
+
+
+def the_users_bus(bus):
+    """As a developer has it: cmabulkd --user serves the user that runs it, and nobody else."""
+    variables = {"CMABULK_BUS": "user", "DBUS_SESSION_BUS_ADDRESS": bus.address}
+    watch = bus.watch(NAME)
+    daemon = Process([environment("CMABULKD"), "--user", "--simulate=video=400M"],
+                     os.path.join(bus.directory, "user.log"), env={**os.environ, **variables})
+    try:
+        watch.wait_for("the daemon", lambda: watch.signals)
+        done = run(bus, "CMABULK_EXAMPLE", uid=0, groups=(), variables=variables)
+        assert (done.returncode, done.stdout) == (0, "25 buffers\n"), done
+        done = run(bus, "CMABULK_EXAMPLE", variables=variables)
+        assert done.returncode == 1 and "serves user 0 alone" in done.stderr, done
+        daemon.signal(signal.SIGTERM)
+        assert daemon.wait() == 0, daemon.said()
+    finally:
+        daemon.kill()
 
 
 def any_number_of_buffers(bus):
