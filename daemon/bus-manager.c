@@ -65,6 +65,9 @@ static int allocate(struct client *client, sd_bus_message *call, sd_bus_error *e
 	struct allocation_ask ask = { 0 };
 	int r = access_check_allocate(client, error);
 
+	if (client->manager->is_stopping)
+		return sd_bus_error_setf(error, CMABULK_ERROR_RESTARTING,
+					 "cmabulkd stops; ask again when it is back");
 	if (r >= 0)
 		r = bus_request_read(call, &ask, error);
 	if (r < 0)

@@ -83,6 +83,9 @@ static int on_name_lost(sd_bus_message *message, void *userdata, sd_bus_error *e
 
 /* --- The name -------------------------------------------------------------------------------- */
 
+/* Answers of RequestName. */
+enum { NAME_OWNER = 1, NAME_QUEUED = 2 };
+
 static int on_name_requested(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
 	struct manager *manager = userdata;
@@ -94,7 +97,8 @@ static int on_name_requested(sd_bus_message *message, void *userdata, sd_bus_err
 		manager_stop(manager, 1);
 		return 1;
 	}
-	if (sd_bus_message_read(message, "u", &result) < 0 || (result != 1 && result != 4)) {
+	if (sd_bus_message_read(message, "u", &result) < 0 ||
+	    (result != NAME_OWNER && !(result == NAME_QUEUED && manager->has_name))) {
 		log_error("somebody else is %s on the bus: another cmabulkd runs", BUS_NAME);
 		manager_stop(manager, 1);
 		return 1;
@@ -179,8 +183,10 @@ static int bus_begin(struct manager *manager)
 		r = sd_bus_attach_event(manager->bus, manager->event, SD_EVENT_PRIORITY_NORMAL);
 	if (r < 0)
 		return r;
-	return sd_bus_request_name_async(manager->bus, NULL, BUS_NAME, 0, on_name_requested,
-					 manager);
+	/* The bus may hold the name for a connection that we gave up: then it comes when that ends. */
+	return sd_bus_request_name_async(manager->bus, NULL, BUS_NAME,
+					 manager->has_name ? SD_BUS_NAME_QUEUE : 0,
+					 on_name_requested, manager);
 }
 
 int bus_connect(struct manager *manager)
