@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Why a request was not admitted: what was asked, what is there, what to do. */
+#include <errno.h>
+
+#include <glib.h>
+
+#include "errors.h"
+#include "refusal.h"
+#include "text.h"
+
+static int refuse_quota(const struct broker_refusal *refusal, const char *pool, sd_bus_error *error)
+{
+	char asked[TEXT_SIZE_MAX], used[TEXT_SIZE_MAX], maximum[TEXT_SIZE_MAX];
+
+	return sd_bus_error_setf(error, CMABULK_ERROR_QUOTA_EXCEEDED,
+				 "account %s has %s of its maximum of %s in pool %s and asked for "
+				 "%s more; close buffers, ask for less, or have MaxBytes= raised",
+				 refusal->account, text_size(used, refusal->used),
+				 text_size(maximum, refusal->maximum), pool,
+				 text_size(asked, refusal->asked));
+}
+
+static int refuse_size(const struct pool *pool, const struct broker_ask *ask, sd_bus_error *error)
+{
+	const struct cmabulk_query *query = pool_get_query(pool);
+	char chunk[TEXT_SIZE_MAX], asked[TEXT_SIZE_MAX], size[TEXT_SIZE_MAX];
+	uint64_t bytes;
+
+	text_size(chunk, (uint64_t)query->page_size << ask->order);
+	text_size(size, query->pages * query->page_size);
+	if (__builtin_mul_overflow(ask->chunks, (uint64_t)query->page_size << ask->order, &bytes))
+		g_strlcpy(asked, "more than can be counted", sizeof(asked));
+	else
+		text_size(asked, bytes);
+	return sd_bus_error_setf(error, CMABULK_ERROR_TOO_LARGE,
+				 "asked for were %" PRIu64
+				 " chunks of %s, %s; pool %s has %s in all",
+				 ask->chunks, chunk, asked, pool_get_name(pool), size);
+}
+
+int refusal_set_error(const struct broker_refusal *refusal, int r, const struct pool *pool,
+		      const struct broker_ask *ask, sd_bus_error *error)
+{
+	const char *name = pool_get_name(pool);
+	const struct cmabulk_query *query = pool_get_query(pool);
+
+	switch (-r) {
+	case EDQUOT:
+		if (g_strcmp0(refusal->reason, "buffers") != 0)
+			return refuse_quota(refusal, name, error);
+		return sd_bus_error_setf(
+			error, CMABULK_ERROR_QUOTA_EXCEEDED,
+			"account %s has %" PRIu64 " of its maximum of %" PRIu64
+			" buffers in pool %s and asked for %" PRIu64
+			" more; close buffers, ask for fewer, or have MaxBuffers= raised",
+			refusal->account, refusal->used, refusal->maximum, name, refusal->asked);
+	case EUSERS:
+		return sd_bus_error_setf(error, CMABULK_ERROR_QUEUE_FULL,
+					 "account %s has %" PRIu64
+					 " requests waiting in pool %s, its maximum is %" PRIu64
+					 "; wait for some of them, or have MaxPending= raised",
+					 refusal->account, refusal->used, name, refusal->maximum);
+	case E2BIG:
+	case EOVERFLOW:
+		return refuse_size(pool, ask, error);
+	case EINVAL:
+		return sd_bus_error_setf(
+			error, CMABULK_ERROR_INVALID_ARGUMENT,
+			"pool %s has chunks of orders %u to %u, aligned to at most "
+			"the largest; asked for were order %u and alignment %u",
+			name, query->order_per_bit, query->max_order, ask->order, ask->align);
+	case ENODEV:
+		return sd_bus_error_setf(error, CMABULK_ERROR_POOL_GONE, "pool %s is going away",
+					 name);
+	default:
+		return r;
+	}
+}
