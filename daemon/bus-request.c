@@ -154,12 +154,12 @@ static int convert(const struct fields *fields, unsigned int given, struct alloc
 	ret->pool = fields->pool;
 	ret->label = fields->label;
 	/* The largest number stands for none given; who gives it wants as long as may be. */
-	ret->timeout_usec = given & 1u << TIMEOUT ? MIN(fields->timeout_usec, UINT64_MAX - 1) :
-						    UINT64_MAX;
+	ret->timeout_usec = (given & 1u << TIMEOUT) ? MIN(fields->timeout_usec, UINT64_MAX - 1) :
+						      UINT64_MAX;
 	ret->ask.order = fields->order;
 	ret->ask.align = MAX(fields->align, fields->order);
 	ret->ask.chunks = fields->count;
-	ret->ask.minimum = given & 1u << MINIMUM ? fields->minimum : fields->count;
+	ret->ask.minimum = (given & 1u << MINIMUM) ? fields->minimum : fields->count;
 	ret->ask.buffers = fields->buffers;
 	if (!is_label(fields->label))
 		return sd_bus_error_setf(
