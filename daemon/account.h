@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define ACCOUNT_NAME_MAX 40 /* leaves room for ":UID" in the kernel's 63 */
-#define ACCOUNT_UNLIMITED UINT64_MAX
+#define ACCOUNT_NAME_MAX   40 /* leaves room for ":UID" in the kernel's 63 */
+#define ACCOUNT_UNLIMITED  UINT64_MAX
 #define ACCOUNT_UID_SHARED ((uid_t)-1)
 
 /* An amount as configured: bytes, or a share of the pool. */

@@ -19,8 +19,8 @@ typedef void (*worker_done)(void *userdata, int result, const struct cmabulk_fil
 int worker_new(sd_event *event, const struct backend_ops *ops, worker_done done, void *userdata,
 	       struct worker **ret);
 /* -EBUSY when one runs. */
-int worker_fill(struct worker *worker, struct backend_reservation *reservation,
-		unsigned int effort, uint64_t chunks, uint64_t budget_ns);
+int worker_fill(struct worker *worker, struct backend_reservation *reservation, unsigned int effort,
+		uint64_t chunks, uint64_t budget_ns);
 /* Interrupts what runs and waits for the thread; done is not called any more. Takes NULL. */
 struct worker *worker_free(struct worker *worker);
 
