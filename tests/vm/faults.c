@@ -29,6 +29,8 @@
  * fewer of them: those are the same few places over and over.
  */
 #define EVERY_ONE 200
+/* The same where each try has to fill memory first. */
+#define EVERY_ONE_SLOW 24
 /* An operation that allocates more than this does not end. */
 #define MOST	  2000000
 
@@ -52,6 +54,7 @@ struct operation {
 	int (*run)(struct scene *scene); /* 0 or a negative errno */
 	void (*undo)(struct scene *scene); /* after each try, whatever it returned */
 	int other_error; /* besides -ENOMEM, or 0 */
+	bool slow; /* to prepare */
 };
 
 static void nothing(struct scene *scene)
@@ -328,7 +331,7 @@ static const struct operation operations[] = {
 	{ "/faults/fill-fast", prepare_fill, run_fill_fast, undo_fill },
 	{ "/faults/fill-normal", prepare_fill, run_fill_normal, undo_fill },
 	{ "/faults/fill-hard", prepare_fill, run_fill_hard, undo_fill },
-	{ "/faults/fill-moving", prepare_moving_fill, run_moving_fill, undo_fill, -EBUSY },
+	{ "/faults/fill-moving", prepare_moving_fill, run_moving_fill, undo_fill, -EBUSY, true },
 	{ "/faults/export", prepare_held, run_export, undo_export },
 	{ "/faults/chunks", prepare_held, run_chunks, undo },
 	{ "/faults/close", prepare_held, run_close, undo },
@@ -380,6 +383,13 @@ static bool operation_try(const struct operation *operation, struct scene *scene
 	return injected;
 }
 
+static guint next_step(const struct operation *operation, guint nth)
+{
+	if (operation->slow)
+		return nth < EVERY_ONE_SLOW ? 1 : nth / 4;
+	return nth < EVERY_ONE ? 1 : nth / 10;
+}
+
 static void test_operation(gconstpointer data)
 {
 	const struct operation *operation = data;
@@ -395,7 +405,7 @@ static void test_operation(gconstpointer data)
 	while (operation_try(operation, &scene, nth)) {
 		books_assert_same(scene.pool, &before);
 		failed++;
-		nth += nth < EVERY_ONE ? 1 : nth / 10;
+		nth += next_step(operation, nth);
 		g_assert_cmpuint(nth, <, MOST);
 	}
 	g_print("# %s: %u allocations failed, the last of about %u\n", operation->name, failed,
