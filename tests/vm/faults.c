@@ -20,19 +20,21 @@
 #include "lib/occupant.h"
 #include "lib/pool.h"
 
-#define ORDER	    4
-#define CHUNKS	    40
-#define CHUNK_BYTES ((size_t)4096 << ORDER)
+#define ORDER	      4
+#define CHUNKS	      40
+#define CHUNK_BYTES   ((size_t)4096 << ORDER)
+/* Pageblocks that are left when what is asked for has to be moved out of them. */
+#define MOVING_BLOCKS 64
 
 /*
  * Up to here each allocation is failed; after that, where pages are moved by the thousand, ever
  * fewer of them: those are the same few places over and over.
  */
-#define EVERY_ONE 200
+#define EVERY_ONE      200
 /* The same where each try has to fill memory first. */
 #define EVERY_ONE_SLOW 24
 /* An operation that allocates more than this does not end. */
-#define MOST	  2000000
+#define MOST	       2000000
 
 /* What operations work on; set up anew for each. */
 struct scene {
@@ -169,12 +171,14 @@ static int run_fill_hard(struct scene *scene)
 }
 
 /*
- * A few pageblocks left, and those full of a program's memory: what is asked for has to be moved
- * out of the way first. The rest of the area is in another reservation's hands.
+ * Some pageblocks left, and a quarter of those full of a program's memory: what is asked for has
+ * to be moved out of the way first, in part. The rest of the area is in another reservation's hands.
+ * (The page allocator fills the areas no faster than the memory outside: filling more would leave
+ * the kernel none for itself.)
  */
 static void prepare_moving_fill(struct scene *scene)
 {
-	const guint64 left = 8 * FRAMES_PER_BLOCK;
+	const guint64 left = MOVING_BLOCKS * FRAMES_PER_BLOCK;
 
 	if (scene->wall < 0) {
 		scene->wall = reservation_new(scene->pool, ORDER, 0);
@@ -183,14 +187,13 @@ static void prepare_moving_fill(struct scene *scene)
 				 ==, (scene->area.pages - left) >> ORDER);
 	}
 	occupant_free(&scene->occupant);
-	occupant_fill(&scene->occupant, scene->frames, &scene->area, OCCUPANT_ANONYMOUS,
-		      left * 3 / 4);
+	occupant_fill(&scene->occupant, scene->frames, &scene->area, OCCUPANT_ANONYMOUS, left / 4);
 	prepare_fill(scene);
 }
 
 static int run_moving_fill(struct scene *scene)
 {
-	const guint64 wanted = 8 * FRAMES_PER_BLOCK * 5 / 8 >> ORDER;
+	const guint64 wanted = MOVING_BLOCKS * FRAMES_PER_BLOCK * 7 / 8 >> ORDER;
 
 	return reservation_fill(scene->reservation, CMABULK_EFFORT_HARD, wanted, 0, &scene->fill);
 }
