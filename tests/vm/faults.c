@@ -20,17 +20,21 @@
 #include "lib/occupant.h"
 #include "lib/pool.h"
 
-#define ORDER	    4
-#define CHUNKS	    40
-#define CHUNK_BYTES ((size_t)4096 << ORDER)
+#define ORDER	      4
+#define CHUNKS	      40
+#define CHUNK_BYTES   ((size_t)4096 << ORDER)
+/* Pageblocks that are left when what is asked for has to be moved out of them. */
+#define MOVING_BLOCKS 64
 
 /*
  * Up to here each allocation is failed; after that, where pages are moved by the thousand, ever
  * fewer of them: those are the same few places over and over.
  */
-#define EVERY_ONE 200
+#define EVERY_ONE      200
+/* The same where each try has to fill memory first. */
+#define EVERY_ONE_SLOW 24
 /* An operation that allocates more than this does not end. */
-#define MOST	  2000000
+#define MOST	       2000000
 
 /* What operations work on; set up anew for each. */
 struct scene {
@@ -52,6 +56,7 @@ struct operation {
 	int (*run)(struct scene *scene); /* 0 or a negative errno */
 	void (*undo)(struct scene *scene); /* after each try, whatever it returned */
 	int other_error; /* besides -ENOMEM, or 0 */
+	bool slow; /* to prepare */
 };
 
 static void nothing(struct scene *scene)
@@ -166,12 +171,14 @@ static int run_fill_hard(struct scene *scene)
 }
 
 /*
- * A few pageblocks left, and those full of a program's memory: what is asked for has to be moved
- * out of the way first. The rest of the area is in another reservation's hands.
+ * Some pageblocks left, and a quarter of those full of a program's memory: what is asked for has
+ * to be moved out of the way first, in part. The rest of the area is in another reservation's hands.
+ * (The page allocator fills the areas no faster than the memory outside: filling more would leave
+ * the kernel none for itself.)
  */
 static void prepare_moving_fill(struct scene *scene)
 {
-	const guint64 left = 8 * FRAMES_PER_BLOCK;
+	const guint64 left = MOVING_BLOCKS * FRAMES_PER_BLOCK;
 
 	if (scene->wall < 0) {
 		scene->wall = reservation_new(scene->pool, ORDER, 0);
@@ -180,14 +187,13 @@ static void prepare_moving_fill(struct scene *scene)
 				 ==, (scene->area.pages - left) >> ORDER);
 	}
 	occupant_free(&scene->occupant);
-	occupant_fill(&scene->occupant, scene->frames, &scene->area, OCCUPANT_ANONYMOUS,
-		      left * 3 / 4);
+	occupant_fill(&scene->occupant, scene->frames, &scene->area, OCCUPANT_ANONYMOUS, left / 4);
 	prepare_fill(scene);
 }
 
 static int run_moving_fill(struct scene *scene)
 {
-	const guint64 wanted = 8 * FRAMES_PER_BLOCK * 5 / 8 >> ORDER;
+	const guint64 wanted = MOVING_BLOCKS * FRAMES_PER_BLOCK * 7 / 8 >> ORDER;
 
 	return reservation_fill(scene->reservation, CMABULK_EFFORT_HARD, wanted, 0, &scene->fill);
 }
@@ -328,7 +334,7 @@ static const struct operation operations[] = {
 	{ "/faults/fill-fast", prepare_fill, run_fill_fast, undo_fill },
 	{ "/faults/fill-normal", prepare_fill, run_fill_normal, undo_fill },
 	{ "/faults/fill-hard", prepare_fill, run_fill_hard, undo_fill },
-	{ "/faults/fill-moving", prepare_moving_fill, run_moving_fill, undo_fill, -EBUSY },
+	{ "/faults/fill-moving", prepare_moving_fill, run_moving_fill, undo_fill, -EBUSY, true },
 	{ "/faults/export", prepare_held, run_export, undo_export },
 	{ "/faults/chunks", prepare_held, run_chunks, undo },
 	{ "/faults/close", prepare_held, run_close, undo },
@@ -380,6 +386,13 @@ static bool operation_try(const struct operation *operation, struct scene *scene
 	return injected;
 }
 
+static guint next_step(const struct operation *operation, guint nth)
+{
+	if (operation->slow)
+		return nth < EVERY_ONE_SLOW ? 1 : nth / 4;
+	return nth < EVERY_ONE ? 1 : nth / 10;
+}
+
 static void test_operation(gconstpointer data)
 {
 	const struct operation *operation = data;
@@ -395,7 +408,7 @@ static void test_operation(gconstpointer data)
 	while (operation_try(operation, &scene, nth)) {
 		books_assert_same(scene.pool, &before);
 		failed++;
-		nth += nth < EVERY_ONE ? 1 : nth / 10;
+		nth += next_step(operation, nth);
 		g_assert_cmpuint(nth, <, MOST);
 	}
 	g_print("# %s: %u allocations failed, the last of about %u\n", operation->name, failed,

@@ -190,6 +190,8 @@ static void test_error_ends(struct fixture *fixture, gconstpointer data)
 		.effort = EFFORT_NORMAL,
 		.nr = area_chunks(fixture),
 	};
+	/* KASAN keeps what was freed: there the call may already lack memory for its books. */
+	const bool frees_late = machine_is_debug();
 	struct occupant occupant;
 	struct caller_call plain;
 	int ret;
@@ -211,7 +213,9 @@ static void test_error_ends(struct fixture *fixture, gconstpointer data)
 	ret = caller_call(fixture->caller, AREA_MEDIA, &call);
 	faults_pages(0);
 	g_assert_cmpint(ret, ==, -ENOMEM);
-	g_assert_cmpuint(call.ranges_failed, ==, 1);
+	g_assert_cmpuint(call.ranges_failed, <=, 1);
+	if (!frees_late)
+		g_assert_cmpuint(call.ranges_failed, ==, 1);
 	g_free(assert_chunks_sound(fixture, ORDER, ORDER, call.allocated));
 
 	/* Without the flag it goes on with what is free, and still says what was wrong. */
@@ -220,7 +224,8 @@ static void test_error_ends(struct fixture *fixture, gconstpointer data)
 	ret = caller_call(fixture->caller, AREA_MEDIA, &call);
 	faults_pages(0);
 	g_assert_cmpint(ret, ==, -ENOMEM);
-	g_assert_cmpuint(call.skipped_no_memory, >, 0);
+	if (!frees_late)
+		g_assert_cmpuint(call.skipped_no_memory, >, 0);
 	g_free(assert_chunks_sound(fixture, ORDER, ORDER, call.allocated));
 	occupant_free(&occupant);
 }

@@ -11,8 +11,9 @@
 
 /* Touched between two looks at where it lies. */
 #define STEP_PAGES  1024
-/* What the kernel keeps for itself outside the areas while we touch. */
-#define LEAVE_PAGES (48 * 1024 / 4)
+/* What the kernel keeps for itself outside the areas while we touch; one with KASAN needs more. */
+#define LEAVE_PAGES_PLAIN (48 * 1024 / 4)
+#define LEAVE_PAGES_DEBUG (128 * 1024 / 4)
 
 static void occupant_map(struct occupant *occupant, enum occupant_kind kind)
 {
@@ -85,7 +86,7 @@ static void occupant_trim(struct occupant *occupant, size_t pages)
 void occupant_fill(struct occupant *occupant, int frames, const struct area *area,
 		   enum occupant_kind kind, size_t pages)
 {
-	guint64 leave = LEAVE_PAGES;
+	guint64 leave = (guint64)machine_scale(LEAVE_PAGES_PLAIN, LEAVE_PAGES_DEBUG);
 
 	memset(occupant, 0, sizeof(*occupant));
 	occupant_map(occupant, kind);
