@@ -49,7 +49,7 @@ static int admit(struct client *client, sd_bus_message *call, struct allocation_
 {
 	struct manager *manager = client->manager;
 	struct identity identity = client_get_identity(client);
-	struct pool *pool;
+	struct pool *pool = NULL;
 	int r = find_pool(manager, ask->pool, ask->ask.order, &pool, error);
 
 	if (r < 0)
@@ -157,7 +157,7 @@ static int method_list_pools(sd_bus_message *call, void *userdata, sd_bus_error 
 static int list_buffers(struct client *client, sd_bus_message *call, sd_bus_error *error)
 {
 	sd_bus_message *reply = NULL;
-	struct pool *pool;
+	struct pool *pool = NULL;
 	const char *name;
 	uint64_t bytes = 0;
 	int r = sd_bus_message_read(call, "s", &name);

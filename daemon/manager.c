@@ -193,7 +193,7 @@ uint64_t manager_new_cookie(struct manager *manager)
 
 static void set_problems(struct manager *manager, GPtrArray *problems)
 {
-	g_clear_pointer(&manager->problems, g_ptr_array_unref);
+	g_ptr_array_unref(manager->problems);
 	manager->problems = g_ptr_array_ref(problems);
 	for (unsigned int i = 0; i < problems->len; i++)
 		log_warning("%s", (const char *)g_ptr_array_index(problems, i));

@@ -626,6 +626,7 @@ void model_action(struct model *model, const struct broker_action *action, uint6
 
 	if (action->type != BROKER_GIVE_BACK)
 		book_more_for_all(model, now_ns);
+	g_assert_true(request || action->type == BROKER_NOTHING);
 	switch (action->type) {
 	case BROKER_NOTHING:
 		g_assert_null(request);

@@ -14,19 +14,19 @@
 #define OPERATIONS  100000
 #define MSEC_NS	    UINT64_C(1000000)
 #define RULES	    6
-#define SETTLE_EACH 200
+#define SETTLE_EACH UINT64_C(200)
 
-/* What the accounts are: rule and user. The last one's rule comes and goes. */
+/* What the accounts are: rule, name and user. The last one's rule comes and goes. */
 static const struct {
 	const char *rule;
-	uid_t uid;
 	const char *name;
+	uid_t uid;
 	unsigned int weight;
 } accounts[MODEL_ACCOUNTS] = {
-	{ "default", 1000, "default:1000", 100 }, { "default", 1001, "default:1001", 100 },
-	{ "small", 1002, "small:1002", 100 },	  { "team", 1003, "team", 100 },
-	{ "heavy", 1004, "heavy:1004", 400 },	  { "light", 1005, "light:1005", 25 },
-	{ "passing", 1006, "passing:1006", 100 },
+	{ "default", "default:1000", 1000, 100 }, { "default", "default:1001", 1001, 100 },
+	{ "small", "small:1002", 1002, 100 },	  { "team", "team", 1003, 100 },
+	{ "heavy", "heavy:1004", 1004, 400 },	  { "light", "light:1005", 1005, 25 },
+	{ "passing", "passing:1006", 1006, 100 },
 };
 
 static const char *const rule_names[RULES] = { "default", "small", "team",
@@ -399,9 +399,7 @@ static void some_fill_ends(struct world *world)
 
 	if (!world->filling)
 		return;
-	if (world->model.is_interrupted && !chance(world, 8))
-		result = -EINTR;
-	else if (chance(world, 50))
+	if ((world->model.is_interrupted && !chance(world, 8)) || chance(world, 50))
 		result = -EINTR;
 	else if (chance(world, 100))
 		result = -ETIME;

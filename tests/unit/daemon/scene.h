@@ -11,8 +11,8 @@
 #include "broker.h"
 
 #define SCENE_PAGES  1000
-#define SCENE_PAGE   4096
-#define SCENE_TURN   125
+#define SCENE_PAGE   UINT64_C(4096)
+#define SCENE_TURN   UINT64_C(125)
 #define SCENE_SECOND UINT64_C(1000000000)
 
 struct scene {
