@@ -7,7 +7,7 @@
  *
  * A request is queued, then booked (its full size stands in the ledger), then
  * filled in one or more slices, then finished. Only requests whose booked sizes fit
- * together hold chunks. See design, section 5.
+ * together hold chunks.
  */
 #ifndef CMABULKD_BROKER_H
 #define CMABULKD_BROKER_H

@@ -36,7 +36,7 @@
 #define CMABULK_LABEL_LEN	64	/* with the terminating NUL */
 #define CMABULK_BUFFER_NAME_LEN	32	/* with the terminating NUL (DMA_BUF_NAME_LEN) */
 
-/* How expensive the kernel may be on one FILL (design: effort). */
+/* How expensive the kernel may be on one FILL. */
 enum cmabulk_effort {
 	/* Never touch suspect pageblocks, never wait for a page, never retry. */
 	CMABULK_EFFORT_FAST = 0,
