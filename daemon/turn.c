@@ -13,9 +13,22 @@ static struct broker_request *head_of(const struct queue_member *member)
 	return member->requests.head ? member->requests.head->data : NULL;
 }
 
+/* It has ended, and what it holds goes back as soon as that is said. */
+static bool gives_back_at_end(const struct broker_request *request)
+{
+	return (request->stage == REQUEST_ENDED || request->stage == REQUEST_FINISHED) &&
+	       request->held_pages > 0 && !broker_request_is_kept(request);
+}
+
+/* Pages are on their way back, or will be in a moment. */
 static bool is_draining(const struct broker *broker)
 {
-	return broker->draining_pages || broker->books.states.draining;
+	if (broker->draining_pages || broker->books.states.draining)
+		return true;
+	for (const GList *link = broker->requests.head; link; link = link->next)
+		if (gives_back_at_end(link->data))
+			return true;
+	return false;
 }
 
 /*
@@ -47,13 +60,12 @@ static void top_up(struct broker *broker, struct broker_request *request)
 
 static void look_at_clock(struct broker *broker, struct broker_request *request, uint64_t now_ns)
 {
-	bool is_over = now_ns >= request->waits_until_ns || !is_draining(broker);
-
 	if (request->stage != REQUEST_QUEUED && request->stage != REQUEST_BOOKED)
 		return;
 	if (now_ns >= request->ask.deadline_ns)
 		broker_end_with(broker, request, BROKER_TIMED_OUT, late_error(broker, request));
-	else if (request->waits_until_ns && is_over)
+	else if (request->waits_until_ns &&
+		 (now_ns >= request->waits_until_ns || !is_draining(broker)))
 		request->waits_until_ns = 0;
 	else if (request->stage == REQUEST_BOOKED && request->claimed >= request->target)
 		top_up(broker, request);
@@ -196,12 +208,28 @@ static void say_interrupt(struct broker *broker, uint64_t now_ns, struct broker_
 	*ret = (struct broker_action){ .type = BROKER_INTERRUPT, .request = request };
 }
 
+/* The limits may have been lowered, or the rule taken away, since it was booked. */
+static void check_limits(struct broker *broker, struct broker_request *request)
+{
+	const struct account *account = request->account;
+	uint64_t buffers = account->buffers + request->booked_buffers;
+
+	if (!broker_request_is_kept(request))
+		return;
+	if (account->rule && buffers <= account->rule->max_buffers &&
+	    account->exported_pages + request->held_pages <= account->maximum_pages)
+		return;
+	request_set_result(request, BROKER_PARTIAL, -EDQUOT);
+	ledger_settle(&broker->ledger, request, 0);
+}
+
 static bool say_finish(struct broker *broker, uint64_t now_ns, struct broker_action *ret)
 {
 	struct broker_request *request = g_queue_pop_head(&broker->ended);
 
 	if (!request)
 		return false;
+	check_limits(broker, request);
 	request->stage = REQUEST_FINISHED;
 	request->account->pending--;
 	if (!request->has_started)

@@ -183,6 +183,34 @@ static void the_youngest_gives_back(void)
 	scene_clear(&scene);
 }
 
+/* It is cancelled before it is told to give back: what it held is waited for all the same. */
+static void the_youngest_is_cancelled(void)
+{
+	struct broker_request *older;
+	struct broker_request *younger;
+	struct scene scene;
+
+	scene_init(&scene);
+	older = scene_submit(&scene, 2000, 400);
+	younger = scene_submit(&scene, 2001, 400);
+	scene_expect_fill(&scene, older, CMABULK_EFFORT_FAST, SCENE_TURN);
+	scene_filled(&scene, older, 0, SCENE_TURN);
+	scene_expect_fill(&scene, younger, CMABULK_EFFORT_FAST, SCENE_TURN);
+	broker_request_set_reservation(younger, 50);
+	scene_filled(&scene, younger, 0, SCENE_TURN);
+	scene_expect_fill(&scene, older, CMABULK_EFFORT_FAST, SCENE_TURN);
+	scene_filled(&scene, older, -EBUSY, 5);
+	broker_cancel(scene.broker, younger);
+	scene_expect_finish(&scene, younger, BROKER_CANCELLED, -ECANCELED, SCENE_TURN);
+	scene_expect_nothing(&scene);
+	g_assert_cmpint(scene_event(&scene, CMABULK_CMD_DROPPED, 50, SCENE_TURN), ==, 0);
+	scene_free_pages(&scene, scene.free_pages + SCENE_TURN);
+	scene_expect_fill(&scene, older, CMABULK_EFFORT_FAST, 400 - SCENE_TURN - 5);
+	scene_filled(&scene, older, 0, 400 - SCENE_TURN - 5);
+	scene_expect_export(&scene, older, BROKER_COMPLETE, 0, 400);
+	scene_clear(&scene);
+}
+
 /* The younger one comes short: it makes room itself. */
 static void the_youngest_gives_way(void)
 {
@@ -238,6 +266,7 @@ void add_bookings(void)
 	g_test_add_func("/booking/waits-for-pages-on-their-way", waits_for_pages_on_their_way);
 	g_test_add_func("/booking/but-not-for-ever", but_not_for_ever);
 	g_test_add_func("/booking/the-youngest-gives-back", the_youngest_gives_back);
+	g_test_add_func("/booking/the-youngest-is-cancelled", the_youngest_is_cancelled);
 	g_test_add_func("/booking/the-youngest-gives-way", the_youngest_gives_way);
 	g_test_add_func("/booking/a-newcomer-takes-nothing-away", a_newcomer_takes_nothing_away);
 }

@@ -528,6 +528,13 @@ static void say_interrupt(struct model *model, struct model_request *request, ui
 	request->was_interrupted = true;
 }
 
+/* Whoever came short may try the first effort again. */
+static void forget_fast_shorts(struct model *model)
+{
+	for (unsigned int i = 0; i < model->requests->len; i++)
+		get(model, i)->fast_shorts = 0;
+}
+
 /* Of those that have some and not all, the youngest; and somebody else has some too. */
 static void say_give_back(struct model *model, struct model_request *request)
 {
@@ -551,8 +558,7 @@ static void say_give_back(struct model *model, struct model_request *request)
 	request->promised = 0;
 	request->has_given_way = true;
 	model->give_backs++;
-	for (unsigned int i = 0; i < model->requests->len; i++)
-		get(model, i)->fast_shorts = 0;
+	forget_fast_shorts(model);
 }
 
 static void check_partial(const struct model_request *request, int error)
@@ -585,6 +591,24 @@ static void check_late(const struct model *model, const struct model_request *re
 		g_assert_cmpint(error, ==, -ETIME);
 }
 
+/* With all it has, and what it had before, within the limits of this moment? */
+static bool is_within_limits(const struct model *model, const struct model_request *request)
+{
+	const struct model_account *account = &model->accounts[request->account];
+	uint64_t buffers;
+	uint64_t pages = exported_pages(model, request->account, &buffers);
+
+	return account->is_known && pages + held_pages(request) <= account->maximum &&
+	       buffers + MIN(request->held, request->ask.buffers) <= account->max_buffers;
+}
+
+/* It had enough, and lost it to a limit that came later. */
+static bool is_above_limits(const struct model *model, const struct model_request *request)
+{
+	return !request->is_cancelled && !model->is_gone && request->held >= request->ask.minimum &&
+	       !is_within_limits(model, request);
+}
+
 static void check_result(const struct model *model, const struct model_request *request,
 			 uint64_t now_ns)
 {
@@ -593,13 +617,15 @@ static void check_result(const struct model *model, const struct model_request *
 
 	g_assert_cmpuint(broker_request_get_claimed(request->handle), ==, request->held);
 	g_assert_cmpint(broker_request_is_kept(request->handle), ==,
-			!request->is_cancelled && error != -ENODEV &&
+			!request->is_cancelled && error != -ENODEV && error != -EDQUOT &&
 				request->held >= request->ask.minimum);
 	g_assert_cmpint(request->is_cancelled, ==, status == BROKER_CANCELLED);
 	if (status == BROKER_CANCELLED)
 		g_assert_cmpint(error, ==, -ECANCELED);
 	else if (model->is_gone)
 		g_assert_cmpint(error, ==, -ENODEV);
+	else if (is_above_limits(model, request))
+		g_assert_true(status == BROKER_PARTIAL && error == -EDQUOT);
 	else if (status == BROKER_COMPLETE)
 		g_assert_true(!error && request->held == request->ask.chunks);
 	else if (status == BROKER_TIMED_OUT)
@@ -615,6 +641,9 @@ static void say_finish(struct model *model, struct model_request *request, uint6
 	check_result(model, request, now_ns);
 	request->claimed = request->held;
 	request->stage = MODEL_DONE;
+	/* It was to give back and was cancelled first: that comes to the same. */
+	if (request->held && request->is_cancelled)
+		forget_fast_shorts(model);
 	if (!head(model, request->account))
 		model->accounts[request->account].is_fresh = false;
 	model->finished[broker_request_get_status(request->handle)]++;

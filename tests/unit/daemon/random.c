@@ -501,10 +501,10 @@ static void boot(struct world *world)
 static void all_end(struct world *world)
 {
 	while (world->filling || world->clients->len) {
+		/* Two that find nothing could take turns at that for ever: the clock stands still. */
+		cancel(world);
 		if (world->filling)
 			end_fill(world, -EINTR);
-		else
-			cancel(world);
 		run(world);
 	}
 }
