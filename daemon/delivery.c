@@ -175,7 +175,12 @@ static void delivery_send_waiting(struct delivery *delivery)
 		unsigned int room = parcel_get_room(delivery, parcel, now);
 
 		next = link->next;
-		if (room > 0 && parcel_send(delivery, parcel, room) < 0)
+		/* Also what became ready after its user left something unread. */
+		if (user_is_penalised(parcel->client->user))
+			parcel_undeliverable(delivery, parcel,
+					     "an earlier reply to the same user was not read; "
+					     "the chunks were given back");
+		else if (room > 0 && parcel_send(delivery, parcel, room) < 0)
 			parcel_undeliverable(delivery, parcel, "the bus does not take the reply");
 	}
 }
@@ -312,7 +317,6 @@ static void delivery_ping_self(struct delivery *delivery)
 static void delivery_penalise(struct delivery *delivery, struct parcel *parcel)
 {
 	struct client *client = parcel->client;
-	GList *next;
 
 	if (user_is_penalised(client->user))
 		return;
@@ -321,15 +325,8 @@ static void delivery_penalise(struct delivery *delivery, struct parcel *parcel)
 		"%s of user %u does not read what it is sent: user %u gets no more buffers until "
 		"it does",
 		client->name, client->user->uid, client->user->uid);
-	for (GList *link = delivery->waiting.head; link; link = next) {
-		struct parcel *waiting = link->data;
-
-		next = link->next;
-		if (waiting->client->user == client->user)
-			parcel_undeliverable(delivery, waiting,
-					     "an earlier reply to the same user was not read; "
-					     "the chunks were given back");
-	}
+	/* What waits for the same user ends. */
+	delivery_wake(delivery);
 }
 
 static bool somebody_is_kept_waiting(const struct delivery *delivery, uint64_t now)

@@ -7,7 +7,7 @@ import select
 import time
 
 from client import BUS, NO_REPLY, Gio, GLib
-from fixture import NAME
+from fixture import NAME, eventually
 from manager import (ALICE, ALLOCATION, BOB, CAROL, DAVE, MIB, PAGE, administrator,
                      daemon_with_clients, expect_prompt, user)
 
@@ -196,4 +196,25 @@ def waiting_clients_do_not_read(bus):
     for client in hostile:
         client.close()
     check_others_are_served(bus)
+    root.wait_whole()
+
+
+def ready_after_a_penalty(bus):
+    """What becomes ready when its user gets no more ends then, and is given back."""
+    daemon = daemon_with_clients(bus, configuration="FetchTimeoutSec=3\n")
+    root = administrator(bus)
+    holder = root.allocate(count=48 * MIB // PAGE)
+    hostile, honest = user(bus, answers_pings=False), user(bus)
+    hostile.start_allocate(count=16, buffers=16)
+    root.wait_for_buffers(17)
+    serial = honest.start_allocate(count=32 * MIB // PAGE)
+    root.wait_pending(1)
+    eventually("its user is penalised", lambda: "gets no more buffers" in daemon.said())
+    assert root.pool()["Pending"] == 1
+    holder.close()
+    allocation = honest.finish_allocate(serial, patience=20)
+    assert (allocation.status, allocation.granted) == ("timed-out", 0), allocation.report
+    assert "was not read" in allocation.report["reason"], allocation.report
+    root.wait_for_buffers(16)
+    hostile.close()
     root.wait_whole()
