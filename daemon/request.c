@@ -136,7 +136,7 @@ uint64_t broker_request_get_claimed(const struct broker_request *request)
 bool broker_request_is_kept(const struct broker_request *request)
 {
 	return request->status != BROKER_CANCELLED && request->error != -ENODEV &&
-	       request->claimed >= request->ask.minimum;
+	       request->error != -EDQUOT && request->claimed >= request->ask.minimum;
 }
 
 uint64_t broker_request_get_queued_ns(const struct broker_request *request)

@@ -160,6 +160,25 @@ static void the_limit_in_force_counts(void)
 	scene_clear(&scene);
 }
 
+/* Booked under another limit, or a rule that is no more: what it got goes back. */
+static void a_limit_that_came_later_counts(void)
+{
+	static const int64_t limits[] = { 299, -1 };
+	struct scene scene;
+
+	scene_init(&scene);
+	for (size_t i = 0; i < G_N_ELEMENTS(limits); i++) {
+		struct broker_request *request = scene_submit(&scene, 1001, 300);
+
+		scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 300);
+		scene_limit(&scene, limits[i]);
+		scene_filled(&scene, request, 0, 300);
+		scene_expect_finish(&scene, request, BROKER_PARTIAL, -EDQUOT, 300);
+		scene_limit(&scene, 300);
+	}
+	scene_clear(&scene);
+}
+
 static void the_pool_is_gone(void)
 {
 	struct broker_request *running;
@@ -191,5 +210,7 @@ void add_admission(void)
 	g_test_add_func("/admission/too-many-pending", too_many_pending);
 	g_test_add_func("/admission/what-runs-makes-wait", what_runs_makes_wait);
 	g_test_add_func("/admission/the-limit-in-force-counts", the_limit_in_force_counts);
+	g_test_add_func("/admission/a-limit-that-came-later-counts",
+			a_limit_that_came_later_counts);
 	g_test_add_func("/admission/the-pool-is-gone", the_pool_is_gone);
 }
