@@ -132,7 +132,8 @@ int cmabulk_error_is_retryable(int error);
  * daemon on the system bus, `user` that of `cmabulkd --user` on the user's bus; `direct` is the same
  * as cmabulk_connection_open_direct(); all else is the D-Bus address of the bus that the daemon is on.
  * A missing daemon is never replaced by direct mode behind the caller's back: that would get
- * around its accounts.
+ * around its accounts. A setuid program, and any other that has more rights than who started it,
+ * goes to the system bus whatever the variable says.
  *
  * @return 0, or
  *  - `-EHOSTUNREACH`: the bus or the daemon is not there;

@@ -2,7 +2,10 @@
 /* Connections: which one is opened, whose they are, and that errors touch nothing. */
 #include <errno.h>
 #include <glib.h>
+#include <glib/gstdio.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +16,8 @@
 #include "suites.h"
 
 #define UNTOUCHED ((void *)1)
+/* A user, and the next one, who own nothing. */
+#define SOMEBODY  64000
 
 /* A backend on which everything works, and whose allocations end as told. */
 static enum cmabulk_allocation_status allocate_status;
@@ -101,6 +106,78 @@ static void without_a_module(void)
 	g_assert_cmpint(cmabulk_connection_open(&connection), ==, -ENOENT);
 	g_unsetenv("CMABULK_BUS");
 	g_assert_true(connection == UNTOUCHED);
+}
+
+/* What a_setuid_program_is_not_told_where starts: exit statuses. */
+enum { WENT_TO_THE_SYSTEM, WENT_WHERE_TOLD, IS_NOT_SECURE };
+
+static void open_as_told(void)
+{
+	struct cmabulk_connection *connection = NULL;
+	int r;
+
+	/* Without what runs at the end: a leak checker may not look into such a process. */
+	if (!getauxval(AT_SECURE))
+		_exit(IS_NOT_SECURE);
+	r = cmabulk_connection_open(&connection);
+	_exit(r == -EADDRNOTAVAIL ? WENT_WHERE_TOLD : WENT_TO_THE_SYSTEM);
+}
+
+/* This program, but as what it is when somebody else runs it. */
+static char *make_setuid(const char *directory)
+{
+	char *path = g_build_filename(directory, "setuid", NULL);
+	g_autofree char *program = NULL;
+	gsize size;
+
+	g_assert_true(g_file_get_contents("/proc/self/exe", &program, &size, NULL));
+	g_assert_true(g_file_set_contents(path, program, (gssize)size, NULL));
+	g_assert_cmpint(chmod(directory, 0711), ==, 0);
+	g_assert_cmpint(chown(path, SOMEBODY, (gid_t)-1), ==, 0);
+	g_assert_cmpint(chmod(path, 04755), ==, 0);
+	return path;
+}
+
+static int run_as_somebody_else(const char *path)
+{
+	static const char test[] = "/connection/a-setuid-program-is-not-told-where/subprocess";
+	int status;
+	pid_t child = fork();
+
+	g_assert_cmpint(child, >=, 0);
+	if (child == 0) {
+		if (setresuid(SOMEBODY + 1, SOMEBODY + 1, SOMEBODY + 1) == 0)
+			execl(path, path, "-q", "-p", test, "--GTestSubprocess", NULL);
+		_exit(127);
+	}
+	g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+	g_assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void a_setuid_program_is_not_told_where(void)
+{
+	g_autofree char *directory = NULL;
+	g_autofree char *path = NULL;
+	int status;
+
+	if (geteuid() != 0) {
+		g_test_skip("only root can make such a program");
+		return;
+	}
+	directory = g_dir_make_tmp("cmabulk-XXXXXX", NULL);
+	g_assert_nonnull(directory);
+	path = make_setuid(directory);
+	/* Where told, there is no such address; the system's bus may or may not be there. */
+	g_setenv("CMABULK_BUS", "nonsense", TRUE);
+	status = run_as_somebody_else(path);
+	g_unsetenv("CMABULK_BUS");
+	g_unlink(path);
+	g_rmdir(directory);
+	if (status == IS_NOT_SECURE)
+		g_test_skip("no program is setuid here");
+	else
+		g_assert_cmpint(status, ==, WENT_TO_THE_SYSTEM);
 }
 
 static void the_last_reference_closes(void)
@@ -243,6 +320,9 @@ void add_connections(void)
 {
 	g_test_add_func("/connection/without-a-daemon", without_a_daemon);
 	g_test_add_func("/connection/without-a-module", without_a_module);
+	g_test_add_func("/connection/a-setuid-program-is-not-told-where",
+			a_setuid_program_is_not_told_where);
+	g_test_add_func("/connection/a-setuid-program-is-not-told-where/subprocess", open_as_told);
 	g_test_add_func("/connection/the-last-reference-closes", the_last_reference_closes);
 	g_test_add_func("/connection/names-are-checked", names_are_checked);
 	g_test_add_func("/connection/not-everything-can-be-done", not_everything_can_be_done);
