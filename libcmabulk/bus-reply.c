@@ -209,6 +209,17 @@ struct asked {
 	uint32_t buffers;
 };
 
+/* Fewer than asked for when not all of them could be made: then it is not complete. */
+static bool is_number_of_buffers(const struct asked *asked, enum cmabulk_allocation_status status,
+				 uint64_t granted, uint32_t n_buffers)
+{
+	uint32_t most = spread_buffers(granted, asked->buffers);
+
+	if (status == CMABULK_ALLOCATION_COMPLETE)
+		return n_buffers == most;
+	return n_buffers <= most && (n_buffers > 0) == (granted > 0);
+}
+
 static int check_report(const struct report *report, const struct asked *asked,
 			enum cmabulk_allocation_status status, uint64_t granted, uint32_t n_buffers)
 {
@@ -221,7 +232,7 @@ static int check_report(const struct report *report, const struct asked *asked,
 	    (status == CMABULK_ALLOCATION_COMPLETE) != (report->error == 0) ||
 	    granted > report->claimed || report->claimed > asked->count)
 		return -EPROTO;
-	if (granted > 0 ? n_buffers != spread_buffers(granted, asked->buffers) : n_buffers != 0)
+	if (!is_number_of_buffers(asked, status, granted, n_buffers))
 		return -EPROTO;
 	return check_layout(report, granted, n_buffers);
 }

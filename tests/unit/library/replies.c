@@ -175,6 +175,32 @@ static void a_short_one_says_why(void)
 	end(&fixture);
 }
 
+/* The daemon ran out of something when it had made 6 of 10 buffers, and kept those. */
+static void fewer_buffers_say_why(void)
+{
+	struct cmabulk_allocation *allocation CLEANUP(cmabulk_allocation_unrefp) = NULL;
+	struct fixture fixture;
+	struct script script;
+
+	script_init(&script);
+	script.status = "partial";
+	script.error = EMFILE;
+	script.granted = 12;
+	script.buffers = script.layout = script.first = 6;
+	script.layout_chunks = 2;
+	script.file_size *= 2;
+	begin(&fixture, &script);
+	g_assert_cmpint(cmabulk_request_set_buffers(fixture.request, 10), ==, 0);
+	g_assert_cmpint(cmabulk_connection_allocate(fixture.connection, fixture.request,
+						    &allocation),
+			==, CMABULK_ALLOCATION_PARTIAL);
+	g_assert_cmpuint(cmabulk_allocation_get_n_buffers(allocation), ==, 6);
+	g_assert_cmpuint(cmabulk_allocation_get_granted(allocation), ==, 12);
+	g_assert_cmpuint(cmabulk_allocation_get_claimed(allocation), ==, 20);
+	g_assert_cmpint(cmabulk_allocation_get_error(allocation), ==, -EMFILE);
+	end(&fixture);
+}
+
 static void later_versions_are_understood(void)
 {
 	struct cmabulk_allocation *allocation CLEANUP(cmabulk_allocation_unrefp) = NULL;
@@ -330,8 +356,18 @@ LIE(error_of_kernel, script->error = INT32_MIN)
 LIE(partial_without_error, script->status = "partial")
 LIE(too_few_announced, script->layout = 19)
 LIE(too_many_announced, script->layout = 21)
-LIE(fewer_buffers, script->buffers = script->layout = 10)
+LIE(fewer_buffers, {
+	script->buffers = script->layout = script->first = 10;
+	script->layout_chunks = 2;
+	script->file_size *= 2;
+})
 LIE(more_buffers, script->buffers = UINT32_MAX)
+LIE(granted_in_no_buffers, {
+	script->status = "partial";
+	script->error = EBUSY;
+	script->granted = 19;
+	script->buffers = script->layout = script->first = 0;
+})
 LIE(chunks_do_not_add_up, script->layout_chunks = 2)
 LIE(chunks_overflow, script->layout_chunks = UINT64_MAX / 4)
 LIE(empty_buffers, script->layout_chunks = 0)
@@ -382,6 +418,7 @@ static const struct lie lies[] = {
 	LIE(too_many_announced),
 	LIE(fewer_buffers),
 	LIE(more_buffers),
+	LIE(granted_in_no_buffers),
 	LIE(chunks_do_not_add_up),
 	LIE(chunks_overflow),
 	LIE(empty_buffers),
@@ -786,3 +823,4 @@ void add_replies(void)
 	g_test_add_func("/reply/a-lost-bus-is-said", a_lost_bus_is_said);
 	g_test_add_func("/reply/a-child-lets-go", a_child_lets_go);
 }
+	g_test_add_func("/reply/fewer-buffers-say-why", fewer_buffers_say_why);
