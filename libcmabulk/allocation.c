@@ -20,10 +20,15 @@ int allocation_new(const char *pool, struct cmabulk_allocation **ret)
 	return 0;
 }
 
+static void unref_buffers(struct cmabulk_allocation *allocation)
+{
+	while (allocation->n_buffers > 0)
+		cmabulk_buffer_unref(allocation->buffers[--allocation->n_buffers]);
+}
+
 static void allocation_destroy(struct cmabulk_allocation *allocation)
 {
-	for (unsigned int i = 0; i < allocation->n_buffers; i++)
-		cmabulk_buffer_unref(allocation->buffers[i]);
+	unref_buffers(allocation);
 	free(allocation->buffers);
 	free(allocation->steps);
 	free(allocation->pool);
@@ -63,6 +68,17 @@ void allocation_add_buffer(struct cmabulk_allocation *allocation, struct cmabulk
 	allocation->buffers[allocation->n_buffers++] = buffer;
 	allocation->granted += buffer->chunks;
 	allocation->size += buffer->size;
+}
+
+void allocation_cancel(struct cmabulk_allocation *allocation)
+{
+	unref_buffers(allocation);
+	allocation->granted = 0;
+	allocation->size = 0;
+	allocation->status = CMABULK_ALLOCATION_CANCELLED;
+	allocation->error = -ECANCELED;
+	free(allocation->reason);
+	allocation->reason = NULL;
 }
 
 EXPORT enum cmabulk_allocation_status

@@ -38,4 +38,7 @@ int allocation_make_room(struct cmabulk_allocation *allocation, unsigned int cou
 /* Takes the caller's reference over; there must be room. */
 void allocation_add_buffer(struct cmabulk_allocation *allocation, struct cmabulk_buffer *buffer);
 
+/* It was cancelled: lets go of its buffers, whatever came of it before. */
+void allocation_cancel(struct cmabulk_allocation *allocation);
+
 #endif

@@ -168,16 +168,43 @@ static int ask(struct cmabulk_connection *connection, struct cmabulk_request *re
 
 	if (r < 0)
 		return r;
-	request_publish_wakeup(request, connection->bus->wakeup);
 	r = bus_call(connection, call, &patience, ret);
-	request_publish_wakeup(request, -1);
 	if (r == -ETIMEDOUT)
 		give_up(connection, token);
 	return r;
 }
 
-static int fetch(struct cmabulk_connection *connection, struct bus_reply *reply)
+/* bus_patience: what is still fetched goes back, so there is nothing to wait for. */
+static void stop_if_cancelled(struct cmabulk_connection *connection, struct bus_patience *patience)
 {
+	(void)connection;
+	if (request_is_cancelled(patience->userdata))
+		patience->deadline_ns = 0;
+}
+
+static uint64_t earlier(uint64_t left, uint64_t right)
+{
+	return left < right ? left : right;
+}
+
+static uint64_t later(uint64_t left, uint64_t right)
+{
+	return left > right ? left : right;
+}
+
+static uint64_t call_deadline(void)
+{
+	return now_ns(CLOCK_MONOTONIC) + BUS_CALL_TIMEOUT_NS;
+}
+
+static int fetch(struct cmabulk_connection *connection, struct cmabulk_request *request,
+		 struct bus_reply *reply, uint64_t deadline_ns)
+{
+	struct bus_patience patience = {
+		.deadline_ns = earlier(deadline_ns, call_deadline()),
+		.before_wait = stop_if_cancelled,
+		.userdata = request,
+	};
 	sd_bus_message *call CLEANUP(bus_message_unrefp) = NULL;
 	sd_bus_message *fetched CLEANUP(bus_message_unrefp) = NULL;
 	/* By its own name: after a restart nobody knows this allocation. */
@@ -188,7 +215,7 @@ static int fetch(struct cmabulk_connection *connection, struct bus_reply *reply)
 		r = sd_bus_message_append(call, "ut", (uint32_t)reply->allocation->n_buffers,
 					  reply->serial);
 	if (r >= 0)
-		r = bus_call(connection, call, NULL, &fetched);
+		r = bus_call(connection, call, &patience, &fetched);
 	if (r < 0)
 		return r;
 	if (sd_bus_message_has_signature(fetched, "aht") <= 0)
@@ -200,18 +227,24 @@ static int fetch(struct cmabulk_connection *connection, struct bus_reply *reply)
 }
 
 /* The rest of the buffers, and the word that they came; without them, that nobody wants them. */
-static int collect(struct cmabulk_connection *connection, struct bus_reply *reply,
-		   sd_bus_message *message)
+static int collect(struct cmabulk_connection *connection, struct cmabulk_request *request,
+		   uint64_t start_ns, struct bus_reply *reply, sd_bus_message *message)
 {
+	/* All of them together: a daemon that is always just in time must not hold us for ever. */
+	uint64_t deadline_ns = later(deadline_of(request, start_ns), call_deadline());
 	int r = bus_reply_read_buffers(reply, message);
 
 	if (r < 0 && r != -EMFILE)
 		r = bus_refuse(connection, r);
 	while (r >= 0 && reply->allocation->n_buffers < reply->n_buffers)
-		r = fetch(connection, reply);
+		r = request_is_cancelled(request) ? -ETIMEDOUT :
+						    fetch(connection, request, reply, deadline_ns);
 	if (reply->serial != 0)
 		send_release(connection, reply->sender, reply->path, reply->serial);
-	return r;
+	if (r != -ETIMEDOUT || !request_is_cancelled(request))
+		return r;
+	allocation_cancel(reply->allocation);
+	return 0;
 }
 
 /*
@@ -282,7 +315,7 @@ static int allocate(struct cmabulk_connection *connection, struct cmabulk_reques
 		give_up(connection, token);
 		return bus_refuse(connection, r);
 	}
-	r = collect(connection, &reply, message);
+	r = collect(connection, request, start_ns, &reply, message);
 	if (r < 0)
 		return r;
 	*ret = TAKE(reply.allocation);
@@ -302,7 +335,9 @@ int bus_allocate(struct cmabulk_connection *connection, struct cmabulk_request *
 	r = check_room(connection->bus, request->buffers);
 	if (r < 0)
 		return r;
+	request_publish_wakeup(request, connection->bus->wakeup);
 	r = allocate(connection, request, start_ns, ret);
+	request_publish_wakeup(request, -1);
 	if (r >= 0)
 		(*ret)->elapsed_usec = (now_ns(CLOCK_MONOTONIC) - start_ns) / NSEC_PER_USEC;
 	return r;

@@ -11,8 +11,6 @@
 #include "bus-backend.h"
 #include "dbus/errors.h"
 
-#define CALL_TIMEOUT_NS (UINT64_C(25) * NSEC_PER_SEC)
-
 /* Errors that are not in the table: how a service cannot be started begins in one of these ways. */
 static const char *const activation_errors[] = {
 	"org.freedesktop.DBus.Error.Spawn.",
@@ -160,7 +158,9 @@ static int check_reply(struct cmabulk_connection *connection, sd_bus_message *re
 int bus_call(struct cmabulk_connection *connection, sd_bus_message *call,
 	     struct bus_patience *patience, sd_bus_message **ret_reply)
 {
-	struct bus_patience usual = { .deadline_ns = now_ns(CLOCK_MONOTONIC) + CALL_TIMEOUT_NS };
+	struct bus_patience usual = {
+		.deadline_ns = now_ns(CLOCK_MONOTONIC) + BUS_CALL_TIMEOUT_NS,
+	};
 	sd_bus_message *reply CLEANUP(bus_message_unrefp) = NULL;
 	sd_bus_slot *slot = NULL;
 	int r = sd_bus_call_async(connection->bus->connection, &slot, call, keep_reply, &reply,

@@ -28,6 +28,9 @@ static inline void bus_message_unrefp(sd_bus_message **message)
 	sd_bus_message_unref(*message);
 }
 
+/* For a reply that the daemon has not to wait for itself. */
+#define BUS_CALL_TIMEOUT_NS (UINT64_C(25) * NSEC_PER_SEC)
+
 /* How long to wait for a reply, and what to do meanwhile. */
 struct bus_patience {
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; UINT64_MAX: none */
@@ -42,7 +45,7 @@ int bus_new_call(struct cmabulk_connection *connection, const char *destination,
 
 /*
  * Waits for the reply. An error of the daemon or the bus is explained to the connection and
- * returned as errno. @patience NULL: 25 s. -ETIMEDOUT: none came in time.
+ * returned as errno. @patience NULL: BUS_CALL_TIMEOUT_NS. -ETIMEDOUT: none came in time.
  */
 int bus_call(struct cmabulk_connection *connection, sd_bus_message *call,
 	     struct bus_patience *patience, sd_bus_message **ret_reply);

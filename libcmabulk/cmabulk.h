@@ -293,7 +293,8 @@ int cmabulk_connection_reload(struct cmabulk_connection *connection) CMABULK_MUS
  *
  * Through the daemon, other clients may be before this one: waiting for them is part of the timeout
  * too. The daemon answers when it is over; if nothing comes until 5 seconds later, the
- * request is cancelled and this returns `-ETIMEDOUT`. Buffers stay the caller's, whatever becomes of
+ * request is cancelled and this returns `-ETIMEDOUT`; also if what was granted is not delivered by
+ * then, or within 25 seconds if that is later. Buffers stay the caller's, whatever becomes of
  * daemon and connection.
  *
  * @return 0 (#CMABULK_ALLOCATION_COMPLETE) when everything asked for is there. **A positive

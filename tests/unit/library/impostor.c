@@ -387,6 +387,11 @@ static int handle(sd_bus_message *call, void *userdata, sd_bus_error *error)
 		server->waiting = sd_bus_message_ref(call);
 		return 1;
 	}
+	if (is("Fetch", member)) {
+		if (server->script->never_fetches)
+			return 1;
+		sleep(server->script->fetch_seconds);
+	}
 	if (sd_bus_message_get_expect_reply(call) > 0)
 		answer(server, call);
 	if (is("Cancel", member) && server->waiting && !server->script->never_answers)

@@ -24,6 +24,9 @@ struct script {
 	/* Allocate: waits for Cancel before it answers; or for ever. */
 	bool waits;
 	bool never_answers;
+	/* Fetch: does not answer; or takes so long. */
+	bool never_fetches;
+	unsigned int fetch_seconds;
 
 	/* In every dictionary. */
 	const char *without; /* leaves this key out */

@@ -652,6 +652,14 @@ struct canceller {
 
 static struct cmabulk_request *request_of_handler;
 
+static void cancel_as_told(const struct canceller *canceller)
+{
+	if (canceller->by_signal)
+		pthread_kill(canceller->main, SIGUSR1);
+	else
+		cmabulk_request_cancel(canceller->fixture->request);
+}
+
 static void cancel_in_handler(int number)
 {
 	cmabulk_request_cancel(request_of_handler);
@@ -662,15 +670,24 @@ static void *cancel_when_asked(void *userdata)
 	struct canceller *canceller = userdata;
 
 	expect_event(canceller->fixture, "Allocate l1");
-	if (canceller->by_signal)
-		pthread_kill(canceller->main, SIGUSR1);
-	else
-		cmabulk_request_cancel(canceller->fixture->request);
+	cancel_as_told(canceller);
 	expect_event(canceller->fixture, "Cancel l1");
 	return NULL;
 }
 
-static void check_cancel(bool by_signal)
+static void *cancel_when_fetched(void *userdata)
+{
+	struct canceller *canceller = userdata;
+
+	expect_event(canceller->fixture, "Allocate l1");
+	expect_event(canceller->fixture, "Fetch 16 7");
+	cancel_as_told(canceller);
+	expect_event(canceller->fixture, "Release 7");
+	return NULL;
+}
+
+static void check_cancel(bool by_signal, const struct script *script,
+			 void *(*cancel)(void *userdata))
 {
 	struct sigaction action = { .sa_handler = cancel_in_handler };
 	struct cmabulk_allocation *allocation CLEANUP(cmabulk_allocation_unrefp) = NULL;
@@ -680,8 +697,35 @@ static void check_cancel(bool by_signal)
 		.main = pthread_self(),
 		.by_signal = by_signal,
 	};
-	struct script script;
+	unsigned int descriptors;
 	GThread *thread;
+
+	begin(&fixture, script);
+	descriptors = count_descriptors();
+	g_assert_cmpint(cmabulk_request_set_timeout(fixture.request,
+						    CMABULK_REQUEST_TIMEOUT_INFINITE),
+			==, 0);
+	request_of_handler = fixture.request;
+	g_assert_cmpint(sigaction(SIGUSR1, &action, NULL), ==, 0);
+	thread = g_thread_new("cancel", cancel, &canceller);
+	g_assert_cmpint(cmabulk_connection_allocate(fixture.connection, fixture.request,
+						    &allocation),
+			==, CMABULK_ALLOCATION_CANCELLED);
+	g_thread_join(thread);
+	g_assert_cmpint(cmabulk_allocation_get_error(allocation), ==, -ECANCELED);
+	g_assert_cmpuint(cmabulk_allocation_get_n_buffers(allocation), ==, 0);
+	g_assert_cmpuint(cmabulk_allocation_get_granted(allocation), ==, 0);
+	g_assert_cmpuint(cmabulk_allocation_get_size(allocation), ==, 0);
+	g_assert_cmpuint(count_descriptors(), ==, descriptors);
+	/* Too late for anything. */
+	cmabulk_request_cancel(fixture.request);
+	g_assert_cmpint(cmabulk_connection_reload(fixture.connection), ==, 0);
+	end(&fixture);
+}
+
+static void check_cancel_of_waiting(bool by_signal)
+{
+	struct script script;
 
 	script_init(&script);
 	script.waits = true;
@@ -689,29 +733,32 @@ static void check_cancel(bool by_signal)
 	script.error = ECANCELED;
 	script.granted = script.buffers = script.layout = script.first = 0;
 	script.serial = 0;
-	begin(&fixture, &script);
-	g_assert_cmpint(cmabulk_request_set_timeout(fixture.request,
-						    CMABULK_REQUEST_TIMEOUT_INFINITE),
-			==, 0);
-	request_of_handler = fixture.request;
-	g_assert_cmpint(sigaction(SIGUSR1, &action, NULL), ==, 0);
-	thread = g_thread_new("cancel", cancel_when_asked, &canceller);
-	g_assert_cmpint(cmabulk_connection_allocate(fixture.connection, fixture.request,
-						    &allocation),
-			==, CMABULK_ALLOCATION_CANCELLED);
-	g_thread_join(thread);
-	g_assert_cmpint(cmabulk_allocation_get_error(allocation), ==, -ECANCELED);
-	end(&fixture);
+	check_cancel(by_signal, &script, cancel_when_asked);
 }
 
 static void cancelled_by_a_thread(void)
 {
-	check_cancel(false);
+	check_cancel_of_waiting(false);
 }
 
 static void cancelled_by_a_signal(void)
 {
-	check_cancel(true);
+	check_cancel_of_waiting(true);
+}
+
+static void check_cancel_of_fetching(bool by_signal)
+{
+	struct script script;
+
+	script_init(&script);
+	script.never_fetches = true;
+	check_cancel(by_signal, &script, cancel_when_fetched);
+}
+
+static void cancelled_while_fetching(void)
+{
+	check_cancel_of_fetching(false);
+	check_cancel_of_fetching(true);
 }
 
 static void cancelled_before_it_asks(void)
@@ -750,6 +797,23 @@ static void no_answer_is_given_up(void)
 	expect_event(&fixture, "Cancel l1");
 	expect_event(&fixture, "Release 0");
 	g_assert_cmpint(cmabulk_error_is_retryable(-ETIMEDOUT), ==, 1);
+	end(&fixture);
+}
+
+/* Each of four Fetches is answered within the 25 seconds that all of them have. */
+static void slow_fetches_are_given_up(void)
+{
+	struct fixture fixture;
+	struct script script;
+	gint64 start = g_get_monotonic_time();
+
+	script_init(&script);
+	script.fetched = 1;
+	script.fetch_seconds = 8;
+	begin(&fixture, &script);
+	g_assert_cmpint(cmabulk_request_set_timeout(fixture.request, 1000), ==, 0);
+	expect_error(&fixture, -ETIMEDOUT);
+	g_assert_cmpint(g_get_monotonic_time() - start, >=, INT64_C(25) * G_USEC_PER_SEC);
 	end(&fixture);
 }
 
@@ -805,6 +869,7 @@ void add_replies(void)
 	g_test_add_func("/reply/all-buffers-arrive", all_buffers_arrive);
 	g_test_add_func("/reply/one-at-a-time", one_at_a_time);
 	g_test_add_func("/reply/a-short-one-says-why", a_short_one_says_why);
+	g_test_add_func("/reply/fewer-buffers-say-why", fewer_buffers_say_why);
 	g_test_add_func("/reply/later-versions-are-understood", later_versions_are_understood);
 	g_test_add_func("/reply/books-are-read", books_are_read);
 	g_test_add_func("/reply/what-is-missing-is-not-there", what_is_missing_is_not_there);
@@ -819,8 +884,9 @@ void add_replies(void)
 	g_test_add_func("/reply/cancelled-by-a-thread", cancelled_by_a_thread);
 	g_test_add_func("/reply/cancelled-by-a-signal", cancelled_by_a_signal);
 	g_test_add_func("/reply/cancelled-before-it-asks", cancelled_before_it_asks);
+	g_test_add_func("/reply/cancelled-while-fetching", cancelled_while_fetching);
 	g_test_add_func("/reply/no-answer-is-given-up", no_answer_is_given_up);
+	g_test_add_func("/reply/slow-fetches-are-given-up", slow_fetches_are_given_up);
 	g_test_add_func("/reply/a-lost-bus-is-said", a_lost_bus_is_said);
 	g_test_add_func("/reply/a-child-lets-go", a_child_lets_go);
 }
-	g_test_add_func("/reply/fewer-buffers-say-why", fewer_buffers_say_why);
