@@ -13,6 +13,7 @@
 #include "allocation.h"
 #include "client.h"
 #include "delivery.h"
+#include "errors.h"
 #include "log.h"
 #include "manager.h"
 
@@ -183,6 +184,26 @@ static void client_run_waiting(struct client *client)
 	}
 }
 
+/* It may live and wait: a reply to one that left goes nowhere. */
+static void client_refuse_waiting(struct client *client, const char *reason)
+{
+	struct waiting_call *waiting;
+
+	while ((waiting = g_queue_pop_head(&client->calls))) {
+		sd_bus_reply_method_errorf(waiting->call, CMABULK_ERROR_TIMEOUT,
+					   "the bus does not say who %s is: %s; ask again",
+					   client->name, reason);
+		waiting_call_free(waiting);
+	}
+}
+
+/* Without them it is nobody: its next call asks for them again. */
+static void client_stays_unknown(struct client *client, const char *reason)
+{
+	client_refuse_waiting(client, reason);
+	client_lost(client->manager, client->name);
+}
+
 static int on_credentials(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
 	struct client *client = userdata;
@@ -190,16 +211,16 @@ static int on_credentials(sd_bus_message *message, void *userdata, sd_bus_error 
 	int r;
 
 	client->asking = sd_bus_slot_unref(client->asking);
-	/* It has left; the signal that says so is on its way, or came. */
+	/* It has left, and the signal that says so is on its way; or the bus was too slow. */
 	if (sd_bus_message_is_method_error(message, NULL)) {
-		client_lost(client->manager, client->name);
+		client_stays_unknown(client, sd_bus_message_get_error(message)->message);
 		return 1;
 	}
 	r = read_credentials(message, &credentials);
 	if (r < 0) {
 		log_warning("the bus does not say who %s is: %s", client->name, strerror(-r));
 		g_free(credentials.gids);
-		client_lost(client->manager, client->name);
+		client_stays_unknown(client, strerror(-r));
 		return 1;
 	}
 	client_become_known(client, &credentials);

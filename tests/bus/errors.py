@@ -5,8 +5,8 @@ import os
 import re
 import time
 
-from client import BusError, GLib
-from fixture import NAME, environment
+from client import BUS, BusError, GLib
+from fixture import NAME, Bus, environment
 from manager import (BOB, CLIENTS, ERROR, MIB, PAGE, PATH, POOL, STRANGER,
                      administrator, daemon_with_clients, expect_error, user)
 
@@ -193,3 +193,16 @@ def survey_of_a_pool(bus):
         "pages-free", "pages-movable", "pages-suspect", "pages-taken", "blocks", "blocks-free",
         "blocks-movable", "blocks-suspect", "blocks-taken"}
     assert survey["blocks"] == 32
+
+
+def bus_does_not_say_who_asks(_):
+    """Who cannot be known is refused, and does not wait for ever."""
+    silence = (f'<deny send_destination="{BUS}" send_interface="{BUS}" '
+               'send_member="GetConnectionCredentials"/>')
+    with Bus(silence) as bus:
+        daemon = daemon_with_clients(bus)
+        alice = user(bus)
+        for _ in range(2):
+            sentence = expect_error(f"{BUS}.Error.Timeout", alice.manager, "ListPools", patience=10)
+            assert alice.name in sentence and "again" in sentence, sentence
+        daemon.stop()

@@ -52,6 +52,7 @@ BUS_CONFIGURATION = """<!DOCTYPE busconfig PUBLIC
           send_member="UpdateActivationEnvironment"/>
     <deny send_destination="org.freedesktop.DBus"
           send_interface="org.freedesktop.DBus.Debug.Stats"/>
+    {restrictions}
   </policy>
   <policy user="root">
     <allow send_destination="org.freedesktop.DBus"
@@ -269,7 +270,9 @@ class Child:
 class Bus:
     """A dbus-daemon with a socket in a directory of its own."""
 
-    def __init__(self):
+    def __init__(self, restrictions=""):
+        """The restrictions are rules of a policy, for everybody, beyond the system's."""
+        self._restrictions = restrictions
         self._stack = contextlib.ExitStack()
         self._processes = []
         self.directory = tempfile.mkdtemp(prefix="cmabulk-bus-")
@@ -294,7 +297,8 @@ class Bus:
         configuration = os.path.join(self.directory, "bus.conf")
         policy = os.path.join(environment("CMABULK_DBUS"), "org.cmabulk1.conf")
         with open(configuration, "w", encoding="utf-8") as file:
-            file.write(BUS_CONFIGURATION.format(socket=self.path, policy=policy))
+            file.write(BUS_CONFIGURATION.format(socket=self.path, policy=policy,
+                                                restrictions=self._restrictions))
         reader, writer = os.pipe()
         self.process = Process(
             ["dbus-daemon", f"--config-file={configuration}", "--nofork", "--nopidfile",
