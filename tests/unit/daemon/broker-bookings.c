@@ -153,6 +153,42 @@ static void but_not_for_ever(void)
 	scene_clear(&scene);
 }
 
+static void load_draining(struct scene *scene, uint64_t pages)
+{
+	const struct cmabulk_buffer_info info = {
+		.id = 70,
+		.object = CMABULK_OBJECT_BUFFER,
+		.state = CMABULK_STATE_DRAINING,
+		.chunks = pages,
+		.pages = pages,
+	};
+
+	broker_load(scene->broker, &info, 1, scene->sequence);
+}
+
+/* The books are read for anybody who asks for a list. */
+static void who_looks_ends_no_wait(void)
+{
+	struct broker_request *request;
+	struct scene scene;
+	struct broker_ask ask;
+
+	scene_init(&scene);
+	scene_free_pages(&scene, 300);
+	load_draining(&scene, 600);
+	ask = scene_ask(&scene, 750);
+	ask.minimum = 1;
+	request = scene_submit_ask(&scene, 2000, &ask);
+	scene_expect_nothing(&scene);
+	load_draining(&scene, 600);
+	scene_expect_nothing(&scene);
+	load_draining(&scene, 500);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 300);
+	scene_filled(&scene, request, 0, 300);
+	scene_expect_export(&scene, request, BROKER_PARTIAL, -EBUSY, 300);
+	scene_clear(&scene);
+}
+
 /* Two that share: the older one comes short. */
 static void the_youngest_gives_back(void)
 {
@@ -265,6 +301,7 @@ void add_bookings(void)
 	g_test_add_func("/booking/less-than-it-needs", less_than_it_needs);
 	g_test_add_func("/booking/waits-for-pages-on-their-way", waits_for_pages_on_their_way);
 	g_test_add_func("/booking/but-not-for-ever", but_not_for_ever);
+	g_test_add_func("/booking/who-looks-ends-no-wait", who_looks_ends_no_wait);
 	g_test_add_func("/booking/the-youngest-gives-back", the_youngest_gives_back);
 	g_test_add_func("/booking/the-youngest-is-cancelled", the_youngest_is_cancelled);
 	g_test_add_func("/booking/the-youngest-gives-way", the_youngest_gives_way);
