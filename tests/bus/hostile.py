@@ -5,7 +5,7 @@ import itertools
 import os
 import random
 
-from client import BUS, NO_REPLY, BusError, Disconnected, GLib
+from client import BUS, NO_REPLY, BusError, Disconnected, Gio, GLib
 from fixture import NAME, eventually
 from manager import (ALLOCATION, BOB, ERROR, MANAGER, MIB, PAGE, PATH, POOL, REQUEST_TYPES,
                      administrator, allocate_body, daemon_with_clients, expect_error, user)
@@ -268,6 +268,32 @@ def nothing_that_is_not_there(bus):
                 has_to_fail(client, client.start(NAME, path, f"{BUS}.Properties", "Set", body),
                             allowed)
     assert root.pool()["Size"] == 64 * MIB
+
+
+def call_with_descriptors(client, path, interface, member, body=None):
+    """As many as a message may have, and nothing in it says what for."""
+    message = Gio.DBusMessage.new_method_call(NAME, path, interface, member)
+    if body is not None:
+        message.set_body(body)
+    with open(os.devnull, "rb") as null:
+        return client.send(message, [null.fileno()] * 16)
+
+
+def descriptors_with_a_call(bus):
+    """No method takes any, and the bus knows."""
+    daemon = daemon_with_clients(bus)
+    for client in user(bus), administrator(bus):
+        before = daemon.fds()
+        calls = [(PATH, MANAGER, "Allocate", allocate_body("a", count=1)),
+                 (PATH, MANAGER, "ListPools", None),
+                 (f"{PATH}/pool/main", POOL, "Survey", None),
+                 (client.path_of("a"), ALLOCATION, "Release", GLib.Variant("(t)", (0,))),
+                 (PATH, f"{BUS}.Introspectable", "Introspect", None)]
+        for call in calls:
+            has_to_fail(client, call_with_descriptors(client, *call), (f"{BUS}.Error.AccessDenied",))
+        client.allocate("a", count=1).close()
+        client.wait_whole()
+        assert daemon.fds() == before
 
 
 def broken_messages(bus):
