@@ -392,7 +392,9 @@ int allocation_fetch(struct allocation *allocation, sd_bus_message *call, uint32
 		return sd_bus_error_setf(error, CMABULK_ERROR_UNCONFIRMED,
 					 "another Fetch of %s waits for its reply",
 					 allocation->path);
-	allocation->call = sd_bus_message_ref(call);
+	r = bus_keep_call(call, &allocation->call);
+	if (r < 0)
+		return r;
 	offer(allocation, first);
 	return 1;
 }
@@ -479,10 +481,15 @@ int allocation_new(struct client *client, struct pool *pool, const struct accoun
 	struct cmabulk_owner owner = owner_of(client, ask, cookie);
 	struct allocation *allocation = g_new0(struct allocation, 1);
 	struct broker_refusal refusal = { 0 };
-	int r = pool_submit(pool, rule, &owner, &ask->ask, allocation, &allocation->request,
-			    &refusal);
+	int r = bus_keep_call(call, &allocation->call);
 
 	if (r < 0) {
+		g_free(allocation);
+		return r;
+	}
+	r = pool_submit(pool, rule, &owner, &ask->ask, allocation, &allocation->request, &refusal);
+	if (r < 0) {
+		sd_bus_message_unref(allocation->call);
 		g_free(allocation);
 		return refusal_set_error(&refusal, r, pool, &ask->ask, error);
 	}
@@ -491,7 +498,6 @@ int allocation_new(struct client *client, struct pool *pool, const struct accoun
 	allocation->cookie = cookie;
 	allocation->token = g_strdup(ask->token);
 	allocation->path = allocation_format_path(client->name, ask->token);
-	allocation->call = sd_bus_message_ref(call);
 	fill_report(&allocation->report, pool, &ask->ask);
 	g_hash_table_insert(client->allocations, allocation->token, allocation);
 	return 1;

@@ -251,6 +251,34 @@ void bus_reconnect(struct manager *manager)
 	sd_event_source_set_enabled(manager->reconnect, SD_EVENT_ONESHOT);
 }
 
+/* --- Calls to reply to later ----------------------------------------------------------------- */
+
+int bus_keep_call(sd_bus_message *call, sd_bus_message **ret)
+{
+	sd_bus_message *kept = NULL;
+	uint64_t cookie;
+	int r = sd_bus_message_get_cookie(call, &cookie);
+
+	if (r >= 0)
+		r = sd_bus_message_new_method_call(sd_bus_message_get_bus(call), &kept, NULL,
+						   sd_bus_message_get_path(call),
+						   sd_bus_message_get_interface(call),
+						   sd_bus_message_get_member(call));
+	if (r >= 0)
+		r = sd_bus_message_set_expect_reply(kept, sd_bus_message_get_expect_reply(call));
+	if (r >= 0)
+		r = sd_bus_message_set_sender(kept, sd_bus_message_get_sender(call));
+	/* It is never sent: sealed with the number of the original, which a reply refers to. */
+	if (r >= 0)
+		r = sd_bus_message_seal(kept, cookie, 0);
+	if (r < 0) {
+		sd_bus_message_unref(kept);
+		return r;
+	}
+	*ret = kept;
+	return 0;
+}
+
 /* --- Entries of a{sv} ------------------------------------------------------------------------ */
 
 int bus_append_string(sd_bus_message *message, const char *key, const char *value)

@@ -37,6 +37,12 @@ int bus_pool_append(sd_bus_message *message, struct pool *pool);
  */
 int bus_request_read(sd_bus_message *call, struct allocation_ask *ret, sd_bus_error *error);
 
+/*
+ * A call as it is needed to reply to it later: without its body, and without file descriptors that
+ * came with it. Those are open for as long as the message itself is kept.
+ */
+int bus_keep_call(sd_bus_message *call, sd_bus_message **ret);
+
 /* One entry of a{sv}. */
 int bus_append_string(sd_bus_message *message, const char *key, const char *value);
 int bus_append_u64(sd_bus_message *message, const char *key, uint64_t value);

@@ -6,7 +6,7 @@ import os
 import random
 
 from client import BUS, NO_REPLY, BusError, Disconnected, Gio, GLib
-from fixture import NAME, eventually
+from fixture import NAME, Bus, environment, eventually
 from manager import (ALLOCATION, BOB, ERROR, MANAGER, MIB, PAGE, PATH, POOL, REQUEST_TYPES,
                      administrator, allocate_body, daemon_with_clients, expect_error, user)
 
@@ -294,6 +294,37 @@ def descriptors_with_a_call(bus):
         client.allocate("a", count=1).close()
         client.wait_whole()
         assert daemon.fds() == before
+
+
+def descriptors_with_calls_that_wait(bus):
+    """Where the policy lets them through, the daemon lets them go: long before it replies."""
+    refusal = '<deny send_destination="org.cmabulk1" min_fds="1"/>'
+    name = "org.cmabulk1.conf"
+    with open(os.path.join(environment("CMABULK_DBUS"), name), encoding="utf-8") as file:
+        policy = file.read()
+    assert refusal in policy
+    with open(os.path.join(bus.directory, name), "w", encoding="utf-8") as file:
+        file.write(policy.replace(refusal, ""))
+    os.environ["CMABULK_DBUS"] = bus.directory
+    with Bus() as tolerant:
+        daemon = daemon_with_clients(tolerant)
+        root, alice = administrator(tolerant), user(tolerant)
+        holder = root.allocate(count=48 * MIB // PAGE)
+        alice.pools()  # so that nothing waits for who she is
+        before = daemon.fds()
+        serials = [call_with_descriptors(alice, PATH, MANAGER, "Allocate",
+                                         allocate_body(f"t{i}", count=32 * MIB // PAGE,
+                                                       timeout_usec=600_000_000))
+                   for i in range(20)]
+        root.wait_pending(20)
+        eventually("the daemon has let go of them", lambda: daemon.fds() <= before)
+        for number in range(20):
+            alice.cancel(f"t{number}")
+        for serial in serials:
+            assert alice.finish_allocate(serial).status == "cancelled"
+        holder.close()
+        root.wait_whole()
+        daemon.stop()
 
 
 def broken_messages(bus):
