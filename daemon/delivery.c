@@ -303,7 +303,8 @@ static void delivery_ping_self(struct delivery *delivery)
 		bus_reconnect(delivery->manager);
 		return;
 	}
-	if (clock_now_usec() - delivery->self_ping_usec < TICK_USEC ||
+	/* Of a connection that is being made the name would be waited for, however long that takes. */
+	if (clock_now_usec() - delivery->self_ping_usec < TICK_USEC || sd_bus_is_ready(bus) <= 0 ||
 	    sd_bus_get_unique_name(bus, &name) < 0)
 		return;
 	if (sd_bus_call_method_async(bus, &delivery->self_ping, name, "/",

@@ -2,6 +2,7 @@
 """A bus that takes nothing from the daemon any more: it connects anew, and what it owes survives."""
 
 import signal
+import time
 
 from client import BUS, GLib
 from fixture import NAME, eventually
@@ -64,4 +65,26 @@ def who_left_meanwhile_is_lost(bus):
     eventually("the daemon gives the connection up", lambda: "anew" in daemon.said())
     bus.process.signal(signal.SIGCONT)
     wait_reconnected(root, before)
+    root.wait_whole()
+
+
+def works_while_it_connects(bus):
+    """The new connection is not waited for, however long the bus is stuck."""
+    daemon = daemon_with_clients(bus, configuration="FetchTimeoutSec=1\n")
+    root, alice = administrator(bus), user(bus, answers_pings=False)
+    alice.start_allocate(count=16, buffers=16)
+    eventually("alice is penalised", lambda: "gets no more buffers" in daemon.said())
+    before = owner(root)
+    bus.process.signal(signal.SIGSTOP)
+    eventually("the daemon gives the connection up", lambda: "anew" in daemon.said())
+    end = time.monotonic() + 2
+    count = 0
+    while time.monotonic() < end:
+        count += 1
+        daemon.configure(f"line {count} is wrong\n")
+        daemon.signal(signal.SIGHUP)
+        eventually("it reads its file", lambda: f"line {count} is wrong" in daemon.said(), 10)
+    bus.process.signal(signal.SIGCONT)
+    wait_reconnected(root, before)
+    alice.close()
     root.wait_whole()
