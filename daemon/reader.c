@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What a client was sent, and how much of it it is known to have read. */
 #include <string.h>
+#include <sys/random.h>
 
 #include "client.h"
 #include "delivery.h"
@@ -42,17 +43,28 @@ static int on_pong(sd_bus_message *message, void *userdata, sd_bus_error *error)
 	return 1;
 }
 
+/* 0: there is none now. */
+static uint64_t random_cookie(void)
+{
+	uint32_t cookie = 0;
+
+	return getrandom(&cookie, sizeof(cookie), GRND_NONBLOCK) < 0 ? 0 :
+								       cookie % READER_PING_COOKIES;
+}
+
 void reader_ping(struct client *client)
 {
 	struct reader *reader = &client->reader;
+	uint64_t cookie = random_cookie();
 	sd_bus_message *ping = NULL;
 
-	if (reader->ping || !client->user || client->user->n_pings >= USER_PINGS_MAX)
+	if (reader->ping || !client->user || cookie == 0 || client->user->n_pings >= USER_PINGS_MAX)
 		return;
 	/* Without a timeout: the answer may come late, but nothing else says that it was read. */
 	if (sd_bus_message_new_method_call(client->manager->bus, &ping, client->name, "/",
 					   "org.freedesktop.DBus.Peer", "Ping") < 0 ||
 	    sd_bus_message_set_auto_start(ping, false) < 0 ||
+	    sd_bus_message_seal(ping, cookie, UINT64_MAX) < 0 ||
 	    sd_bus_call_async(client->manager->bus, &reader->ping, ping, on_pong, client,
 			      UINT64_MAX) < 0) {
 		sd_bus_message_unref(ping);

@@ -18,6 +18,12 @@ struct manager;
 #define READER_BYTES_REPLY	UINT64_C(1024)
 #define READER_BYTES_INTROSPECT UINT64_C(16384)
 
+/*
+ * Pings have numbers below this one, at random. The bus takes an answer from whoever was called, read
+ * or not: only who has read the ping knows its number.
+ */
+#define READER_PING_COOKIES (UINT64_C(1) << 31)
+
 struct reader {
 	uint64_t sent; /* bytes, more or less, ever */
 	uint64_t read; /* of those: before the last sign of reading */

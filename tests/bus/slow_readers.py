@@ -218,3 +218,37 @@ def ready_after_a_penalty(bus):
     root.wait_for_buffers(16)
     hostile.close()
     root.wait_whole()
+
+
+def forge_pongs(client, daemon, last):
+    """Answers to the daemon's last messages, whatever they were, without having read any."""
+    for serial in range(max(1, last - 60), last + 1):
+        pong = Gio.DBusMessage.new()
+        pong.set_message_type(Gio.DBusMessageType.METHOD_RETURN)
+        pong.set_reply_serial(serial)
+        pong.set_destination(daemon)
+        client.send(pong)
+
+
+def answers_pings_it_did_not_read(bus):
+    """The numbers of messages are no secret: they must not be all that it takes to answer one."""
+    daemon = daemon_with_clients(bus)
+    root, hostile, accomplice = administrator(bus), user(bus), user(bus)
+    # Nothing reaches its socket any more.
+    for _ in range(2):
+        send_signal(accomplice, hostile, MIB)
+    accomplice.call_bus("GetId")
+    hostile.start_allocate("mine", count=64, buffers=64)
+    root.wait_for_buffers(64)
+    for first in (16, 32, 48, None):
+        last = accomplice.start_manager("ListPools")
+        forge_pongs(hostile, daemon.owner(), accomplice.finish(last).message.get_serial())
+        if first:
+            hostile.start(NAME, hostile.path_of("mine"), ALLOCATION, "Fetch",
+                          GLib.Variant("(ut)", (first, 0)))
+        root.pools()
+    lie = bus_statistics(root, hostile)["OutgoingFDs"]
+    assert lie <= 16, f"{lie} file descriptors lie with the bus"
+    check_others_are_served(bus)
+    hostile.close()
+    root.wait_whole()
