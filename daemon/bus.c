@@ -61,6 +61,8 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
 		return is_of_use_unanswered(message) ? 0 : 1;
 	if (sd_bus_get_unique_name(manager->bus, &own) >= 0 && strcmp(own, sender) == 0)
 		return 0;
+	/* The bus may be stuck with nothing else under way than the answer to this. */
+	delivery_watch_bus(manager->delivery);
 	client = client_get(manager, sender);
 	if (!client)
 		return 0;

@@ -278,6 +278,8 @@ static bool bus_took_all(sd_bus *bus)
 	uint64_t queued = 0;
 	int in_socket = 0;
 
+	if (!bus)
+		return true;
 	sd_bus_get_n_queued_write(bus, &queued);
 	if (queued > 0)
 		return false;
@@ -381,13 +383,19 @@ static bool somebody_reads(const struct delivery *delivery)
 	return false;
 }
 
+/* Something is to be sent, or read, or taken by the bus. */
+static bool is_anything_under_way(struct delivery *delivery)
+{
+	return !g_queue_is_empty(&delivery->waiting) || !g_queue_is_empty(&delivery->unconfirmed) ||
+	       !g_queue_is_empty(&delivery->held) || somebody_reads(delivery) ||
+	       !bus_took_all(delivery->manager->bus);
+}
+
 static void delivery_set_tick(struct delivery *delivery)
 {
 	bool is_waiting = !g_queue_is_empty(&delivery->waiting);
-	bool is_idle = !is_waiting && g_queue_is_empty(&delivery->unconfirmed) &&
-		       g_queue_is_empty(&delivery->held) && !somebody_reads(delivery);
 
-	if (is_idle) {
+	if (!delivery->self_ping && !is_anything_under_way(delivery)) {
 		sd_event_source_set_enabled(delivery->tick, SD_EVENT_OFF);
 		return;
 	}
@@ -413,7 +421,8 @@ static int on_tick(sd_event_source *source, uint64_t time_usec, void *userdata)
 	struct delivery *delivery = userdata;
 
 	delivery_look_for_offenders(delivery);
-	delivery_ping_self(delivery);
+	if (delivery->self_ping || is_anything_under_way(delivery))
+		delivery_ping_self(delivery);
 	delivery_wake(delivery);
 	return 0;
 }
@@ -473,6 +482,11 @@ void delivery_withdraw(struct delivery *delivery, struct parcel *parcel)
 		return;
 	parcel_end(delivery, parcel);
 	g_free(parcel);
+}
+
+void delivery_watch_bus(struct delivery *delivery)
+{
+	delivery_wake(delivery);
 }
 
 bool delivery_confirm(struct client *client, uint64_t serial)

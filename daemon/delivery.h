@@ -54,6 +54,9 @@ bool delivery_wants_ping(const struct client *client);
 int delivery_check(struct client *client, sd_bus_message *call, client_function function,
 		   sd_bus_error *error);
 
+/* Something may be sent to the bus: until all is taken it is looked whether it takes anything. */
+void delivery_watch_bus(struct delivery *delivery);
+
 void delivery_forget_client(struct delivery *delivery, struct client *client);
 /* The connection is given up; and a new one is there. */
 void delivery_reconnected(struct delivery *delivery);

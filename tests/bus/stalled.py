@@ -88,3 +88,20 @@ def works_while_it_connects(bus):
     wait_reconnected(root, before)
     alice.close()
     root.wait_whole()
+
+
+def found_by_a_single_reply(bus):
+    """It is noticed also when nothing but the answer to one call is under way."""
+    daemon = daemon_with_clients(bus)
+    root, bob = administrator(bus), user(bus, BOB)
+    bob.pools()
+    before = owner(root)
+    daemon.signal(signal.SIGSTOP)
+    bob.start_manager("ListPools")
+    bob.call_bus("GetId")  # the bus has handed the call on
+    bus.process.signal(signal.SIGSTOP)
+    daemon.signal(signal.SIGCONT)
+    eventually("the daemon gives the connection up", lambda: "anew" in daemon.said(), 20)
+    bus.process.signal(signal.SIGCONT)
+    wait_reconnected(root, before)
+    assert user(bus, BOB).pools()
