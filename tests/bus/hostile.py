@@ -290,7 +290,8 @@ def descriptors_with_a_call(bus):
                  (client.path_of("a"), ALLOCATION, "Release", GLib.Variant("(t)", (0,))),
                  (PATH, f"{BUS}.Introspectable", "Introspect", None)]
         for call in calls:
-            has_to_fail(client, call_with_descriptors(client, *call), (f"{BUS}.Error.AccessDenied",))
+            serial = call_with_descriptors(client, *call)
+            has_to_fail(client, serial, (f"{BUS}.Error.AccessDenied",))
         client.allocate("a", count=1).close()
         client.wait_whole()
         assert daemon.fds() == before
