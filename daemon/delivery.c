@@ -344,6 +344,13 @@ static bool somebody_is_kept_waiting(const struct delivery *delivery, uint64_t n
 	return false;
 }
 
+/* Again, where no ping is under way: none could be sent then, or the bus refused it. */
+static void delivery_ping_unconfirmed(struct delivery *delivery)
+{
+	for (GList *link = delivery->unconfirmed.head; link; link = link->next)
+		reader_ping(((struct parcel *)link->data)->client);
+}
+
 static void delivery_look_for_offenders(struct delivery *delivery)
 {
 	uint64_t now = clock_now_usec();
@@ -420,6 +427,7 @@ static int on_tick(sd_event_source *source, uint64_t time_usec, void *userdata)
 {
 	struct delivery *delivery = userdata;
 
+	delivery_ping_unconfirmed(delivery);
 	delivery_look_for_offenders(delivery);
 	if (delivery->self_ping || is_anything_under_way(delivery))
 		delivery_ping_self(delivery);

@@ -31,10 +31,13 @@ static int on_pong(sd_bus_message *message, void *userdata, sd_bus_error *error)
 	if (!sender || strcmp(sender, client->name) != 0) {
 		const sd_bus_error *reason = sd_bus_message_get_error(message);
 
-		if (reason && strcmp(reason->name, SD_BUS_ERROR_ACCESS_DENIED) == 0)
+		if (reason && strcmp(reason->name, SD_BUS_ERROR_ACCESS_DENIED) == 0 &&
+		    !reader->is_denied) {
+			reader->is_denied = true;
 			log_warning(
 				"the bus does not let us ping %s, is org.cmabulk1.conf installed? %s",
 				client->name, reason->message);
+		}
 		return 1;
 	}
 	reader_confirm(client, reader->pinged);

@@ -28,6 +28,7 @@ struct reader {
 	uint64_t sent; /* bytes, more or less, ever */
 	uint64_t read; /* of those: before the last sign of reading */
 	uint64_t pinged; /* sent, when the ping was that is under way */
+	bool is_denied; /* the bus does not let us ping it: that was said */
 	sd_bus_slot *ping; /* org.freedesktop.DBus.Peer.Ping, one at a time */
 };
 

@@ -8,7 +8,7 @@ import time
 
 from client import BUS, NO_REPLY, Gio, GLib
 from fixture import NAME, eventually
-from manager import (ALICE, ALLOCATION, BOB, CAROL, DAVE, MIB, PAGE, administrator,
+from manager import (ALICE, ALLOCATION, BOB, CAROL, DAVE, MIB, PAGE, PATH, administrator,
                      daemon_with_clients, expect_prompt, user)
 
 LIMIT = 1.0
@@ -252,3 +252,23 @@ def answers_pings_it_did_not_read(bus):
     check_others_are_served(bus)
     hostile.close()
     root.wait_whole()
+
+
+def pinged_when_there_is_room_again(bus):
+    """A ping that could not be sent, as the user had too many unanswered ones, is sent later."""
+    daemon_with_clients(bus)
+    others = [user(bus, answers_pings=False) for _ in range(16)]
+    for other in others:
+        for _ in range(6):
+            other.call(NAME, PATH, f"{BUS}.Introspectable", "Introspect")
+        other.wait_for("a ping", lambda o=other: o.pings)
+    honest = user(bus, answers_pings=False)
+    allocation = honest.allocate(count=16, buffers=16)
+    honest.call_bus("GetId")
+    assert not honest.pings, "this many pings are no limit"
+    for other in others:
+        other.close()
+    honest.wait_for("a ping", lambda: honest.pings, 10)
+    allocation.close()
+    honest.close()
+    administrator(bus).wait_whole()
