@@ -67,12 +67,26 @@ static uint64_t promised_pages(const struct model_request *request)
 	switch (request->stage) {
 	case MODEL_RUNS:
 	case MODEL_FILLS:
+		/* What was called off gets no more, whether that was said or not. */
+		if (request->is_decided)
+			return request->held << request->ask.order;
 		return request->promised << request->ask.order;
 	case MODEL_DONE:
 		return (request->claimed - request->exported) << request->ask.order;
 	default:
 		return 0;
 	}
+}
+
+static uint64_t promised_buffers(const struct model_request *request)
+{
+	if (request->stage != MODEL_RUNS && request->stage != MODEL_FILLS)
+		return 0;
+	if (!request->is_decided)
+		return request->ask.buffers;
+	return request->is_cancelled || request->held < request->ask.minimum ?
+		       0 :
+		       MIN(request->held, request->ask.buffers);
 }
 
 static uint64_t held_pages(const struct model_request *request)
@@ -104,8 +118,7 @@ static bool is_allowed(const struct model *model, const struct model_request *re
 		if (other == request || other->account != request->account)
 			continue;
 		pages += promised_pages(other);
-		if (other->stage == MODEL_RUNS || other->stage == MODEL_FILLS)
-			buffers += other->ask.buffers;
+		buffers += promised_buffers(other);
 	}
 	return account->is_known &&
 	       pages + (request->ask.chunks << request->ask.order) <= account->maximum &&
@@ -232,6 +245,7 @@ void model_cancelled(struct model *model, struct broker_request *handle)
 
 	if (request->stage != MODEL_DONE)
 		request->is_cancelled = true;
+	request->is_decided |= request->stage == MODEL_RUNS;
 }
 
 void model_filled(struct model *model, struct broker_request *handle, int result, uint64_t granted,
@@ -248,6 +262,8 @@ void model_filled(struct model *model, struct broker_request *handle, int result
 	request->fast_shorts += result == -EBUSY && request->last_effort == 0;
 	request->is_late |= result == -ETIME;
 	request->is_doomed |= result == -ENODEV || result == -EIO;
+	request->is_decided = request->is_cancelled || request->is_late || request->is_doomed ||
+			      model->is_gone;
 	request->since = now_ns;
 	model->is_filling = false;
 	model->free_at_fill = 0;
@@ -371,8 +387,7 @@ static void book_more(struct model *model, struct model_request *request)
 		if (other->account != request->account)
 			continue;
 		pages += promised_pages(other);
-		if (other->stage == MODEL_RUNS)
-			buffers += other->ask.buffers;
+		buffers += promised_buffers(other);
 	}
 	if (!account->is_known || buffers > account->max_buffers ||
 	    pages + (more << request->ask.order) > account->maximum)
@@ -388,11 +403,27 @@ static bool is_over(const struct model *model, const struct model_request *reque
 	return request->is_cancelled || model->is_gone || now_ns >= request->ask.deadline_ns;
 }
 
-static void book_more_for_all(struct model *model, uint64_t now_ns)
+/* Why one that waits is late: as it is when its time is over, not when that is said. */
+static int late_error(const struct model *model, const struct model_request *request)
+{
+	if (!is_allowed(model, request))
+		return -EDQUOT;
+	if (request->ask.chunks << request->ask.order >
+	    left(model, MAX(model->free_pages, model->free_at_fill)))
+		return -EBUSY;
+	return -ETIME;
+}
+
+static void look_at_clock(struct model *model, uint64_t now_ns)
 {
 	for (unsigned int i = 0; i < model->requests->len; i++) {
 		struct model_request *request = get(model, i);
 
+		if (request->stage == MODEL_WAITS && !request->late_error &&
+		    now_ns >= request->ask.deadline_ns)
+			request->late_error = late_error(model, request);
+		request->is_decided |= request->stage == MODEL_RUNS &&
+				       is_over(model, request, now_ns);
 		if (request->stage == MODEL_RUNS && request->held == request->promised &&
 		    request->held < request->ask.chunks && !is_over(model, request, now_ns) &&
 		    !request->is_late && !request->is_doomed && !request->is_content)
@@ -576,19 +607,10 @@ static void check_partial(const struct model_request *request, int error)
 	}
 }
 
-static void check_late(const struct model *model, const struct model_request *request, int error,
-		       uint64_t now_ns)
+static void check_late(const struct model_request *request, int error, uint64_t now_ns)
 {
 	g_assert_true(now_ns >= request->ask.deadline_ns || request->is_late);
-	if (request->stage != MODEL_WAITS)
-		g_assert_cmpint(error, ==, -ETIME);
-	else if (!is_allowed(model, request))
-		g_assert_cmpint(error, ==, -EDQUOT);
-	else if (request->ask.chunks << request->ask.order >
-		 left(model, MAX(model->free_pages, model->free_at_fill)))
-		g_assert_cmpint(error, ==, -EBUSY);
-	else
-		g_assert_cmpint(error, ==, -ETIME);
+	g_assert_cmpint(error, ==, request->stage == MODEL_WAITS ? request->late_error : -ETIME);
 }
 
 /* With all it has, and what it had before, within the limits of this moment? */
@@ -629,7 +651,7 @@ static void check_result(const struct model *model, const struct model_request *
 	else if (status == BROKER_COMPLETE)
 		g_assert_true(!error && request->held == request->ask.chunks);
 	else if (status == BROKER_TIMED_OUT)
-		check_late(model, request, error, now_ns);
+		check_late(request, error, now_ns);
 	else
 		check_partial(request, error);
 }
@@ -654,7 +676,7 @@ void model_action(struct model *model, const struct broker_action *action, uint6
 	struct model_request *request = action->request ? model_find(model, action->request) : NULL;
 
 	if (action->type != BROKER_GIVE_BACK)
-		book_more_for_all(model, now_ns);
+		look_at_clock(model, now_ns);
 	g_assert_true(request || action->type == BROKER_NOTHING);
 	switch (action->type) {
 	case BROKER_NOTHING:

@@ -37,6 +37,8 @@ struct model_request {
 	bool is_cancelled;
 	bool is_doomed; /* a fill said ENODEV, or something unheard of */
 	bool is_late; /* a fill said ETIME */
+	bool is_decided; /* how it ends: to be said */
+	int late_error;
 	uint64_t held; /* chunks */
 	uint64_t exported; /* chunks */
 	uint64_t promised; /* chunks */
