@@ -42,22 +42,26 @@ static int refuse_size(const struct ledger *ledger, const struct broker_ask *ask
 	return refuse(ret, error, "size", asked, 0, ledger->geometry.pages * page_size);
 }
 
-/* Only what lives is held against it: what is still being filled ends soon, one way or the other. */
+/*
+ * Only what it has in its hands is held against it. What is still being filled ends soon, one way or
+ * the other, and what drains was given back: until then the request waits.
+ */
 static int check_account(const struct ledger *ledger, const struct account_rule *rule,
 			 const struct account *account, const struct broker_ask *ask,
 			 struct broker_refusal *ret)
 {
 	const struct broker_geometry *geometry = &ledger->geometry;
 	uint64_t pages = ask->chunks << ask->order;
+	uint64_t held_pages = account->exported_pages - account->draining_pages;
+	uint64_t buffers = account->buffers - account->draining_buffers;
 
-	if (pages + account->exported_pages > ledger_maximum_pages(ledger, rule))
+	if (pages + held_pages > ledger_maximum_pages(ledger, rule))
 		return refuse(ret, -EDQUOT, "quota", pages * geometry->page_size,
-			      account->exported_pages * geometry->page_size,
+			      held_pages * geometry->page_size,
 			      amount_resolve(&rule->maximum,
 					     geometry->pages * geometry->page_size));
-	if (account->buffers + ask->buffers > rule->max_buffers)
-		return refuse(ret, -EDQUOT, "buffers", ask->buffers, account->buffers,
-			      rule->max_buffers);
+	if (buffers + ask->buffers > rule->max_buffers)
+		return refuse(ret, -EDQUOT, "buffers", ask->buffers, buffers, rule->max_buffers);
 	if (account->pending >= rule->max_pending)
 		return refuse(ret, -EUSERS, "pending", 1, account->pending, rule->max_pending);
 	return 0;

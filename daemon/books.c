@@ -51,6 +51,16 @@ static uint64_t *count_of(struct books *books, enum cmabulk_object object)
 	return object == CMABULK_OBJECT_RESERVATION ? &books->reservations : &books->buffers;
 }
 
+static void charge(struct account *account, uint64_t pages, uint64_t buffers, bool is_draining)
+{
+	account->exported_pages += pages;
+	account->buffers += buffers;
+	if (!is_draining)
+		return;
+	account->draining_pages += pages;
+	account->draining_buffers += buffers;
+}
+
 /* Counts it in all sums; or, backwards, takes it out of them. */
 static void count_entry(struct books *books, const struct books_entry *entry, bool backwards)
 {
@@ -61,10 +71,8 @@ static void count_entry(struct books *books, const struct books_entry *entry, bo
 	*count_of(books, entry->object) += one;
 	if (entry->is_unmanaged)
 		books->unmanaged_pages += pages;
-	if (entry->account) {
-		entry->account->exported_pages += pages;
-		entry->account->buffers += one;
-	}
+	if (entry->account)
+		charge(entry->account, pages, one, entry->state == CMABULK_STATE_DRAINING);
 }
 
 static void insert(struct books *books, const struct books_entry *entry)

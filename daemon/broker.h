@@ -84,6 +84,9 @@ struct broker_usage {
 	uint64_t exported_bytes; /* buffers that live, wherever they are, draining ones too */
 	uint64_t booked_bytes; /* in requests that hold or may hold chunks */
 	uint64_t buffers; /* that live */
+	/* Of those, what was draining in the last snapshot: no event tells when that begins. */
+	uint64_t draining_bytes;
+	uint64_t draining_buffers;
 	uint64_t pending; /* requests not finished */
 	uint64_t maximum_bytes;
 };
@@ -149,9 +152,10 @@ struct broker_refusal {
 
 /*
  * Admit. 0; -EINVAL (order, align, counts), -E2BIG (more than the pool), -EOVERFLOW, -EDQUOT (above the
- * account's maximum with what it already has in buffers), -EUSERS (too many pending), -ENODEV (the pool is
- * gone), -ENOMEM. Another request of the same account that still runs does not refuse
- * this one: it waits. @userdata is the driver's.
+ * account's maximum with what it already has in buffers that do not drain), -EUSERS (too many pending),
+ * -ENODEV (the pool is gone), -ENOMEM. Another request of the same account that still runs, or buffers
+ * of it that drain, do not refuse this one: it waits. What drains only a snapshot tells: -EDQUOT is worth
+ * another try after broker_load(). @userdata is the driver's.
  */
 int broker_submit(struct broker *broker, const struct account_rule *rule, uid_t uid,
 		  const struct broker_ask *ask, uint64_t now_ns, void *userdata,

@@ -21,6 +21,8 @@ struct account {
 	uint64_t maximum_pages;
 	uint64_t exported_pages; /* live buffers, draining ones too */
 	uint64_t buffers;
+	uint64_t draining_pages; /* of the exported ones: on their way back */
+	uint64_t draining_buffers; /* of the buffers */
 	uint64_t booked_pages; /* requests that hold or may hold chunks */
 	uint64_t booked_buffers;
 	uint64_t pending;

@@ -17,6 +17,8 @@
 
 /* After a snapshot failed (no memory): nothing is decided on books that may be wrong. */
 #define RESYNC_RETRY_USEC (100 * USEC_PER_MSEC)
+/* Who is refused again and again does not have all buffers listed each time. */
+#define RECHECK_NS	  (UINT64_C(100) * USEC_PER_MSEC * NSEC_PER_USEC)
 
 struct pool {
 	struct backend *backend;
@@ -26,6 +28,7 @@ struct pool {
 	sd_event_source *timer; /* broker_wakeup(), or the retry of a snapshot */
 	struct cmabulk_query query;
 	bool is_query_stale;
+	uint64_t recheck_ns; /* from when on a refusal may be looked at again */
 	bool is_lost; /* the books are not to be trusted */
 	bool is_gone;
 	bool has_ended;
@@ -626,11 +629,27 @@ int pool_snapshot(struct pool *pool, struct backend_snapshot *ret)
 	return r;
 }
 
+/*
+ * Refused for what it has: that may be draining by now, which no event tells. Whether the books are
+ * newer than when that was said.
+ */
+static bool pool_recheck(struct pool *pool, const struct broker_refusal *refusal, uint64_t now_ns)
+{
+	if (pool->is_gone || refusal->asked > refusal->maximum || now_ns < pool->recheck_ns)
+		return false;
+	pool->recheck_ns = now_ns + RECHECK_NS;
+	if (pool_load(pool) < 0)
+		return false;
+	pool_wake(pool);
+	return true;
+}
+
 int pool_submit(struct pool *pool, const struct account_rule *rule,
 		const struct cmabulk_owner *owner, const struct broker_ask *ask, void *userdata,
 		struct pool_request **ret, struct broker_refusal *ret_refusal)
 {
 	struct pool_request *request = g_new0(struct pool_request, 1);
+	struct broker_refusal refusal;
 	int r;
 
 	request->owner = *owner;
@@ -638,8 +657,13 @@ int pool_submit(struct pool *pool, const struct account_rule *rule,
 	request->link.data = request;
 	request->start_ns = clock_now_ns();
 	r = broker_submit(pool->broker, rule, owner->uid, ask, request->start_ns, request,
-			  &request->request, ret_refusal);
+			  &request->request, &refusal);
+	if (r == -EDQUOT && pool_recheck(pool, &refusal, request->start_ns))
+		r = broker_submit(pool->broker, rule, owner->uid, ask, request->start_ns, request,
+				  &request->request, &refusal);
 	if (r < 0) {
+		if (ret_refusal)
+			*ret_refusal = refusal;
 		g_free(request);
 		return r;
 	}

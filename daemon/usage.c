@@ -56,6 +56,8 @@ static void add_account(const struct broker *broker, const struct account *accou
 		.exported_bytes = account->exported_pages * page_size,
 		.booked_bytes = account->booked_pages * page_size,
 		.buffers = account->buffers,
+		.draining_bytes = account->draining_pages * page_size,
+		.draining_buffers = account->draining_buffers,
 		.pending = account->pending,
 		.maximum_bytes = maximum_bytes(broker, account->rule),
 	};

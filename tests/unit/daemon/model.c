@@ -61,6 +61,23 @@ static uint64_t exported_pages(const struct model *model, unsigned int account, 
 	return pages;
 }
 
+/* What of it was given back and has not arrived. */
+static uint64_t draining_pages(const struct model *model, unsigned int account, uint64_t *ret_count)
+{
+	uint64_t pages = 0;
+
+	*ret_count = 0;
+	for (unsigned int i = 0; i < model->buffers->len; i++) {
+		const struct model_buffer *buffer = get_buffer(model, i);
+
+		if (buffer->account != (int)account || !buffer->is_draining)
+			continue;
+		pages += buffer->pages;
+		++*ret_count;
+	}
+	return pages;
+}
+
 /* What it has or may get. */
 static uint64_t promised_pages(const struct model_request *request)
 {
@@ -190,8 +207,11 @@ static bool fits_64_bits(uint64_t chunks, unsigned int order)
 int model_admit(const struct model *model, unsigned int index, const struct broker_ask *ask)
 {
 	const struct model_account *account = &model->accounts[index];
-	uint64_t buffers;
-	uint64_t pages = exported_pages(model, index, &buffers);
+	uint64_t all_buffers;
+	uint64_t draining_buffers;
+	uint64_t pages = exported_pages(model, index, &all_buffers) -
+			 draining_pages(model, index, &draining_buffers);
+	uint64_t buffers = all_buffers - draining_buffers;
 
 	if (model->is_gone)
 		return -ENODEV;
@@ -234,8 +254,14 @@ void model_admitted(struct model *model, struct broker_request *handle, unsigned
 		.ask = *ask,
 		.number = ++model->last_number,
 	};
+	uint64_t exported;
+	uint64_t buffers;
 
 	look_who_goes_first(model, &request);
+	exported = exported_pages(model, account, &buffers);
+	model->waits_for_draining += exported + (ask->chunks << ask->order) >
+					     model->accounts[account].maximum ||
+				     buffers + ask->buffers > model->accounts[account].max_buffers;
 	g_array_append_val(model->requests, request);
 }
 
@@ -277,7 +303,7 @@ void model_exported(struct model *model, struct broker_request *handle,
 {
 	struct model_request *request = model_find(model, handle);
 	struct model_buffer buffer = { info->id, info->pages, (int)request->account,
-				       info->owner.cookie };
+				       info->owner.cookie, false };
 
 	request->exported += info->chunks;
 	for (unsigned int i = 0; i < model->buffers->len; i++)
@@ -298,7 +324,7 @@ void model_freed(struct model *model, struct broker_request *handle)
 
 static int apply_event(struct model *model, const struct fake_event *event, uint64_t *ret_cookie)
 {
-	struct model_buffer unknown = { event->id, event->pages, -1, 0 };
+	struct model_buffer unknown = { event->id, event->pages, -1, 0, false };
 
 	for (unsigned int i = 0; i < model->buffers->len; i++) {
 		if (get_buffer(model, i)->id != event->id)
@@ -345,7 +371,8 @@ void model_loaded(struct model *model, const struct fake_pool *pool)
 			&g_array_index(pool->objects, struct cmabulk_buffer_info, i);
 		struct model_buffer buffer = { info->id, info->pages,
 					       account_of(model, info->owner.account),
-					       info->owner.cookie };
+					       info->owner.cookie,
+					       info->state == CMABULK_STATE_DRAINING };
 
 		if (info->object == CMABULK_OBJECT_BUFFER)
 			g_array_append_val(model->buffers, buffer);
@@ -766,6 +793,9 @@ static void check_usage(const struct model *model, const struct broker *broker)
 		pages = exported_pages(model, (unsigned int)account, &buffers);
 		g_assert_cmpuint(usages[i].exported_bytes, ==, pages * MODEL_PAGE_SIZE);
 		g_assert_cmpuint(usages[i].buffers, ==, buffers);
+		pages = draining_pages(model, (unsigned int)account, &buffers);
+		g_assert_cmpuint(usages[i].draining_bytes, ==, pages * MODEL_PAGE_SIZE);
+		g_assert_cmpuint(usages[i].draining_buffers, ==, buffers);
 		g_assert_cmpuint(usages[i].booked_bytes, ==, booked * MODEL_PAGE_SIZE);
 		g_assert_cmpuint(usages[i].pending, ==, pending_of(model, (unsigned int)account));
 		g_assert_cmpint(usages[i].is_known, ==, model->accounts[account].is_known);

@@ -60,6 +60,7 @@ struct model_buffer {
 	uint64_t pages;
 	int account; /* -1: of none, -2: of one that nobody knows */
 	uint64_t cookie;
+	bool is_draining; /* in the last snapshot */
 };
 
 struct model {
@@ -79,7 +80,7 @@ struct model {
 	bool is_long; /* the fill that runs is more than a turn */
 	/* How often what was tried, so that a test knows that it saw it. */
 	uint64_t fills, slices, interrupts, give_backs, short_bookings, finished[4], one_chunks,
-		refusals;
+		refusals, waits_for_draining;
 };
 
 void model_init(struct model *model, uint64_t pages);

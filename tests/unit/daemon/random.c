@@ -606,15 +606,17 @@ static void print_model(const struct model *model)
 {
 	g_test_message("%" PRIu64 " fills, %" PRIu64 " slices, %" PRIu64 " interrupts, %" PRIu64
 		       " gave back, %" PRIu64 " booked short, %" PRIu64 " single chunks, %" PRIu64
-		       " refused; %" PRIu64 " complete, %" PRIu64 " partial, %" PRIu64
-		       " late, %" PRIu64 " cancelled",
+		       " refused, %" PRIu64 " let in though above; %" PRIu64 " complete, %" PRIu64
+		       " partial, %" PRIu64 " late, %" PRIu64 " cancelled",
 		       model->fills, model->slices, model->interrupts, model->give_backs,
 		       model->short_bookings, model->one_chunks, model->refusals,
-		       model->finished[BROKER_COMPLETE], model->finished[BROKER_PARTIAL],
-		       model->finished[BROKER_TIMED_OUT], model->finished[BROKER_CANCELLED]);
+		       model->waits_for_draining, model->finished[BROKER_COMPLETE],
+		       model->finished[BROKER_PARTIAL], model->finished[BROKER_TIMED_OUT],
+		       model->finished[BROKER_CANCELLED]);
 	/* A test that saw none of it shows nothing. */
 	g_assert_true(model->fills && model->slices && model->interrupts && model->give_backs &&
-		      model->short_bookings && model->one_chunks && model->refusals);
+		      model->short_bookings && model->one_chunks && model->refusals &&
+		      model->waits_for_draining);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(model->finished); i++)
 		g_assert_cmpuint(model->finished[i], >, 0);
 }
