@@ -19,6 +19,13 @@
 #include "buffer.h"
 #include "zero.h"
 
+/*
+ * Several devices may map one buffer at a time. Whoever maps memory and has it
+ * synchronised by that is told by DMA debugging that he must be alone, so
+ * caches are maintained in a step of their own.
+ */
+#define MAP_ATTRIBUTES	DMA_ATTR_SKIP_CPU_SYNC
+
 /**
  * struct bulk_mapping - a buffer as one device sees it
  * @table:	scatterlist that the importer gets
@@ -259,11 +266,12 @@ struct sg_table *bulk_mapping_map(struct dma_buf_attachment *attachment,
 	mapping = mapping_get(buffer, ours);
 	if (IS_ERR(mapping))
 		return ERR_CAST(mapping);
-	ret = dma_map_sgtable(ours->device, &mapping->table, direction, 0);
+	ret = dma_map_sgtable(ours->device, &mapping->table, direction, MAP_ATTRIBUTES);
 	if (ret) {
 		mapping_put(buffer, ours, mapping);
 		return ERR_PTR(ret);
 	}
+	dma_sync_sgtable_for_device(ours->device, &mapping->table, direction);
 	mapping_set(buffer, mapping, direction);
 	return &mapping->table;
 }
@@ -282,7 +290,8 @@ void bulk_mapping_unmap(struct dma_buf_attachment *attachment, struct sg_table *
 	struct bulk_attachment *ours = attachment->priv;
 
 	mapping_set(buffer, mapping, DMA_NONE);
-	dma_unmap_sgtable(ours->device, table, direction, 0);
+	dma_sync_sgtable_for_cpu(ours->device, table, direction);
+	dma_unmap_sgtable(ours->device, table, direction, MAP_ATTRIBUTES);
 	mapping_put(buffer, ours, mapping);
 }
 

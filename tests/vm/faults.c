@@ -315,7 +315,8 @@ static int run_pool_add(struct scene *scene)
 
 static void remove_camera(struct scene *scene)
 {
-	if (g_file_test("/dev/cmabulk/" POOL_CAMERA, G_FILE_TEST_EXISTS))
+	/* Not the node, which the kernel goes without when it has no memory for it. */
+	if (g_file_test("/sys/class/cmabulk/" POOL_CAMERA, G_FILE_TEST_EXISTS))
 		machine_write("/sys/class/cmabulk/remove", POOL_CAMERA);
 }
 

@@ -142,6 +142,9 @@ static int counters_errno(int error)
 		return 0;
 	case -NLE_NOMEM:
 		return -ENOMEM;
+	case -NLE_FAILURE:
+		/* What socket(2) says when it has no memory, and libnl has no name for. */
+		return errno == ENFILE ? -ENOMEM : -EIO;
 	case -NLE_OBJ_NOTFOUND:
 		return -ENOENT;
 	default:
@@ -149,23 +152,32 @@ static int counters_errno(int error)
 	}
 }
 
+static int counters_receive_all(struct nl_sock *socket, GArray *array)
+{
+	int family = genl_ctrl_resolve(socket, CMABULK_GENL_NAME), error;
+
+	if (family < 0)
+		return family;
+	nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, counters_receive, array);
+	error = genl_send_simple(socket, family, CMABULK_CMD_POOL_GET, CMABULK_GENL_VERSION,
+				 NLM_F_DUMP);
+	return error < 0 ? error : nl_recvmsgs_default(socket);
+}
+
 int counters_dump(GArray **ret)
 {
 	GArray *array = g_array_new(FALSE, TRUE, sizeof(struct counters));
-	struct nl_sock *socket = socket_connect();
-	int family = genl_ctrl_resolve(socket, CMABULK_GENL_NAME);
-	int error = family;
+	struct nl_sock *socket = nl_socket_alloc();
+	int error;
 
-	if (family >= 0) {
-		nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, counters_receive, array);
-		error = genl_send_simple(socket, family, CMABULK_CMD_POOL_GET, CMABULK_GENL_VERSION,
-					 NLM_F_DUMP);
-		if (error >= 0)
-			error = nl_recvmsgs_default(socket);
-	}
+	g_assert_nonnull(socket);
+	error = genl_connect(socket);
+	if (error >= 0)
+		error = counters_receive_all(socket, array);
+	error = counters_errno(MIN(error, 0));
 	nl_socket_free(socket);
 	if (error < 0)
 		g_array_unref(array);
 	*ret = error < 0 ? NULL : array;
-	return counters_errno(MIN(error, 0));
+	return error;
 }
