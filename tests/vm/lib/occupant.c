@@ -10,7 +10,7 @@
 #include "pool.h"
 
 /* Touched between two looks at where it lies. */
-#define STEP_PAGES  1024
+#define STEP_PAGES	  1024
 /* What the kernel keeps for itself outside the areas while we touch; one with KASAN needs more. */
 #define LEAVE_PAGES_PLAIN (48 * 1024 / 4)
 #define LEAVE_PAGES_DEBUG (128 * 1024 / 4)
