@@ -90,34 +90,6 @@ static void faults_address(const char *path, guint64 address)
 	machine_write(path, text);
 }
 
-/* Opened once, before anything fails: opening them again might be what fails. */
-static int faults_pages_file(void)
-{
-	static int fd = -1;
-
-	if (fd < 0)
-		fd = open(FAIL_PAGES "probability", O_WRONLY | O_CLOEXEC);
-	g_assert_no_errno(fd);
-	return fd;
-}
-
-void faults_pages(guint percent)
-{
-	char text[16];
-	int fd = faults_pages_file();
-
-	if (percent) {
-		machine_write("/proc/thread-self/make-it-fail", "1");
-		machine_write(FAIL_PAGES "task-filter", "Y");
-	}
-	snprintf(text, sizeof(text), "%u", percent);
-	g_assert_no_errno(write(fd, text, strlen(text)));
-	if (!percent) {
-		machine_write(FAIL_PAGES "task-filter", "N");
-		machine_write("/proc/thread-self/make-it-fail", "0");
-	}
-}
-
 static void faults_range(const char *directory, guint64 start, guint64 end, guint percent)
 {
 	g_autofree char *depth = g_strconcat(directory, "stacktrace-depth", NULL);
@@ -131,6 +103,40 @@ static void faults_range(const char *directory, guint64 start, guint64 end, guin
 	faults_address(from, percent ? start : 0);
 	faults_address(to, percent ? end : G_MAXUINT64);
 	faults_number(probability, percent);
+}
+
+/* Where the code of a function of the kernel begins, and where the next one's does. */
+static void symbol_range(const char *name, guint64 *ret_start, guint64 *ret_end)
+{
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+
+	g_assert_true(g_file_get_contents("/proc/kallsyms", &text, NULL, NULL));
+	lines = g_strsplit(text, "\n", -1);
+	*ret_start = 0;
+	for (char **line = lines; *line && !*ret_start; line++) {
+		g_auto(GStrv) words = g_strsplit(*line, " ", -1);
+
+		if (g_strv_length(words) == 3 && g_str_equal(words[2], name))
+			*ret_start = g_ascii_strtoull(words[0], NULL, 16);
+	}
+	g_assert_cmpuint(*ret_start, !=, 0);
+	*ret_end = G_MAXUINT64;
+	for (char **line = lines; *line; line++) {
+		guint64 address = g_ascii_strtoull(*line, NULL, 16);
+
+		if (address > *ret_start && address < *ret_end)
+			*ret_end = address;
+	}
+	g_assert_cmpuint(*ret_end, <, *ret_start + 65536);
+}
+
+void faults_moving(guint percent)
+{
+	guint64 start, end;
+
+	symbol_range("alloc_migration_target", &start, &end);
+	faults_range(FAIL_PAGES, start, end, percent);
 }
 
 void faults_stack(guint64 start, guint64 end, guint percent)

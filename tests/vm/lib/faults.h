@@ -15,11 +15,10 @@ void faults_arm(guint nth);
 /* Disarms; true when the failure has happened. */
 bool faults_disarm(void);
 /*
- * Makes page allocations of the calling thread fail, each with @percent probability; 0 ends it.
- * Slab allocations still succeed. Touch no new memory meanwhile: a page fault that never finds any
- * never ends.
+ * Makes allocations of the pages that others are to be moved to fail, each with @percent
+ * probability; 0 ends it. Whatever else is allocated is not hit.
  */
-void faults_pages(guint percent);
+void faults_moving(guint percent);
 /*
  * Makes allocations whose stack goes through [@start, @end) fail with @percent probability, in
  * whatever task; 0 ends it.
