@@ -304,13 +304,14 @@ class Bus:
             ["dbus-daemon", f"--config-file={configuration}", "--nofork", "--nopidfile",
              "--nosyslog", f"--print-address={writer}"],
             os.path.join(self.directory, "bus.log"), pass_fds=[writer])
-        self._register(self.process)
+        self.register(self.process)
         os.close(writer)
         with open(reader, encoding="ascii") as address:  # ends early if it dies
             assert address.readline().startswith(self.address), \
                 f"dbus-daemon does not start:\n{self.process.said()}"
 
-    def _register(self, process):
+    def register(self, process):
+        """It ends with the bus, and what it said is shown when a test fails."""
         self._processes.append(process)
         self._stack.callback(Process.kill, process)
 
@@ -340,7 +341,7 @@ class Bus:
 
     def daemon(self, *arguments, **options):
         daemon = Daemon(self, *arguments, **options)
-        self._register(daemon)
+        self.register(daemon)
         return daemon
 
     def child(self, function, uid=0, groups=()):

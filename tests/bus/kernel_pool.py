@@ -55,11 +55,11 @@ def load(*wanted):
         add()
 
 
-def add():
+def add(pool=POOL, area=AREA):
     """Offer the area, which counts as in use until the last who had the old pool open is gone."""
     def added():
         try:
-            write(f"{CLASS}/add", f"{POOL}:{AREA}")
+            write(f"{CLASS}/add", f"{pool}:{area}")
         except OSError as error:
             assert error.errno in (errno.EBUSY, errno.EEXIST), error
             return False
@@ -68,8 +68,8 @@ def add():
     eventually("the pool can be added", added)
 
 
-def remove():
-    write(f"{CLASS}/remove", POOL)
+def remove(pool=POOL):
+    write(f"{CLASS}/remove", pool)
 
 
 def cmabulkctl(*arguments):
