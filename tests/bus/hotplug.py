@@ -110,11 +110,18 @@ def start(bus, *pools):
     return udevd, root
 
 
+def take(client, **keys):
+    """All of it, and the daemon knows that it came, however long the next thing takes."""
+    allocation = client.allocate(count=BIG, **keys)
+    assert allocation.status == "complete", allocation.report
+    client.pools()
+    return allocation
+
+
 def expect_served(bus, manager):
     """Memory of it is to be had, is charged, and comes back."""
     client = user(bus)
-    allocation = client.allocate(count=BIG, pool=POOL, buffers=3)
-    assert allocation.status == "complete", allocation.report
+    allocation = take(client, pool=POOL, buffers=3)
     manager.wait_for_buffers(3)
     allocation.close()
     for _ in range(3):
@@ -152,7 +159,7 @@ def goes_with_requests_waiting(bus):
     assert len(held.fds) == 16
     with mmap.mmap(held.fds[0], PAGE) as memory:
         memory[:8] = b"survives"
-    elsewhere = dave.allocate(count=BIG, pool=OTHER)
+    elsewhere = take(dave, pool=OTHER)
     here = bob.start_allocate(count=MORE, pool=POOL)
     there = carol.start_allocate(count=MORE, pool=OTHER)
     for pool in (POOL, OTHER):
@@ -195,7 +202,7 @@ def replaced_while_buffers_live(bus):
     """Name and area are taken as long as a buffer of them is out; another pool serves meanwhile."""
     _, root = start(bus, POOL)
     alice = user(bus)
-    held = alice.allocate(count=BIG)
+    held = take(alice)
     kernel_pool.remove()
     for attempt, expected in ((f"{POOL}:{OTHER_AREA}", errno.EEXIST),
                               (f"{OTHER}:{kernel_pool.AREA}", errno.EBUSY)):
@@ -207,8 +214,7 @@ def replaced_while_buffers_live(bus):
             raise AssertionError(f"{attempt} could be added")
     kernel_pool.add(OTHER, OTHER_AREA)
     expect_pools(root, OTHER)
-    both = alice.allocate(count=BIG)
-    assert both.status == "complete", both.report
+    both = take(alice)
     [entry] = root.list_buffers(OTHER)
     assert entry["inode"] == both.layout[0][1], entry
     # The account pays in the new pool for what is of the new pool.
@@ -248,8 +254,7 @@ def udevd_lags_behind(bus):
     expect_pools(root, POOL)
     expect_served(bus, root)
     # The same for one that it knows and uses.
-    held = root.allocate(count=BIG)
-    held.close()
+    take(root).close()
     for _ in range(10):
         kernel_pool.remove()
         kernel_pool.add()
@@ -273,20 +278,21 @@ def udevd_comes_back(bus):
 def module_goes_and_comes(bus):
     """The daemon keeps no hold of a module without pools, and finds the next one's."""
     _, root = start(bus, POOL, OTHER)
-    alice = user(bus)
     module = shutil.copy(os.path.join(environment("CMABULK_MODULES"), "cmabulk.ko"), bus.directory)
     for _ in range(2):
-        allocation = alice.allocate(count=BIG, pool=POOL)
+        alice = user(bus)
+        allocation = take(alice, pool=POOL)
         for name in (POOL, OTHER):
             kernel_pool.remove(name)
         expect_pools(root)
         assert subprocess.run(["rmmod", "cmabulk"], stderr=subprocess.DEVNULL,
                               check=False).returncode != 0, "a buffer lives"
         allocation.close()
+        alice.close()
         eventually("the module can go", lambda: subprocess.run(
             ["rmmod", "cmabulk"], stderr=subprocess.DEVNULL, check=False).returncode == 0)
         assert not os.path.exists(MODULE)
-        expect_error("NoSuchPool", alice.allocate, count=1)
+        expect_error("NoSuchPool", root.allocate, count=1)
         pools = f"pools={POOL}:{kernel_pool.AREA},{OTHER}:{OTHER_AREA}"
         subprocess.run(["insmod", module, pools], check=True)
         expect_pools(root, POOL, OTHER)
