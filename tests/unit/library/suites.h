@@ -9,5 +9,8 @@ void add_texts(void);
 void add_connections(void);
 void add_objects(void);
 void add_replies(void);
+void add_lies(void);
+void add_refusals(void);
+void add_silences(void);
 
 #endif

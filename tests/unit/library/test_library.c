@@ -13,5 +13,8 @@ int main(int argc, char **argv)
 	add_connections();
 	add_objects();
 	add_replies();
+	add_lies();
+	add_refusals();
+	add_silences();
 	return g_test_run();
 }
