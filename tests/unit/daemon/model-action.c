@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What the broker says, held against the model. */
+#include <errno.h>
+
+#include "model-state.h"
+
+/* All of it, or what there is when nobody else can be waited for. */
+static void book(struct model *model, struct model_request *request)
+{
+	uint64_t available = model_pages_left(model, model->free_pages);
+
+	g_assert_true(model_is_allowed(model, request));
+	request->promised = request->ask.chunks;
+	request->fast_shorts = 0;
+	if (request->ask.chunks << request->ask.order <= available)
+		return;
+	g_assert_false(model_is_anybody_promised(model));
+	request->promised = available >> request->ask.order;
+	g_assert_cmpuint(request->promised, >=, request->ask.minimum);
+	model->short_bookings++;
+}
+
+/* It was booked short and has that: what has become free since. */
+static void book_more(struct model *model, struct model_request *request)
+{
+	const struct model_account *account = &model->accounts[request->account];
+	uint64_t available = model_pages_left(model, model->free_pages) >> request->ask.order;
+	uint64_t more = MIN(available, request->ask.chunks - request->promised);
+	uint64_t buffers;
+	uint64_t pages = model_exported_pages(model, request->account, &buffers);
+
+	for (unsigned int i = 0; i < model->requests->len; i++) {
+		const struct model_request *other = model_request_at(model, i);
+
+		if (other->account != request->account)
+			continue;
+		pages += model_promised_pages(other);
+		buffers += model_promised_buffers(other);
+	}
+	if (!account->is_known || buffers > account->max_buffers ||
+	    pages + (more << request->ask.order) > account->maximum)
+		more = 0;
+	request->promised += more;
+	request->fast_shorts = 0;
+	/* It ends, whether that is said now or later. */
+	request->is_content = !more;
+}
+
+bool model_is_over(const struct model *model, const struct model_request *request, uint64_t now_ns)
+{
+	return request->is_cancelled || model->is_gone || now_ns >= request->ask.deadline_ns;
+}
+
+/* Why one that waits is late: as it is when its time is over, not when that is said. */
+static int late_error(const struct model *model, const struct model_request *request)
+{
+	if (!model_is_allowed(model, request))
+		return -EDQUOT;
+	if (request->ask.chunks << request->ask.order >
+	    model_pages_left(model, MAX(model->free_pages, model->free_at_fill)))
+		return -EBUSY;
+	return -ETIME;
+}
+
+static void look_at_clock(struct model *model, uint64_t now_ns)
+{
+	for (unsigned int i = 0; i < model->requests->len; i++) {
+		struct model_request *request = model_request_at(model, i);
+
+		if (request->stage == MODEL_WAITS && !request->late_error &&
+		    now_ns >= request->ask.deadline_ns)
+			request->late_error = late_error(model, request);
+		request->is_decided |= request->stage == MODEL_RUNS &&
+				       model_is_over(model, request, now_ns);
+		if (request->stage == MODEL_RUNS && request->held == request->promised &&
+		    request->held < request->ask.chunks && !model_is_over(model, request, now_ns) &&
+		    !request->is_late && !request->is_doomed && !request->is_content)
+			book_more(model, request);
+	}
+}
+
+static void check_turn(const struct model *model, const struct model_request *request,
+		       uint64_t now_ns)
+{
+	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++) {
+		const struct model_request *other = model_head(model, i);
+
+		if (i == request->account || !other || !other->goes_first ||
+		    other->stage != MODEL_WAITS)
+			continue;
+		/* It waits for none but those that came as it did, before it. */
+		if (model_is_ready(model, other, model->free_pages, now_ns) &&
+		    model->accounts[i].is_fresh)
+			g_assert_true(other->ahead & (UINT64_C(1) << request->account));
+	}
+}
+
+static void check_slice(struct model *model, const struct model_request *request,
+			const struct broker_action *action, uint64_t now_ns)
+{
+	uint64_t rest = request->promised - request->held;
+	uint64_t bytes = (action->chunks << request->ask.order) * MODEL_PAGE_SIZE;
+
+	g_assert_cmpuint(action->chunks, >=, 1);
+	g_assert_cmpuint(action->chunks, <=, rest);
+	model->is_long = action->chunks > 1 && bytes > model->accounts[request->account].quantum;
+	if (model_is_other_ready(model, request->account, model->free_pages, now_ns) &&
+	    action->chunks > 1)
+		g_assert_cmpuint(bytes, <=, model->accounts[request->account].quantum);
+	if (action->chunks == rest)
+		return;
+	model->slices++;
+	/* Not without reason. */
+	if (request->was_interrupted)
+		return;
+	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
+		if (i != request->account && model_head(model, i))
+			return;
+	g_assert_not_reached();
+}
+
+/* Nobody but those that were promised something has anything, and all of that fits. */
+static void check_promises(const struct model *model, uint64_t before)
+{
+	uint64_t promised = 0;
+	uint64_t available = model->free_pages;
+
+	for (unsigned int i = 0; i < model->requests->len; i++) {
+		const struct model_request *request = model_request_at(model, i);
+
+		promised += model_promised_pages(request);
+		available += model_held_pages(request);
+		if (request->stage == MODEL_WAITS)
+			g_assert_cmpuint(request->held, ==, 0);
+	}
+	/* Foreign hands may have taken what was promised before; nothing is promised on top. */
+	if (promised > before)
+		g_assert_cmpuint(promised, <=, available);
+}
+
+static uint64_t all_promises(const struct model *model)
+{
+	uint64_t promised = 0;
+
+	for (unsigned int i = 0; i < model->requests->len; i++)
+		promised += model_promised_pages(model_request_at(model, i));
+	return promised;
+}
+
+static void check_effort(const struct model_request *request, const struct broker_action *action)
+{
+	g_assert_cmpuint(action->effort, <=, request->ask.effort);
+	/* The first effort again is for pages that come back: once, or when somebody gave back. */
+	g_assert_true(action->effort > 0 || request->fast_shorts < 2);
+	if (!request->last_result || request->last_result == -EINTR)
+		g_assert_true(action->effort == request->last_effort || action->effort == 0);
+	else
+		g_assert_true(action->effort == request->last_effort + 1 || action->effort == 0);
+}
+
+static void say_fill(struct model *model, struct model_request *request,
+		     const struct broker_action *action, uint64_t now_ns)
+{
+	uint64_t before = all_promises(model);
+
+	g_assert_false(model->is_filling);
+	g_assert_false(model->is_gone);
+	g_assert_false(request->is_cancelled || request->is_doomed || request->is_late);
+	g_assert_true(request == model_head(model, request->account));
+	g_assert_cmpuint(now_ns, <, request->ask.deadline_ns);
+	g_assert_cmpuint(
+		action->budget_ns, ==,
+		request->ask.deadline_ns == UINT64_MAX ? 0 : request->ask.deadline_ns - now_ns);
+	check_turn(model, request, now_ns);
+	if (request->stage == MODEL_WAITS) {
+		book(model, request);
+		g_assert_cmpuint(action->effort, ==, 0);
+	} else {
+		check_effort(request, action);
+		g_assert_cmpuint(request->held, <, request->promised);
+	}
+	check_promises(model, before);
+	request->stage = MODEL_FILLS;
+	check_slice(model, request, action, now_ns);
+	model->fills++;
+	model->one_chunks += request->goes_first;
+	request->last_effort = action->effort;
+	request->was_interrupted = false;
+	request->has_given_way = false;
+	model->is_filling = true;
+	model->is_interrupted = false;
+	model->free_at_fill = model->free_pages;
+}
+
+static void say_interrupt(struct model *model, struct model_request *request, uint64_t now_ns)
+{
+	bool is_somebody_there = false;
+
+	g_assert_true(model->is_filling);
+	g_assert_false(model->is_interrupted);
+	g_assert_cmpint(request->stage, ==, MODEL_FILLS);
+	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
+		is_somebody_there |= i != request->account && model_head(model, i);
+	g_assert_true(model_is_over(model, request, now_ns) || is_somebody_there);
+	model->is_interrupted = true;
+	model->interrupts++;
+	request->was_interrupted = true;
+}
+
+/* Whoever came short may try the first effort again. */
+static void forget_fast_shorts(struct model *model)
+{
+	for (unsigned int i = 0; i < model->requests->len; i++)
+		model_request_at(model, i)->fast_shorts = 0;
+}
+
+/* Of those that have some and not all, the youngest; and somebody else has some too. */
+static void say_give_back(struct model *model, struct model_request *request)
+{
+	unsigned int holders = 0;
+
+	g_assert_cmpint(request->stage, ==, MODEL_RUNS);
+	g_assert_cmpuint(request->held, >, 0);
+	for (unsigned int i = 0; i < model->requests->len; i++) {
+		const struct model_request *other = model_request_at(model, i);
+
+		if (other->stage != MODEL_RUNS || !other->held)
+			continue;
+		holders++;
+		if (other->held < other->promised)
+			g_assert_cmpuint(other->number, <=, request->number);
+	}
+	/* One that was short without holding anything counts. */
+	g_assert_true(holders > 1 || model->requests->len > 1);
+	request->stage = MODEL_WAITS;
+	request->held = 0;
+	request->promised = 0;
+	request->has_given_way = true;
+	model->give_backs++;
+	forget_fast_shorts(model);
+}
+
+static void check_partial(const struct model_request *request, int error)
+{
+	g_assert_cmpuint(request->held, <, request->ask.chunks);
+	if (error == -EIO || error == -ENODEV)
+		g_assert_true(request->is_doomed);
+	else if (request->held == request->promised)
+		g_assert_cmpint(error, ==, -EBUSY);
+	else {
+		/* Nothing was left untried. */
+		g_assert_cmpint(error, ==, request->last_result);
+		g_assert_true(request->was_short);
+		g_assert_cmpuint(request->last_effort, ==, request->ask.effort);
+	}
+}
+
+static void check_late(const struct model_request *request, int error, uint64_t now_ns)
+{
+	g_assert_true(now_ns >= request->ask.deadline_ns || request->is_late);
+	g_assert_cmpint(error, ==, request->stage == MODEL_WAITS ? request->late_error : -ETIME);
+}
+
+/* With all it has, and what it had before, within the limits of this moment? */
+static bool is_within_limits(const struct model *model, const struct model_request *request)
+{
+	const struct model_account *account = &model->accounts[request->account];
+	uint64_t buffers;
+	uint64_t pages = model_exported_pages(model, request->account, &buffers);
+
+	return account->is_known && pages + model_held_pages(request) <= account->maximum &&
+	       buffers + MIN(request->held, request->ask.buffers) <= account->max_buffers;
+}
+
+/* It had enough, and lost it to a limit that came later. */
+static bool is_above_limits(const struct model *model, const struct model_request *request)
+{
+	return !request->is_cancelled && !model->is_gone && request->held >= request->ask.minimum &&
+	       !is_within_limits(model, request);
+}
+
+static void check_result(const struct model *model, const struct model_request *request,
+			 uint64_t now_ns)
+{
+	enum broker_status status = broker_request_get_status(request->handle);
+	int error = broker_request_get_error(request->handle);
+
+	g_assert_cmpuint(broker_request_get_claimed(request->handle), ==, request->held);
+	g_assert_cmpint(broker_request_is_kept(request->handle), ==,
+			!request->is_cancelled && error != -ENODEV && error != -EDQUOT &&
+				request->held >= request->ask.minimum);
+	g_assert_cmpint(request->is_cancelled, ==, status == BROKER_CANCELLED);
+	if (status == BROKER_CANCELLED)
+		g_assert_cmpint(error, ==, -ECANCELED);
+	else if (model->is_gone)
+		g_assert_cmpint(error, ==, -ENODEV);
+	else if (is_above_limits(model, request))
+		g_assert_true(status == BROKER_PARTIAL && error == -EDQUOT);
+	else if (status == BROKER_COMPLETE)
+		g_assert_true(!error && request->held == request->ask.chunks);
+	else if (status == BROKER_TIMED_OUT)
+		check_late(request, error, now_ns);
+	else
+		check_partial(request, error);
+}
+
+static void say_finish(struct model *model, struct model_request *request, uint64_t now_ns)
+{
+	g_assert_cmpint(request->stage, !=, MODEL_FILLS);
+	g_assert_cmpint(request->stage, !=, MODEL_DONE);
+	check_result(model, request, now_ns);
+	request->claimed = request->held;
+	request->stage = MODEL_DONE;
+	/* It was to give back and was cancelled first: that comes to the same. */
+	if (request->held && request->is_cancelled)
+		forget_fast_shorts(model);
+	if (!model_head(model, request->account))
+		model->accounts[request->account].is_fresh = false;
+	model->finished[broker_request_get_status(request->handle)]++;
+}
+
+void model_action(struct model *model, const struct broker_action *action, uint64_t now_ns)
+{
+	struct model_request *request = action->request ? model_find(model, action->request) : NULL;
+
+	if (action->type != BROKER_GIVE_BACK)
+		look_at_clock(model, now_ns);
+	g_assert_true(request || action->type == BROKER_NOTHING);
+	switch (action->type) {
+	case BROKER_NOTHING:
+		g_assert_null(request);
+		break;
+	case BROKER_FILL:
+		say_fill(model, request, action, now_ns);
+		break;
+	case BROKER_INTERRUPT:
+		say_interrupt(model, request, now_ns);
+		break;
+	case BROKER_GIVE_BACK:
+		say_give_back(model, request);
+		break;
+	case BROKER_FINISH:
+		say_finish(model, request, now_ns);
+		break;
+	}
+}

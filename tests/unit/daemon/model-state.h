@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of the model know of each other. */
+#ifndef DAEMON_MODEL_STATE_H
+#define DAEMON_MODEL_STATE_H
+
+#include "model.h"
+
+#define WAIT_NS UINT64_C(1000000000)
+
+static inline struct model_request *model_request_at(const struct model *model, unsigned int index)
+{
+	return &g_array_index(model->requests, struct model_request, index);
+}
+
+static inline struct model_buffer *model_buffer_at(const struct model *model, unsigned int index)
+{
+	return &g_array_index(model->buffers, struct model_buffer, index);
+}
+
+uint64_t model_exported_pages(const struct model *model, unsigned int account, uint64_t *ret_count);
+/* What of it was given back and has not arrived. */
+uint64_t model_draining_pages(const struct model *model, unsigned int account, uint64_t *ret_count);
+/* What it has or may get. */
+uint64_t model_promised_pages(const struct model_request *request);
+uint64_t model_promised_buffers(const struct model_request *request);
+uint64_t model_held_pages(const struct model_request *request);
+uint64_t model_pending_of(const struct model *model, unsigned int account);
+/* Within its limits with all of this on top of what it has and is getting? */
+bool model_is_allowed(const struct model *model, const struct model_request *request);
+/* Pages that nobody is promised, when @free are free. */
+uint64_t model_pages_left(const struct model *model, uint64_t free_pages);
+bool model_is_anybody_promised(const struct model *model);
+/* The oldest of the account that is not done; NULL for none. */
+struct model_request *model_head(const struct model *model, unsigned int account);
+/* Surely could have a fill now, whatever the broker waits for. */
+bool model_is_ready(const struct model *model, const struct model_request *request,
+		    uint64_t free_pages, uint64_t now_ns);
+bool model_is_other_ready(const struct model *model, unsigned int but, uint64_t free_pages,
+			  uint64_t now_ns);
+int model_account_of(const struct model *model, const char *name);
+bool model_is_over(const struct model *model, const struct model_request *request, uint64_t now_ns);
+
+#endif

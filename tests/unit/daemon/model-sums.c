@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What the model adds up: who has how much, may have how much, and would go on now. */
+
+#include "model-state.h"
+
+uint64_t model_exported_pages(const struct model *model, unsigned int account, uint64_t *ret_count)
+{
+	uint64_t pages = 0;
+
+	*ret_count = 0;
+	for (unsigned int i = 0; i < model->buffers->len; i++) {
+		if (model_buffer_at(model, i)->account != (int)account)
+			continue;
+		pages += model_buffer_at(model, i)->pages;
+		++*ret_count;
+	}
+	return pages;
+}
+
+uint64_t model_draining_pages(const struct model *model, unsigned int account, uint64_t *ret_count)
+{
+	uint64_t pages = 0;
+
+	*ret_count = 0;
+	for (unsigned int i = 0; i < model->buffers->len; i++) {
+		const struct model_buffer *buffer = model_buffer_at(model, i);
+
+		if (buffer->account != (int)account || !buffer->is_draining)
+			continue;
+		pages += buffer->pages;
+		++*ret_count;
+	}
+	return pages;
+}
+
+uint64_t model_promised_pages(const struct model_request *request)
+{
+	switch (request->stage) {
+	case MODEL_RUNS:
+	case MODEL_FILLS:
+		/* What was called off gets no more, whether that was said or not. */
+		if (request->is_decided)
+			return request->held << request->ask.order;
+		return request->promised << request->ask.order;
+	case MODEL_DONE:
+		return (request->claimed - request->exported) << request->ask.order;
+	default:
+		return 0;
+	}
+}
+
+uint64_t model_promised_buffers(const struct model_request *request)
+{
+	if (request->stage != MODEL_RUNS && request->stage != MODEL_FILLS)
+		return 0;
+	if (!request->is_decided)
+		return request->ask.buffers;
+	return request->is_cancelled || request->held < request->ask.minimum ?
+		       0 :
+		       MIN(request->held, request->ask.buffers);
+}
+
+uint64_t model_held_pages(const struct model_request *request)
+{
+	uint64_t chunks = request->stage == MODEL_DONE ? request->claimed : request->held;
+
+	return (chunks - request->exported) << request->ask.order;
+}
+
+uint64_t model_pending_of(const struct model *model, unsigned int account)
+{
+	uint64_t count = 0;
+
+	for (unsigned int i = 0; i < model->requests->len; i++)
+		count += model_request_at(model, i)->account == account &&
+			 model_request_at(model, i)->stage != MODEL_DONE;
+	return count;
+}
+
+bool model_is_allowed(const struct model *model, const struct model_request *request)
+{
+	const struct model_account *account = &model->accounts[request->account];
+	uint64_t buffers;
+	uint64_t pages = model_exported_pages(model, request->account, &buffers);
+
+	for (unsigned int i = 0; i < model->requests->len; i++) {
+		const struct model_request *other = model_request_at(model, i);
+
+		if (other == request || other->account != request->account)
+			continue;
+		pages += model_promised_pages(other);
+		buffers += model_promised_buffers(other);
+	}
+	return account->is_known &&
+	       pages + (request->ask.chunks << request->ask.order) <= account->maximum &&
+	       buffers + request->ask.buffers <= account->max_buffers;
+}
+
+uint64_t model_pages_left(const struct model *model, uint64_t free_pages)
+{
+	uint64_t promised = 0;
+
+	for (unsigned int i = 0; i < model->requests->len; i++) {
+		promised += model_promised_pages(model_request_at(model, i));
+		free_pages += model_held_pages(model_request_at(model, i));
+	}
+	return free_pages > promised ? free_pages - promised : 0;
+}
+
+bool model_is_anybody_promised(const struct model *model)
+{
+	for (unsigned int i = 0; i < model->requests->len; i++)
+		if (model_promised_pages(model_request_at(model, i)))
+			return true;
+	return false;
+}
+
+struct model_request *model_head(const struct model *model, unsigned int account)
+{
+	for (unsigned int i = 0; i < model->requests->len; i++)
+		if (model_request_at(model, i)->account == account &&
+		    model_request_at(model, i)->stage != MODEL_DONE)
+			return model_request_at(model, i);
+	return NULL;
+}
+
+bool model_is_ready(const struct model *model, const struct model_request *request,
+		    uint64_t free_pages, uint64_t now_ns)
+{
+	if (request->stage == MODEL_RUNS)
+		return now_ns > request->since + WAIT_NS || !request->was_short;
+	return request->stage == MODEL_WAITS && !request->has_given_way &&
+	       model_is_allowed(model, request) &&
+	       request->ask.chunks << request->ask.order <= model_pages_left(model, free_pages);
+}
+
+bool model_is_other_ready(const struct model *model, unsigned int but, uint64_t free_pages,
+			  uint64_t now_ns)
+{
+	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++) {
+		const struct model_request *request = i == but ? NULL : model_head(model, i);
+
+		if (request && model_is_ready(model, request, free_pages, now_ns))
+			return true;
+	}
+	return false;
+}
