@@ -189,32 +189,44 @@ static void who_looks_ends_no_wait(void)
 	scene_clear(&scene);
 }
 
-/* Two that share: the older one comes short. */
+/* Two that share, and the older one comes short; the younger one's reservation is 50. */
+static void two_share(struct scene *scene, struct broker_request **older,
+		      struct broker_request **younger)
+{
+	scene_init(scene);
+	*older = scene_submit(scene, 2000, 400);
+	*younger = scene_submit(scene, 2001, 400);
+	scene_expect_fill(scene, *older, CMABULK_EFFORT_FAST, SCENE_TURN);
+	scene_filled(scene, *older, 0, SCENE_TURN);
+	scene_expect_fill(scene, *younger, CMABULK_EFFORT_FAST, SCENE_TURN);
+	broker_request_set_reservation(*younger, 50);
+	scene_filled(scene, *younger, 0, SCENE_TURN);
+	scene_expect_fill(scene, *older, CMABULK_EFFORT_FAST, SCENE_TURN);
+	scene_filled(scene, *older, -EBUSY, 5);
+}
+
+/* Once what the younger one held has come back, and not before: fast again, and all of it. */
+static void older_goes_on(struct scene *scene, struct broker_request *older)
+{
+	scene_expect_nothing(scene);
+	g_assert_cmpint(scene_event(scene, CMABULK_CMD_DROPPED, 50, SCENE_TURN), ==, 0);
+	scene_free_pages(scene, scene->free_pages + SCENE_TURN);
+	scene_expect_fill(scene, older, CMABULK_EFFORT_FAST, 400 - SCENE_TURN - 5);
+	scene_filled(scene, older, 0, 400 - SCENE_TURN - 5);
+	scene_expect_export(scene, older, BROKER_COMPLETE, 0, 400);
+}
+
 static void the_youngest_gives_back(void)
 {
 	struct broker_request *older;
 	struct broker_request *younger;
 	struct scene scene;
 
-	scene_init(&scene);
-	older = scene_submit(&scene, 2000, 400);
-	younger = scene_submit(&scene, 2001, 400);
-	scene_expect_fill(&scene, older, CMABULK_EFFORT_FAST, SCENE_TURN);
-	scene_filled(&scene, older, 0, SCENE_TURN);
-	scene_expect_fill(&scene, younger, CMABULK_EFFORT_FAST, SCENE_TURN);
-	broker_request_set_reservation(younger, 50);
-	scene_filled(&scene, younger, 0, SCENE_TURN);
-	scene_expect_fill(&scene, older, CMABULK_EFFORT_FAST, SCENE_TURN);
-	scene_filled(&scene, older, -EBUSY, 5);
+	two_share(&scene, &older, &younger);
 	scene_expect_give_back(&scene, younger);
 	g_assert_cmpuint(scene_usage(&scene, "default:2001").booked_bytes, ==, 0);
 	/* It is on its way: wait for that, then fast again. The other one waits until it is done. */
-	scene_expect_nothing(&scene);
-	g_assert_cmpint(scene_event(&scene, CMABULK_CMD_DROPPED, 50, SCENE_TURN), ==, 0);
-	scene_free_pages(&scene, scene.free_pages + SCENE_TURN);
-	scene_expect_fill(&scene, older, CMABULK_EFFORT_FAST, 400 - SCENE_TURN - 5);
-	scene_filled(&scene, older, 0, 400 - SCENE_TURN - 5);
-	scene_expect_export(&scene, older, BROKER_COMPLETE, 0, 400);
+	older_goes_on(&scene, older);
 	complete(&scene, younger, 400);
 	scene_clear(&scene);
 }
@@ -226,24 +238,10 @@ static void the_youngest_is_cancelled(void)
 	struct broker_request *younger;
 	struct scene scene;
 
-	scene_init(&scene);
-	older = scene_submit(&scene, 2000, 400);
-	younger = scene_submit(&scene, 2001, 400);
-	scene_expect_fill(&scene, older, CMABULK_EFFORT_FAST, SCENE_TURN);
-	scene_filled(&scene, older, 0, SCENE_TURN);
-	scene_expect_fill(&scene, younger, CMABULK_EFFORT_FAST, SCENE_TURN);
-	broker_request_set_reservation(younger, 50);
-	scene_filled(&scene, younger, 0, SCENE_TURN);
-	scene_expect_fill(&scene, older, CMABULK_EFFORT_FAST, SCENE_TURN);
-	scene_filled(&scene, older, -EBUSY, 5);
+	two_share(&scene, &older, &younger);
 	broker_cancel(scene.broker, younger);
 	scene_expect_finish(&scene, younger, BROKER_CANCELLED, -ECANCELED, SCENE_TURN);
-	scene_expect_nothing(&scene);
-	g_assert_cmpint(scene_event(&scene, CMABULK_CMD_DROPPED, 50, SCENE_TURN), ==, 0);
-	scene_free_pages(&scene, scene.free_pages + SCENE_TURN);
-	scene_expect_fill(&scene, older, CMABULK_EFFORT_FAST, 400 - SCENE_TURN - 5);
-	scene_filled(&scene, older, 0, 400 - SCENE_TURN - 5);
-	scene_expect_export(&scene, older, BROKER_COMPLETE, 0, 400);
+	older_goes_on(&scene, older);
 	scene_clear(&scene);
 }
 

@@ -116,9 +116,7 @@ static void late_but_complete(void)
 	struct broker_request *request;
 	struct scene scene;
 
-	scene_init(&scene);
-	request = scene_submit(&scene, 1000, 100);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
+	request = scene_begin(&scene, 1000, 100);
 	scene_filled_slowly(&scene, request, 0, 100, 30 * SCENE_SECOND);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 100);
 	scene_clear(&scene);
@@ -129,9 +127,7 @@ static void the_kernel_keeps_time_too(void)
 	struct broker_request *request;
 	struct scene scene;
 
-	scene_init(&scene);
-	request = scene_submit(&scene, 1000, 100);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
+	request = scene_begin(&scene, 1000, 100);
 	scene_filled(&scene, request, -ETIME, 99);
 	scene_expect_finish(&scene, request, BROKER_TIMED_OUT, -ETIME, 99);
 	scene_clear(&scene);
@@ -142,9 +138,7 @@ static void cancelled_while_filling(void)
 	struct broker_request *request;
 	struct scene scene;
 
-	scene_init(&scene);
-	request = scene_submit(&scene, 1000, 100);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
+	request = scene_begin(&scene, 1000, 100);
 	broker_cancel(scene.broker, request);
 	scene_expect_interrupt(&scene, request);
 	scene_expect_nothing(&scene);
@@ -162,9 +156,7 @@ static void cancelled_at_the_last_moment(void)
 	struct broker_request *request;
 	struct scene scene;
 
-	scene_init(&scene);
-	request = scene_submit(&scene, 1000, 100);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
+	request = scene_begin(&scene, 1000, 100);
 	scene_filled(&scene, request, 0, 100);
 	broker_cancel(scene.broker, request);
 	scene_expect_finish(&scene, request, BROKER_CANCELLED, -ECANCELED, 100);
@@ -193,9 +185,7 @@ static void a_fill_that_cannot_start(void)
 	struct broker_request *request;
 	struct scene scene;
 
-	scene_init(&scene);
-	request = scene_submit(&scene, 1000, 100);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
+	request = scene_begin(&scene, 1000, 100);
 	broker_filled(scene.broker, request, -EMFILE, NULL, 0, scene.now_ns);
 	scene_expect_finish(&scene, request, BROKER_PARTIAL, -EMFILE, 0);
 	scene_clear(&scene);

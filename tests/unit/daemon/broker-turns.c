@@ -10,9 +10,7 @@ static void alone_it_is_one_fill(void)
 	struct broker_request *request;
 	struct scene scene;
 
-	scene_init(&scene);
-	request = scene_submit(&scene, 1000, 1000);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 1000);
+	request = scene_begin(&scene, 1000, 1000);
 	scene_filled(&scene, request, 0, 1000);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 1000);
 	scene_clear(&scene);

@@ -260,3 +260,13 @@ struct broker_usage scene_usage(const struct scene *scene, const char *account)
 			return usages[i];
 	return (struct broker_usage){ 0 };
 }
+
+struct broker_request *scene_begin(struct scene *scene, uid_t uid, uint64_t chunks)
+{
+	struct broker_request *request;
+
+	scene_init(scene);
+	request = scene_submit(scene, uid, chunks);
+	scene_expect_fill(scene, request, CMABULK_EFFORT_FAST, chunks);
+	return request;
+}

@@ -39,6 +39,8 @@ struct broker_ask scene_ask(const struct scene *scene, uint64_t chunks);
 struct broker_request *scene_submit_ask(struct scene *scene, uid_t uid,
 					const struct broker_ask *ask);
 struct broker_request *scene_submit(struct scene *scene, uid_t uid, uint64_t chunks);
+/* A scene with one request, which is being filled with the first effort. */
+struct broker_request *scene_begin(struct scene *scene, uid_t uid, uint64_t chunks);
 int scene_refused(struct scene *scene, uid_t uid, const struct broker_ask *ask,
 		  struct broker_refusal *ret);
 void scene_free_pages(struct scene *scene, uint64_t pages);
