@@ -45,6 +45,12 @@ struct identity {
 	const char *unit; /* NULL: none, or not a system unit */
 };
 
+/*
+ * A system service, and not somebody in one: what a person has cron or at run is in their unit. Persons
+ * are those whose number is neither the system's nor one that the service manager gave out.
+ */
+bool identity_is_service(const struct identity *identity);
+
 struct account_rules; /* reference-counted by its users: account_rules_ref/unref */
 
 /* Takes the rules over. They are matched by unit, user, group, default, then in their order. */
