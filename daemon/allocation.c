@@ -221,7 +221,7 @@ static int compose_fetch(const struct allocation *allocation, unsigned int count
 }
 
 int allocation_compose(struct allocation *allocation, unsigned int room, sd_bus_message **ret,
-		       unsigned int *ret_count, uint64_t *ret_serial)
+		       unsigned int *ret_count, uint64_t *ret_serial, uint64_t *ret_bytes)
 {
 	unsigned int count = count_deliverable(allocation, room);
 	uint64_t serial = delivery_new_serial();
@@ -238,6 +238,8 @@ int allocation_compose(struct allocation *allocation, unsigned int room, sd_bus_
 	*ret = reply;
 	*ret_count = count;
 	*ret_serial = serial;
+	*ret_bytes = allocation->has_returned ? READER_BYTES_REPLY :
+						report_get_bytes(&allocation->report);
 	return 0;
 }
 
@@ -475,7 +477,8 @@ static void fill_report(struct report *report, const struct pool *pool,
 }
 
 int allocation_new(struct client *client, struct pool *pool, const struct account_rule *rule,
-		   const struct allocation_ask *ask, sd_bus_message *call, sd_bus_error *error)
+		   const struct allocation_ask *ask, sd_bus_message *call, uint64_t *ret_when_ns,
+		   sd_bus_error *error)
 {
 	uint64_t cookie = manager_new_cookie(client->manager);
 	struct cmabulk_owner owner = owner_of(client, ask, cookie);
@@ -487,11 +490,12 @@ int allocation_new(struct client *client, struct pool *pool, const struct accoun
 		g_free(allocation);
 		return r;
 	}
-	r = pool_submit(pool, rule, &owner, &ask->ask, allocation, &allocation->request, &refusal);
+	r = pool_submit(pool, rule, &owner, &ask->ask, ask->since_ns, allocation,
+			&allocation->request, &refusal, ret_when_ns);
 	if (r < 0) {
 		sd_bus_message_unref(allocation->call);
 		g_free(allocation);
-		return refusal_set_error(&refusal, r, pool, &ask->ask, error);
+		return r == -EAGAIN ? r : refusal_set_error(&refusal, r, pool, &ask->ask, error);
 	}
 	allocation->client = client;
 	allocation->pool = pool;

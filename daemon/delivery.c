@@ -126,8 +126,9 @@ static int parcel_send(struct delivery *delivery, struct parcel *parcel, unsigne
 {
 	struct client *client = parcel->client;
 	sd_bus_message *message = NULL;
+	uint64_t bytes = 0;
 	int r = allocation_compose(parcel->allocation, room, &message, &parcel->n_fds,
-				   &parcel->serial);
+				   &parcel->serial, &bytes);
 
 	if (r >= 0)
 		r = send_fds(delivery, client, message, parcel->n_fds);
@@ -140,7 +141,7 @@ static int parcel_send(struct delivery *delivery, struct parcel *parcel, unsigne
 	delivery->unconfirmed_fds += parcel->n_fds;
 	client->user->unconfirmed = parcel;
 	parcel->since_usec = clock_now_usec();
-	reader_charge(client, READER_BYTES_REPLY);
+	reader_charge(client, bytes);
 	parcel->sent_bytes = client->reader.sent;
 	reader_ping(client);
 	allocation_sent(parcel->allocation);

@@ -493,6 +493,15 @@ static void refuse_book(const char *member, struct script *script)
 	end(&fixture);
 }
 
+static void books_without_an_end(void)
+{
+	struct script script;
+
+	script_init(&script);
+	script.has_more_entries = true;
+	refuse_book("ListBuffers", &script);
+}
+
 static void books_that_make_no_sense(void)
 {
 	static const struct {
@@ -874,6 +883,7 @@ void add_replies(void)
 	g_test_add_func("/reply/books-are-read", books_are_read);
 	g_test_add_func("/reply/what-is-missing-is-not-there", what_is_missing_is_not_there);
 	g_test_add_func("/reply/lies-are-not-believed", lies_are_not_believed);
+	g_test_add_func("/reply/books-without-an-end", books_without_an_end);
 	g_test_add_func("/reply/books-that-make-no-sense", books_that_make_no_sense);
 	g_test_add_func("/reply/a-strange-daemon-is-not-opened", a_strange_daemon_is_not_opened);
 	g_test_add_func("/reply/refusals-have-a-number-and-a-sentence",
