@@ -19,8 +19,11 @@
 #define TICK_WAITING_USEC    (20 * USEC_PER_MSEC)
 /* So long a reply waits for room for all it could carry; those who read make some in less. */
 #define ROOM_USEC	     (50 * USEC_PER_MSEC)
-/* A call that may be ahead of the answer to a ping is held for so long. */
-#define HOLD_USEC	     (500 * USEC_PER_MSEC)
+/*
+ * A call of who has not yet confirmed is held for so long: who asks for several things in one breath
+ * reads the replies one by one.
+ */
+#define HOLD_USEC	     (5 * USEC_PER_SEC)
 /* The bus has taken nothing from us for so long: it never will. */
 #define STALL_USEC	     (2 * USEC_PER_SEC)
 /* Somebody waits for his turn for so long, while others' replies lie unread for longer. */

@@ -3,6 +3,7 @@
 
 import mmap
 import os
+import time
 
 from client import GLib
 from command_line import ROOT, read_json
@@ -150,6 +151,24 @@ def more_buffers_than_a_reply_lists(bus):
     alice.release(allocation.path)
     for some in (allocation, theirs):
         some.close()
+    root.wait_whole()
+
+
+def asked_in_one_breath(bus):
+    """Calls that follow each other without waiting are all served, though replies are read late."""
+    daemon_with_clients(bus)
+    alice, root = user(bus), administrator(bus)
+    serials = [alice.start_allocate(count=16, buffers=16)]
+    root.wait_for_buffers(16)
+    # The first reply is under way, and its descriptors lie in the bus.
+    serials += [alice.start_allocate(count=16, buffers=16) for _ in range(5)]
+    quiet = time.monotonic() + 1.5
+    while time.monotonic() < quiet:
+        root.pools()
+    for serial in serials:
+        allocation = alice.finish_allocate(serial)
+        assert (allocation.status, len(allocation.fds)) == ("complete", 16), allocation.report
+        allocation.close()
     root.wait_whole()
 
 

@@ -102,10 +102,12 @@ class User(Client):
     def path_of(self, token):
         return f"{PATH}/allocation/{self.name[1:].replace('.', '_')}/{token}"
 
+    def start_fetch(self, path, first, confirm=0):
+        return self.start(NAME, path, ALLOCATION, "Fetch", GLib.Variant("(ut)", (first, confirm)))
+
     def fetch(self, path, first, confirm=0):
         """Descriptors and the serial that confirms them."""
-        body = GLib.Variant("(ut)", (first, confirm))
-        reply = self.call(NAME, path, ALLOCATION, "Fetch", body)
+        reply = self.finish(self.start_fetch(path, first, confirm))
         handles, serial = reply.arguments
         return [reply.fds[handle] for handle in handles], serial
 
