@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <systemd/sd-daemon.h>
 
@@ -99,7 +100,11 @@ static int on_name_requested(sd_bus_message *message, void *userdata, sd_bus_err
 	uint32_t result = 0;
 
 	if (problem) {
-		log_error("cannot be %s on the bus: %s", BUS_NAME, problem->message);
+		log_error("user %u cannot be %s on the bus: %s%s", getuid(), BUS_NAME,
+			  problem->message,
+			  sd_bus_error_has_name(problem, SD_BUS_ERROR_ACCESS_DENIED) ?
+				  "; org.cmabulk1.conf says who may" :
+				  "");
 		manager_stop(manager, 1);
 		return 1;
 	}

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <systemd/sd-daemon.h>
 
@@ -101,6 +102,12 @@ static void on_device_added(void *userdata, const char *name)
 		retire_pool(manager, pool);
 	r = pool_open_kmod(manager->event, name, manager->config->accounts, &pool_listener, manager,
 			   &pool);
+	if (r == -EACCES || r == -EPERM) {
+		log_error("pool %s cannot be used: %s; only root, or whoever /dev/cmabulk/%s "
+			  "belongs to, may, and this is user %u",
+			  name, strerror(-r), name, getuid());
+		return;
+	}
 	if (r < 0) {
 		log_error("pool %s cannot be used: %s", name, strerror(-r));
 		return;
