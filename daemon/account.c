@@ -132,6 +132,19 @@ const struct account_rule *account_rules_find(const struct account_rules *rules,
 	return NULL;
 }
 
+const struct account_rule *account_rules_find_of(const struct account_rules *rules,
+						 const char *account)
+{
+	const struct account_rule *rule;
+	char name[64];
+	uid_t uid;
+
+	if (account_parse(account, name, &uid) < 0)
+		return NULL;
+	rule = account_rules_find(rules, name);
+	return rule && rule->is_shared == (uid == ACCOUNT_UID_SHARED) ? rule : NULL;
+}
+
 size_t account_rules_count(const struct account_rules *rules)
 {
 	return rules->count;

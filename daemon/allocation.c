@@ -163,6 +163,8 @@ static void return_nothing(struct allocation *allocation)
 	sd_bus_message *reply = NULL;
 	int r;
 
+	/* Nobody hears of the end of what nobody heard of. */
+	g_hash_table_remove(allocation->client->manager->askers, &allocation->cookie);
 	close_all(allocation);
 	allocation->report.granted = 0;
 	allocation->report.n_buffers = 0;

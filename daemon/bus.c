@@ -20,7 +20,10 @@
 
 static uint64_t bytes_of_reply(sd_bus_message *call)
 {
-	return sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Introspectable", NULL) ?
+	/* The properties of the manager have what is wrong with the configuration. */
+	return sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Introspectable", NULL) ||
+			       sd_bus_message_is_method_call(
+				       call, "org.freedesktop.DBus.Properties", NULL) ?
 		       READER_BYTES_INTROSPECT :
 		       READER_BYTES_REPLY;
 }

@@ -31,7 +31,7 @@ static const char *standing_of(const struct config *config, const struct cmabulk
 
 	if (account_parse(owner->account, rule, &uid) < 0)
 		return "unmanaged";
-	return account_rules_find(config->accounts, rule) ? "managed" : "orphaned";
+	return account_rules_find_of(config->accounts, owner->account) ? "managed" : "orphaned";
 }
 
 /* The kernel keeps bytes; the bus takes UTF-8 alone. */
