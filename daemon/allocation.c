@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "allocation.h"
+#include "asker.h"
 #include "bus.h"
 #include "clock.h"
 #include "delivery.h"
@@ -33,72 +34,11 @@ struct allocation {
 	sd_event_source *timer; /* for what is not fetched */
 };
 
-/* Who hears of a release; lives with the buffers of an allocation. */
-struct asker {
-	struct client *client;
-	uint64_t cookie;
-	unsigned int n_live;
-};
-
 char *allocation_format_path(const char *sender, const char *token)
 {
 	char *path = g_strdup_printf(BUS_PATH_ALLOCATION "/%s/%s", sender + 1, token);
 
 	return g_strdelimit(path, ".", '_');
-}
-
-/* --- Askers ---------------------------------------------------------------------------------- */
-
-static void asker_add(struct allocation *allocation)
-{
-	struct asker *asker;
-
-	if (allocation->report.n_buffers == 0)
-		return;
-	asker = g_new(struct asker, 1);
-	asker->client = allocation->client;
-	asker->cookie = allocation->cookie;
-	asker->n_live = allocation->report.n_buffers;
-	g_hash_table_insert(allocation->client->manager->askers, &asker->cookie, asker);
-}
-
-static int tell_released(struct client *client, const struct pool *pool, uint64_t id,
-			 uint64_t inode)
-{
-	sd_bus_message *signal = NULL;
-	bool is_far;
-	int r;
-
-	if (reader_is_behind(client, &is_far))
-		return 0;
-	r = sd_bus_message_new_signal(client->manager->bus, &signal, BUS_PATH_MANAGER, BUS_MANAGER,
-				      "BufferReleased");
-	if (r >= 0)
-		r = sd_bus_message_append(signal, "stt", pool_get_name(pool), id, inode);
-	if (r >= 0)
-		r = sd_bus_message_set_destination(signal, client->name);
-	if (r >= 0)
-		r = delivery_reply(client, signal, READER_BYTES_REPLY / 4);
-	sd_bus_message_unref(signal);
-	return r;
-}
-
-void allocation_buffer_released(struct manager *manager, const struct pool *pool, uint64_t id,
-				uint64_t inode, uint64_t cookie)
-{
-	struct asker *asker = g_hash_table_lookup(manager->askers, &cookie);
-
-	if (!asker)
-		return;
-	if (tell_released(asker->client, pool, id, inode) < 0)
-		log_warning("%s cannot be told of a release", asker->client->name);
-	if (--asker->n_live == 0)
-		g_hash_table_remove(manager->askers, &cookie);
-}
-
-static gboolean asker_is_client(gpointer cookie, gpointer asker, gpointer client)
-{
-	return ((struct asker *)asker)->client == client;
 }
 
 /* --- The end --------------------------------------------------------------------------------- */
@@ -152,7 +92,7 @@ void allocation_free_all(struct client *client)
 
 	for (GList *allocation = allocations; allocation; allocation = allocation->next)
 		allocation_free(allocation->data);
-	g_hash_table_foreach_remove(client->manager->askers, asker_is_client, client);
+	asker_forget_client(client);
 }
 
 /* --- Returning ------------------------------------------------------------------------------- */
@@ -164,7 +104,7 @@ static void return_nothing(struct allocation *allocation)
 	int r;
 
 	/* Nobody hears of the end of what nobody heard of. */
-	g_hash_table_remove(allocation->client->manager->askers, &allocation->cookie);
+	asker_remove(allocation->client, allocation->cookie);
 	close_all(allocation);
 	allocation->report.granted = 0;
 	allocation->report.n_buffers = 0;
@@ -281,7 +221,7 @@ void allocation_finished(void *userdata, struct pool_outcome *outcome)
 	allocation->request = NULL;
 	allocation->pool = NULL;
 	keep_outcome(allocation, outcome);
-	asker_add(allocation);
+	asker_add(allocation->client, allocation->cookie, allocation->report.n_buffers);
 	if (allocation->report.n_buffers > 0)
 		offer(allocation, 0);
 	else

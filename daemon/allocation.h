@@ -63,7 +63,5 @@ void allocation_undeliverable(struct allocation *allocation, const char *reason)
 
 /* What a pool tells. */
 void allocation_finished(void *userdata, struct pool_outcome *outcome);
-void allocation_buffer_released(struct manager *manager, const struct pool *pool, uint64_t id,
-				uint64_t inode, uint64_t cookie);
 
 #endif

@@ -9,6 +9,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "allocation.h"
+#include "asker.h"
 #include "bus.h"
 #include "clock.h"
 #include "delivery.h"
@@ -26,7 +27,7 @@
 static void on_buffer_released(struct pool *pool, uint64_t id, uint64_t inode, uint64_t cookie,
 			       void *userdata)
 {
-	allocation_buffer_released(userdata, pool, id, inode, cookie);
+	asker_tell_released(userdata, pool, id, inode, cookie);
 }
 
 /* Its name may come again before its last request ended. */
