@@ -142,7 +142,7 @@ class Looker(User):
 
 def look_without_end(path):
     def run(child):
-        lookers = [Looker(path, ALICE, (CLIENTS,)) for _ in range(8)]
+        lookers = [Looker(path, ALICE, (CLIENTS,)) for _ in range(4)]
         for looker in lookers:
             looker.look(100)
         said = False
@@ -157,7 +157,7 @@ def look_without_end(path):
 
 
 def who_looks_often_delays_nobody(bus):
-    """A user has 800 calls under way that take the daemon 12 ms each; others are still served."""
+    """A user has 400 calls under way that take the daemon 12 ms each; others are still served."""
     daemon_with_clients(bus)
     alice, bob, root = user(bus), user(bus, BOB), administrator(bus)
     held = [alice.allocate(count=1024, buffers=1024), bob.allocate(count=1)]
