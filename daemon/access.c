@@ -19,13 +19,14 @@ static bool is_member(const struct client *client, gid_t gid)
 static bool may_allocate(const struct client *client)
 {
 	const struct manager *manager = client->manager;
+	struct identity identity = client_get_identity(client);
 
 	if (access_may_manage(client))
 		return true;
 	if (manager->options->is_user)
 		return false;
 	/* Login sessions: here is where polkit is to be asked (org.cmabulk1.allocate). */
-	return client->unit || is_member(client, manager->config->clients_gid);
+	return identity_is_service(&identity) || is_member(client, manager->config->clients_gid);
 }
 
 int access_check_allocate(const struct client *client, sd_bus_error *error)

@@ -7,7 +7,10 @@
 
 #include "client.h"
 
-/* 0, or negative with @error set. */
+/*
+ * Allocating is for root, system services and the group of clients. A unit alone says little: cron runs
+ * in one, and what it runs is its users'.
+ * 0, or negative with @error set. */
 int access_check_allocate(const struct client *client, sd_bus_error *error);
 /* Managing: others' buffers and accounts, reloading. */
 bool access_may_manage(const struct client *client);

@@ -14,6 +14,11 @@
 #define SHARES_IN_ALL 10000
 #define DEFAULT_RULE  "default"
 
+/* As systemd has them: users of the system, and those that DynamicUser= makes up. */
+#define SYSTEM_UID_MAX	999
+#define DYNAMIC_UID_MIN 61184
+#define DYNAMIC_UID_MAX 65519
+
 struct account_rules {
 	unsigned int references;
 	struct account_rule *rules;
@@ -127,6 +132,19 @@ const struct account_rule *account_rules_find(const struct account_rules *rules,
 	return NULL;
 }
 
+const struct account_rule *account_rules_find_of(const struct account_rules *rules,
+						 const char *account)
+{
+	const struct account_rule *rule;
+	char name[64];
+	uid_t uid;
+
+	if (account_parse(account, name, &uid) < 0)
+		return NULL;
+	rule = account_rules_find(rules, name);
+	return rule && rule->is_shared == (uid == ACCOUNT_UID_SHARED) ? rule : NULL;
+}
+
 size_t account_rules_count(const struct account_rules *rules)
 {
 	return rules->count;
@@ -135,6 +153,16 @@ size_t account_rules_count(const struct account_rules *rules)
 const struct account_rule *account_rules_get(const struct account_rules *rules, size_t index)
 {
 	return index < rules->count ? &rules->rules[index] : NULL;
+}
+
+static bool uid_is_system(uid_t uid)
+{
+	return uid <= SYSTEM_UID_MAX || (uid >= DYNAMIC_UID_MIN && uid <= DYNAMIC_UID_MAX);
+}
+
+bool identity_is_service(const struct identity *identity)
+{
+	return identity->unit && uid_is_system(identity->uid);
 }
 
 void account_format(const char *rule_name, uid_t uid, char ret[64])

@@ -45,6 +45,12 @@ struct identity {
 	const char *unit; /* NULL: none, or not a system unit */
 };
 
+/*
+ * A system service, and not somebody in one: what a person has cron or at run is in their unit. Persons
+ * are those whose number is neither the system's nor one that the service manager gave out.
+ */
+bool identity_is_service(const struct identity *identity);
+
 struct account_rules; /* reference-counted by its users: account_rules_ref/unref */
 
 /* Takes the rules over. They are matched by unit, user, group, default, then in their order. */
@@ -54,6 +60,12 @@ struct account_rules *account_rules_unref(struct account_rules *rules);
 const struct account_rule *account_rules_match(const struct account_rules *rules,
 					       const struct identity *identity);
 const struct account_rule *account_rules_find(const struct account_rules *rules, const char *name);
+/*
+ * Of an account, as the kernel's books name it. NULL also when the rule is shared now and was not then, or
+ * the other way round: it has no such account any more.
+ */
+const struct account_rule *account_rules_find_of(const struct account_rules *rules,
+						 const char *account);
 size_t account_rules_count(const struct account_rules *rules);
 const struct account_rule *account_rules_get(const struct account_rules *rules, size_t index);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "allocation.h"
+#include "asker.h"
 #include "bus.h"
 #include "clock.h"
 #include "delivery.h"
@@ -33,72 +34,11 @@ struct allocation {
 	sd_event_source *timer; /* for what is not fetched */
 };
 
-/* Who hears of a release; lives with the buffers of an allocation. */
-struct asker {
-	struct client *client;
-	uint64_t cookie;
-	unsigned int n_live;
-};
-
 char *allocation_format_path(const char *sender, const char *token)
 {
 	char *path = g_strdup_printf(BUS_PATH_ALLOCATION "/%s/%s", sender + 1, token);
 
 	return g_strdelimit(path, ".", '_');
-}
-
-/* --- Askers ---------------------------------------------------------------------------------- */
-
-static void asker_add(struct allocation *allocation)
-{
-	struct asker *asker;
-
-	if (allocation->report.n_buffers == 0)
-		return;
-	asker = g_new(struct asker, 1);
-	asker->client = allocation->client;
-	asker->cookie = allocation->cookie;
-	asker->n_live = allocation->report.n_buffers;
-	g_hash_table_insert(allocation->client->manager->askers, &asker->cookie, asker);
-}
-
-static int tell_released(struct client *client, const struct pool *pool, uint64_t id,
-			 uint64_t inode)
-{
-	sd_bus_message *signal = NULL;
-	bool is_far;
-	int r;
-
-	if (reader_is_behind(client, &is_far))
-		return 0;
-	r = sd_bus_message_new_signal(client->manager->bus, &signal, BUS_PATH_MANAGER, BUS_MANAGER,
-				      "BufferReleased");
-	if (r >= 0)
-		r = sd_bus_message_append(signal, "stt", pool_get_name(pool), id, inode);
-	if (r >= 0)
-		r = sd_bus_message_set_destination(signal, client->name);
-	if (r >= 0)
-		r = delivery_reply(client, signal, READER_BYTES_REPLY / 4);
-	sd_bus_message_unref(signal);
-	return r;
-}
-
-void allocation_buffer_released(struct manager *manager, const struct pool *pool, uint64_t id,
-				uint64_t inode, uint64_t cookie)
-{
-	struct asker *asker = g_hash_table_lookup(manager->askers, &cookie);
-
-	if (!asker)
-		return;
-	if (tell_released(asker->client, pool, id, inode) < 0)
-		log_warning("%s cannot be told of a release", asker->client->name);
-	if (--asker->n_live == 0)
-		g_hash_table_remove(manager->askers, &cookie);
-}
-
-static gboolean asker_is_client(gpointer cookie, gpointer asker, gpointer client)
-{
-	return ((struct asker *)asker)->client == client;
 }
 
 /* --- The end --------------------------------------------------------------------------------- */
@@ -152,7 +92,7 @@ void allocation_free_all(struct client *client)
 
 	for (GList *allocation = allocations; allocation; allocation = allocation->next)
 		allocation_free(allocation->data);
-	g_hash_table_foreach_remove(client->manager->askers, asker_is_client, client);
+	asker_forget_client(client);
 }
 
 /* --- Returning ------------------------------------------------------------------------------- */
@@ -163,6 +103,8 @@ static void return_nothing(struct allocation *allocation)
 	sd_bus_message *reply = NULL;
 	int r;
 
+	/* Nobody hears of the end of what nobody heard of. */
+	asker_remove(allocation->client, allocation->cookie);
 	close_all(allocation);
 	allocation->report.granted = 0;
 	allocation->report.n_buffers = 0;
@@ -221,7 +163,7 @@ static int compose_fetch(const struct allocation *allocation, unsigned int count
 }
 
 int allocation_compose(struct allocation *allocation, unsigned int room, sd_bus_message **ret,
-		       unsigned int *ret_count, uint64_t *ret_serial)
+		       unsigned int *ret_count, uint64_t *ret_serial, uint64_t *ret_bytes)
 {
 	unsigned int count = count_deliverable(allocation, room);
 	uint64_t serial = delivery_new_serial();
@@ -238,6 +180,8 @@ int allocation_compose(struct allocation *allocation, unsigned int room, sd_bus_
 	*ret = reply;
 	*ret_count = count;
 	*ret_serial = serial;
+	*ret_bytes = allocation->has_returned ? READER_BYTES_REPLY :
+						report_get_bytes(&allocation->report);
 	return 0;
 }
 
@@ -277,7 +221,7 @@ void allocation_finished(void *userdata, struct pool_outcome *outcome)
 	allocation->request = NULL;
 	allocation->pool = NULL;
 	keep_outcome(allocation, outcome);
-	asker_add(allocation);
+	asker_add(allocation->client, allocation->cookie, allocation->report.n_buffers);
 	if (allocation->report.n_buffers > 0)
 		offer(allocation, 0);
 	else
@@ -475,7 +419,8 @@ static void fill_report(struct report *report, const struct pool *pool,
 }
 
 int allocation_new(struct client *client, struct pool *pool, const struct account_rule *rule,
-		   const struct allocation_ask *ask, sd_bus_message *call, sd_bus_error *error)
+		   const struct allocation_ask *ask, sd_bus_message *call, uint64_t *ret_when_ns,
+		   sd_bus_error *error)
 {
 	uint64_t cookie = manager_new_cookie(client->manager);
 	struct cmabulk_owner owner = owner_of(client, ask, cookie);
@@ -487,11 +432,12 @@ int allocation_new(struct client *client, struct pool *pool, const struct accoun
 		g_free(allocation);
 		return r;
 	}
-	r = pool_submit(pool, rule, &owner, &ask->ask, allocation, &allocation->request, &refusal);
+	r = pool_submit(pool, rule, &owner, &ask->ask, ask->since_ns, allocation,
+			&allocation->request, &refusal, ret_when_ns);
 	if (r < 0) {
 		sd_bus_message_unref(allocation->call);
 		g_free(allocation);
-		return refusal_set_error(&refusal, r, pool, &ask->ask, error);
+		return r == -EAGAIN ? r : refusal_set_error(&refusal, r, pool, &ask->ask, error);
 	}
 	allocation->client = client;
 	allocation->pool = pool;

@@ -11,7 +11,9 @@
 #include "client.h"
 #include "pool.h"
 
-#define ALLOCATION_TOKEN_MAX 64
+#define ALLOCATION_TOKEN_MAX   64
+/* Each has a line in the reply: together a megabyte at most, of the 32 that the bus takes. */
+#define ALLOCATION_BUFFERS_MAX 16384
 
 struct allocation;
 
@@ -22,14 +24,16 @@ struct allocation_ask {
 	const char *label;
 	struct broker_ask ask;
 	uint64_t timeout_usec;
+	uint64_t since_ns; /* when it was asked */
 };
 
 /* "/org/cmabulk1/allocation/SENDER/TOKEN" */
 char *allocation_format_path(const char *sender, const char *token);
 
-/* Admits it. Negative: @error is set. */
+/* Admits it. -EAGAIN: that cannot be said before *ret_when_ns. Else negative: @error is set. */
 int allocation_new(struct client *client, struct pool *pool, const struct account_rule *rule,
-		   const struct allocation_ask *ask, sd_bus_message *call, sd_bus_error *error);
+		   const struct allocation_ask *ask, sd_bus_message *call, uint64_t *ret_when_ns,
+		   sd_bus_error *error);
 /* Gives back what was not delivered; the Allocate, if it did not return, gets no answer. */
 void allocation_free(struct allocation *allocation);
 void allocation_free_all(struct client *client);
@@ -52,14 +56,12 @@ void allocation_stop(struct allocation *allocation, bool with_error);
 
 /* What delivery tells, and asks: the reply that is due, with at most @room buffers. */
 int allocation_compose(struct allocation *allocation, unsigned int room, sd_bus_message **ret,
-		       unsigned int *ret_count, uint64_t *ret_serial);
+		       unsigned int *ret_count, uint64_t *ret_serial, uint64_t *ret_bytes);
 void allocation_sent(struct allocation *allocation);
 void allocation_confirmed(struct allocation *allocation);
 void allocation_undeliverable(struct allocation *allocation, const char *reason);
 
 /* What a pool tells. */
 void allocation_finished(void *userdata, struct pool_outcome *outcome);
-void allocation_buffer_released(struct manager *manager, const struct pool *pool, uint64_t id,
-				uint64_t inode, uint64_t cookie);
 
 #endif

@@ -23,6 +23,8 @@ struct broker *broker_free(struct broker *broker)
 {
 	if (!broker)
 		return NULL;
+	/* Where requests of a driver that ended in the middle still stood. */
+	g_queue_clear(&broker->ended);
 	books_clear(&broker->books);
 	ledger_clear(&broker->ledger);
 	g_free(broker);

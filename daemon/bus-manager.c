@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "delivery.h"
 #include "errors.h"
+#include "inquiry.h"
 #include "list.h"
 #include "text.h"
 
@@ -34,15 +35,20 @@ static int find_pool(const struct manager *manager, const char *name, unsigned i
 	return 0;
 }
 
-static uint64_t deadline_of(const struct config *config, uint64_t timeout_usec)
+static uint64_t deadline_of(const struct config *config, const struct allocation_ask *ask)
 {
-	uint64_t timeout = timeout_usec == UINT64_MAX ? config->default_timeout_usec : timeout_usec;
+	uint64_t timeout = ask->timeout_usec == UINT64_MAX ? config->default_timeout_usec :
+							     ask->timeout_usec;
 
 	timeout = MIN(timeout, config->max_timeout_usec);
 	if (timeout >= UINT64_MAX / NSEC_PER_USEC / 2)
 		return UINT64_MAX;
-	return clock_now_ns() + timeout * NSEC_PER_USEC;
+	return ask->since_ns + timeout * NSEC_PER_USEC;
 }
+
+static int allocate(struct client *client, sd_bus_message *call, sd_bus_error *error);
+static int allocate_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			  sd_bus_error *error);
 
 static int admit(struct client *client, sd_bus_message *call, struct allocation_ask *ask,
 		 sd_bus_error *error)
@@ -50,24 +56,27 @@ static int admit(struct client *client, sd_bus_message *call, struct allocation_
 	struct manager *manager = client->manager;
 	struct identity identity = client_get_identity(client);
 	struct pool *pool = NULL;
+	uint64_t when = 0;
 	int r = find_pool(manager, ask->pool, ask->ask.order, &pool, error);
 
 	if (r < 0)
 		return r;
-	ask->ask.deadline_ns = deadline_of(manager->config, ask->timeout_usec);
-	return allocation_new(client, pool,
-			      account_rules_match(manager->config->accounts, &identity), ask, call,
-			      error);
+	ask->ask.deadline_ns = deadline_of(manager->config, ask);
+	r = allocation_new(client, pool, account_rules_match(manager->config->accounts, &identity),
+			   ask, call, &when, error);
+	return r == -EAGAIN ? inquiry_put(client, call, allocate_since, ask->since_ns, when) : r;
 }
 
-static int allocate(struct client *client, sd_bus_message *call, sd_bus_error *error)
+static int allocate_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			  sd_bus_error *error)
 {
-	struct allocation_ask ask = { 0 };
-	int r = access_check_allocate(client, error);
+	struct allocation_ask ask = { .since_ns = since_ns };
+	int r;
 
 	if (client->manager->is_stopping)
 		return sd_bus_error_setf(error, CMABULK_ERROR_RESTARTING,
 					 "cmabulkd stops; ask again when it is back");
+	r = access_check_allocate(client, error);
 	if (r >= 0)
 		r = bus_request_read(call, &ask, error);
 	if (r < 0)
@@ -82,6 +91,11 @@ static int allocate(struct client *client, sd_bus_message *call, sd_bus_error *e
 	return r != 0 ? r : admit(client, call, &ask, error);
 }
 
+static int allocate(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
+	return allocate_since(client, call, clock_now_ns(), error);
+}
+
 static int method_allocate(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
 	/* Nothing could be delivered, and nobody would hear of the refusal. */
@@ -90,7 +104,8 @@ static int method_allocate(sd_bus_message *call, void *userdata, sd_bus_error *e
 	return client_call(userdata, call, allocate, error);
 }
 
-static int cancel(struct client *client, sd_bus_message *call, sd_bus_error *error)
+static int cancel_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			sd_bus_error *error)
 {
 	struct allocation *allocation;
 	char excerpt[TEXT_EXCERPT_MAX];
@@ -106,6 +121,20 @@ static int cancel(struct client *client, sd_bus_message *call, sd_bus_error *err
 					 "not returned",
 					 text_excerpt(excerpt, token));
 	return sd_bus_reply_method_return(call, NULL);
+}
+
+static int cancel(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
+	const char *token;
+	int r = sd_bus_message_read(call, "s", &token);
+
+	if (r < 0)
+		return r;
+	/* The Allocate may be among them. */
+	if (!allocation_find_token(client, token) && inquiry_has_some(client))
+		return inquiry_put(client, call, cancel_since, clock_now_ns(), 0);
+	r = sd_bus_message_rewind(call, true);
+	return r < 0 ? r : cancel_since(client, call, 0, error);
 }
 
 static int method_cancel(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -154,28 +183,47 @@ static int method_list_pools(sd_bus_message *call, void *userdata, sd_bus_error 
 	return client_call(userdata, call, list_pools, error);
 }
 
-static int list_buffers(struct client *client, sd_bus_message *call, sd_bus_error *error)
+static int reply_buffers(struct client *client, sd_bus_message *call, const struct pool *pool,
+			 const struct backend_snapshot *snapshot, uint64_t after)
 {
 	sd_bus_message *reply = NULL;
-	struct pool *pool = NULL;
-	const char *name;
 	uint64_t bytes = 0;
-	int r = sd_bus_message_read(call, "s", &name);
+	int r = sd_bus_message_new_method_return(call, &reply);
+
+	if (r >= 0)
+		r = list_append_buffers(reply, client, pool, snapshot, after, &bytes);
+	if (r >= 0)
+		r = delivery_reply(client, reply, bytes);
+	sd_bus_message_unref(reply);
+	return r < 0 ? r : 1;
+}
+
+static int list_buffers_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			      sd_bus_error *error)
+{
+	const struct backend_snapshot *snapshot;
+	struct pool *pool = NULL;
+	uint64_t after, when;
+	const char *name;
+	int r = sd_bus_message_read(call, "st", &name, &after);
 
 	if (r >= 0)
 		r = access_check_allocate(client, error);
 	if (r >= 0)
 		r = find_pool(client->manager, name, 0, &pool, error);
-	if (r >= 0)
-		r = sd_bus_message_new_method_return(call, &reply);
-	if (r >= 0)
-		r = list_append_buffers(reply, client, pool, &bytes);
-	if (r >= 0)
-		r = delivery_reply(client, reply, bytes);
-	sd_bus_message_unref(reply);
+	if (r < 0)
+		return r;
+	r = pool_list(pool, since_ns, &snapshot, &when);
+	if (r == -EAGAIN)
+		return inquiry_put(client, call, list_buffers_since, since_ns, when);
 	if (r == -ENODEV)
 		return sd_bus_error_setf(error, CMABULK_ERROR_POOL_GONE, "pool %s went away", name);
-	return r < 0 ? r : 1;
+	return r < 0 ? r : reply_buffers(client, call, pool, snapshot, after);
+}
+
+static int list_buffers(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
+	return inquiry_put(client, call, list_buffers_since, clock_now_ns(), 0);
 }
 
 static int method_list_buffers(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -183,7 +231,8 @@ static int method_list_buffers(sd_bus_message *call, void *userdata, sd_bus_erro
 	return client_call(userdata, call, list_buffers, error);
 }
 
-static int list_accounts(struct client *client, sd_bus_message *call, sd_bus_error *error)
+static int list_accounts_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			       sd_bus_error *error)
 {
 	sd_bus_message *reply = NULL;
 	uint64_t bytes = 0;
@@ -194,7 +243,19 @@ static int list_accounts(struct client *client, sd_bus_message *call, sd_bus_err
 	if (r >= 0)
 		r = delivery_reply(client, reply, bytes);
 	sd_bus_message_unref(reply);
+	if (r == -E2BIG)
+		return sd_bus_error_setf(
+			error, SD_BUS_ERROR_LIMITS_EXCEEDED,
+			"the accounts of %u pools are more than a message holds, which are some "
+			"%u; leave rules that are not needed out of %s",
+			client->manager->pools->len, LIST_ACCOUNTS_MAX,
+			client->manager->options->config_file);
 	return r < 0 ? r : 1;
+}
+
+static int list_accounts(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
+	return inquiry_put(client, call, list_accounts_since, clock_now_ns(), 0);
 }
 
 static int method_list_accounts(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -252,8 +313,8 @@ static const sd_bus_vtable vtable[] = {
 				SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("ListPools", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(oa{sv})", pools),
 				method_list_pools, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD_WITH_ARGS("ListBuffers", SD_BUS_ARGS("s", pool),
-				SD_BUS_RESULT("aa{sv}", buffers), method_list_buffers,
+	SD_BUS_METHOD_WITH_ARGS("ListBuffers", SD_BUS_ARGS("s", pool, "t", after),
+				SD_BUS_RESULT("aa{sv}", buffers, "b", more), method_list_buffers,
 				SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("ListAccounts", SD_BUS_NO_ARGS, SD_BUS_RESULT("aa{sv}", accounts),
 				method_list_accounts, SD_BUS_VTABLE_UNPRIVILEGED),

@@ -140,6 +140,11 @@ static int check_numbers(const struct broker_ask *ask, sd_bus_error *error)
 		return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
 					 "buffers is %u and has to be from 1 to count, %" PRIu64,
 					 ask->buffers, ask->chunks);
+	if (ask->buffers > ALLOCATION_BUFFERS_MAX)
+		return sd_bus_error_setf(
+			error, CMABULK_ERROR_INVALID_ARGUMENT,
+			"buffers is %u, and a request has at most %u: make several", ask->buffers,
+			ALLOCATION_BUFFERS_MAX);
 	if (ask->minimum == 0 || ask->minimum > ask->chunks)
 		return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
 					 "minimum is %" PRIu64 " and has to be from 1 to count, "

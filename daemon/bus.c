@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <systemd/sd-daemon.h>
 
@@ -19,21 +20,29 @@
 
 static uint64_t bytes_of_reply(sd_bus_message *call)
 {
-	return sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Introspectable", NULL) ?
+	/* The properties of the manager have what is wrong with the configuration. */
+	return sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Introspectable", NULL) ||
+			       sd_bus_message_is_method_call(
+				       call, "org.freedesktop.DBus.Properties", NULL) ?
 		       READER_BYTES_INTROSPECT :
 		       READER_BYTES_REPLY;
 }
 
-static int refuse_behind(struct client *client, sd_bus_message *call, bool is_far)
+bool bus_refuse_behind(struct client *client, sd_bus_message *call)
 {
+	bool is_far;
+
+	if (!reader_is_behind(client, &is_far))
+		return false;
 	/* Errors lie unread too. What gets no answer the bus bounds by itself: 128 calls a peer. */
 	if (is_far)
-		return 1;
+		return true;
 	reader_charge(client, READER_BYTES_REPLY);
-	return sd_bus_reply_method_errorf(
+	sd_bus_reply_method_errorf(
 		call, SD_BUS_ERROR_LIMITS_EXCEEDED,
 		"too much was sent to this connection, or others of its user, that is not known to "
 		"have been read: read, and answer org.freedesktop.DBus.Peer.Ping");
+	return true;
 }
 
 static bool is_of_use_unanswered(sd_bus_message *call)
@@ -52,7 +61,6 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
 	uint8_t type = 0;
 	struct client *client;
 	uint64_t queued = 0;
-	bool is_far;
 
 	sd_bus_message_get_type(message, &type);
 	if (type != SD_BUS_MESSAGE_METHOD_CALL || !sender || sender[0] != ':')
@@ -68,8 +76,8 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
 		return 0;
 	if (sd_bus_get_n_queued_write(manager->bus, &queued) >= 0 && queued > WRITE_QUEUE_MAX)
 		return 1;
-	if (reader_is_behind(client, &is_far))
-		return refuse_behind(client, message, is_far);
+	if (bus_refuse_behind(client, message))
+		return 1;
 	reader_charge(client, bytes_of_reply(message));
 	return 0;
 }
@@ -95,7 +103,11 @@ static int on_name_requested(sd_bus_message *message, void *userdata, sd_bus_err
 	uint32_t result = 0;
 
 	if (problem) {
-		log_error("cannot be %s on the bus: %s", BUS_NAME, problem->message);
+		log_error("user %u cannot be %s on the bus: %s%s", getuid(), BUS_NAME,
+			  problem->message,
+			  sd_bus_error_has_name(problem, SD_BUS_ERROR_ACCESS_DENIED) ?
+				  "; org.cmabulk1.conf says who may" :
+				  "");
 		manager_stop(manager, 1);
 		return 1;
 	}

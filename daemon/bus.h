@@ -26,6 +26,9 @@ int bus_manager_add(struct manager *manager);
 int bus_pool_add(struct manager *manager);
 int bus_allocation_add(struct manager *manager);
 
+/* Whether so much lies unread at the client that it gets no answer to @call: it is told. */
+bool bus_refuse_behind(struct client *client, sd_bus_message *call);
+
 /* Path of a pool's object; g_free(). */
 char *bus_pool_format_path(const struct pool *pool);
 /* All properties of a pool, as a{sv}. */

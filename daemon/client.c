@@ -14,6 +14,7 @@
 #include "client.h"
 #include "delivery.h"
 #include "errors.h"
+#include "inquiry.h"
 #include "log.h"
 #include "manager.h"
 
@@ -41,6 +42,7 @@ static struct user *user_get(struct manager *manager, uid_t uid)
 	if (!user) {
 		user = g_new0(struct user, 1);
 		user->uid = uid;
+		g_queue_init(&user->inquiries);
 		g_hash_table_insert(manager->users, GUINT_TO_POINTER(uid), user);
 	}
 	user->n_clients++;
@@ -245,6 +247,8 @@ static void client_free(struct client *client)
 	if (client->manager->delivery)
 		delivery_forget_client(client->manager->delivery, client);
 	reader_done(client);
+	if (client->user && client->manager->inquiries)
+		inquiry_forget_client(client->manager->inquiries, client);
 	if (client->user)
 		user_put(client->manager, client->user);
 	g_hash_table_unref(client->allocations);
@@ -338,6 +342,8 @@ static void client_check(struct client *client)
 {
 	client->asking = sd_bus_slot_unref(client->asking);
 	g_queue_clear_full(&client->calls, (GDestroyNotify)waiting_call_free);
+	if (client->user)
+		inquiry_forget_client(client->manager->inquiries, client);
 	if (!client->is_known ||
 	    sd_bus_call_method_async(client->manager->bus, &client->asking, BUS_NAME, BUS_PATH,
 				     BUS_INTERFACE, "NameHasOwner", on_has_owner, client, "s",

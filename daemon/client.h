@@ -25,6 +25,7 @@ struct user {
 	uint64_t unread; /* sum of its readers' */
 	unsigned int n_pings; /* that its clients have not answered */
 	struct parcel *unconfirmed; /* the one reply with fds that is under way */
+	GQueue inquiries; /* struct inquiry: calls that have turns */
 	struct client *offender; /* left such a reply unread for too long: no more of them */
 };
 

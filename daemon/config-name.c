@@ -17,48 +17,60 @@
 #define LAST_BUFFER   (1 << 20)
 #define MAX_UNIT_NAME 255
 
-int user_parse(const char *text, uid_t *ret)
+/* Looks @text up with room for strings of @size: 0, ERANGE when that is too little, or another errno. */
+typedef int (*lookup)(const char *text, char *buffer, size_t size, uint32_t *ret, bool *ret_found);
+
+static int look_up_user(const char *text, char *buffer, size_t size, uint32_t *ret, bool *ret_found)
 {
-	g_autofree char *buffer = NULL;
 	struct passwd *found = NULL;
 	struct passwd entry;
+	int r = getpwnam_r(text, &entry, buffer, size, &found);
+
+	*ret_found = found;
+	if (found)
+		*ret = found->pw_uid;
+	return r;
+}
+
+static int look_up_group(const char *text, char *buffer, size_t size, uint32_t *ret,
+			 bool *ret_found)
+{
+	struct group *found = NULL;
+	struct group entry;
+	int r = getgrnam_r(text, &entry, buffer, size, &found);
+
+	*ret_found = found;
+	if (found)
+		*ret = found->gr_gid;
+	return r;
+}
+
+static int parse(const char *text, lookup look_up, uint32_t *ret)
+{
+	g_autofree char *buffer = NULL;
+	bool is_found = false;
 	uint64_t number;
 	int r = ERANGE;
 
 	if (number_parse(text, 0, MAX_NUMBER, &number) >= 0) {
-		*ret = (uid_t)number;
+		*ret = (uint32_t)number;
 		return 0;
 	}
 	for (size_t size = FIRST_BUFFER; r == ERANGE && size <= LAST_BUFFER; size *= 2) {
 		buffer = g_realloc(buffer, size);
-		r = getpwnam_r(text, &entry, buffer, size, &found);
+		r = look_up(text, buffer, size, ret, &is_found);
 	}
-	if (!found)
-		return -ESRCH;
-	*ret = found->pw_uid;
-	return 0;
+	return is_found ? 0 : -ESRCH;
+}
+
+int user_parse(const char *text, uid_t *ret)
+{
+	return parse(text, look_up_user, ret);
 }
 
 int group_parse(const char *text, gid_t *ret)
 {
-	g_autofree char *buffer = NULL;
-	struct group *found = NULL;
-	struct group entry;
-	uint64_t number;
-	int r = ERANGE;
-
-	if (number_parse(text, 0, MAX_NUMBER, &number) >= 0) {
-		*ret = (gid_t)number;
-		return 0;
-	}
-	for (size_t size = FIRST_BUFFER; r == ERANGE && size <= LAST_BUFFER; size *= 2) {
-		buffer = g_realloc(buffer, size);
-		r = getgrnam_r(text, &entry, buffer, size, &found);
-	}
-	if (!found)
-		return -ESRCH;
-	*ret = found->gr_gid;
-	return 0;
+	return parse(text, look_up_group, ret);
 }
 
 bool unit_name_is_valid(const char *text)

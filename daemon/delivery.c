@@ -9,57 +9,21 @@
 #include "allocation.h"
 #include "bus.h"
 #include "clock.h"
-#include "delivery.h"
-#include "errors.h"
+#include "delivery-state.h"
 #include "log.h"
 #include "manager.h"
 
 /* How often it is looked whether replies are read, while some are not; and whether there is room. */
-#define TICK_USEC	     (200 * USEC_PER_MSEC)
-#define TICK_WAITING_USEC    (20 * USEC_PER_MSEC)
+#define TICK_USEC	  (200 * USEC_PER_MSEC)
+#define TICK_WAITING_USEC (20 * USEC_PER_MSEC)
 /* So long a reply waits for room for all it could carry; those who read make some in less. */
-#define ROOM_USEC	     (50 * USEC_PER_MSEC)
-/* A call that may be ahead of the answer to a ping is held for so long. */
-#define HOLD_USEC	     (500 * USEC_PER_MSEC)
+#define ROOM_USEC	  (50 * USEC_PER_MSEC)
 /* The bus has taken nothing from us for so long: it never will. */
-#define STALL_USEC	     (2 * USEC_PER_SEC)
-/* Somebody waits for his turn for so long, while others' replies lie unread for longer. */
-#define PRESSURE_WAIT_USEC   (1 * USEC_PER_SEC)
-#define PRESSURE_UNREAD_USEC (2 * USEC_PER_SEC)
-
-struct parcel {
-	struct client *client;
-	struct allocation *allocation; /* NULL: it is no more */
-	bool is_sent;
-	unsigned int n_fds; /* wanted, then sent */
-	uint64_t serial;
-	uint64_t sent_bytes; /* of the reader, after it was sent */
-	uint64_t since_usec; /* offered, or sent */
-	GList link;
-};
-
-struct held_call {
-	struct client *client;
-	sd_bus_message *call;
-	client_function function;
-	uint64_t since_usec;
-};
-
-struct delivery {
-	struct manager *manager;
-	GQueue waiting; /* struct parcel, in the order they were offered */
-	GQueue unconfirmed; /* struct parcel */
-	GQueue held; /* struct held_call */
-	unsigned int unconfirmed_fds;
-	sd_event_source *run; /* defer: nobody is called from inside a call */
-	sd_event_source *tick;
-	sd_bus_slot *self_ping;
-	uint64_t self_ping_usec;
-};
+#define STALL_USEC	  (2 * USEC_PER_SEC)
 
 /* --- Parcels --------------------------------------------------------------------------------- */
 
-static void delivery_wake(struct delivery *delivery)
+void delivery_wake(struct delivery *delivery)
 {
 	sd_event_source_set_enabled(delivery->run, SD_EVENT_ONESHOT);
 }
@@ -67,11 +31,6 @@ static void delivery_wake(struct delivery *delivery)
 bool delivery_is_sent(const struct parcel *parcel)
 {
 	return parcel->is_sent;
-}
-
-static bool user_is_penalised(const struct user *user)
-{
-	return user->offender != NULL;
 }
 
 /* Nothing of it is under way any more. */
@@ -126,8 +85,9 @@ static int parcel_send(struct delivery *delivery, struct parcel *parcel, unsigne
 {
 	struct client *client = parcel->client;
 	sd_bus_message *message = NULL;
+	uint64_t bytes = 0;
 	int r = allocation_compose(parcel->allocation, room, &message, &parcel->n_fds,
-				   &parcel->serial);
+				   &parcel->serial, &bytes);
 
 	if (r >= 0)
 		r = send_fds(delivery, client, message, parcel->n_fds);
@@ -140,7 +100,7 @@ static int parcel_send(struct delivery *delivery, struct parcel *parcel, unsigne
 	delivery->unconfirmed_fds += parcel->n_fds;
 	client->user->unconfirmed = parcel;
 	parcel->since_usec = clock_now_usec();
-	reader_charge(client, READER_BYTES_REPLY);
+	reader_charge(client, bytes);
 	parcel->sent_bytes = client->reader.sent;
 	reader_ping(client);
 	allocation_sent(parcel->allocation);
@@ -182,84 +142,6 @@ static void delivery_send_waiting(struct delivery *delivery)
 					     "the chunks were given back");
 		else if (room > 0 && parcel_send(delivery, parcel, room) < 0)
 			parcel_undeliverable(delivery, parcel, "the bus does not take the reply");
-	}
-}
-
-/* --- Held calls ------------------------------------------------------------------------------ */
-
-static void held_call_free(struct held_call *held)
-{
-	sd_bus_message_unref(held->call);
-	g_free(held);
-}
-
-static bool client_is_blocked(const struct client *client)
-{
-	const struct user *user = client->user;
-
-	return user_is_penalised(user) ||
-	       (user->unconfirmed && user->unconfirmed->client == client);
-}
-
-static int refuse_unconfirmed(const struct client *client, sd_bus_error *error)
-{
-	if (user_is_penalised(client->user))
-		return sd_bus_error_setf(
-			error, CMABULK_ERROR_UNCONFIRMED,
-			"a reply with buffers to %s, also of user %u, has not been read; user %u "
-			"gets no more until it is, or that connection is closed",
-			client->user->offender->name, client->user->uid, client->user->uid);
-	return sd_bus_error_setf(
-		error, CMABULK_ERROR_UNCONFIRMED,
-		"the last reply with buffers was not confirmed: answer the daemon's "
-		"org.freedesktop.DBus.Peer.Ping, or name serial %" PRIu64
-		" in Fetch or Release, then ask again",
-		client->user->unconfirmed->serial);
-}
-
-int delivery_check(struct client *client, sd_bus_message *call, client_function function,
-		   sd_bus_error *error)
-{
-	struct delivery *delivery = client->manager->delivery;
-	struct held_call *held;
-
-	if (!client_is_blocked(client))
-		return 0;
-	if (user_is_penalised(client->user))
-		return refuse_unconfirmed(client, error);
-	held = g_new0(struct held_call, 1);
-	held->client = client;
-	held->call = sd_bus_message_ref(call);
-	held->function = function;
-	held->since_usec = clock_now_usec();
-	g_queue_push_tail(&delivery->held, held);
-	delivery_wake(delivery);
-	return 1;
-}
-
-static int refuse_held(struct client *client, sd_bus_message *call, sd_bus_error *error)
-{
-	return refuse_unconfirmed(client, error);
-}
-
-static void delivery_run_held(struct delivery *delivery)
-{
-	uint64_t now = clock_now_usec();
-	unsigned int count = delivery->held.length;
-
-	/* A call that runs may be held again: at the tail. */
-	while (count-- > 0) {
-		struct held_call *held = g_queue_pop_head(&delivery->held);
-		bool is_blocked = client_is_blocked(held->client);
-
-		if (is_blocked && now - held->since_usec < HOLD_USEC) {
-			g_queue_push_tail(&delivery->held, held);
-			continue;
-		}
-		if (sd_bus_message_rewind(held->call, true) >= 0)
-			client_run(held->client, held->call,
-				   is_blocked ? refuse_held : held->function);
-		held_call_free(held);
 	}
 }
 
@@ -315,65 +197,11 @@ static void delivery_ping_self(struct delivery *delivery)
 		delivery->self_ping_usec = clock_now_usec();
 }
 
-/* --- Users that leave replies unread --------------------------------------------------------- */
-
-static void delivery_penalise(struct delivery *delivery, struct parcel *parcel)
-{
-	struct client *client = parcel->client;
-
-	if (user_is_penalised(client->user))
-		return;
-	client->user->offender = client;
-	log_warning(
-		"%s of user %u does not read what it is sent: user %u gets no more buffers until "
-		"it does",
-		client->name, client->user->uid, client->user->uid);
-	/* What waits for the same user ends. */
-	delivery_wake(delivery);
-}
-
-static bool somebody_is_kept_waiting(const struct delivery *delivery, uint64_t now)
-{
-	for (GList *link = delivery->waiting.head; link; link = link->next) {
-		const struct parcel *parcel = link->data;
-
-		if (!parcel->client->user->unconfirmed &&
-		    now - parcel->since_usec >= PRESSURE_WAIT_USEC)
-			return true;
-	}
-	return false;
-}
-
 /* Again, where no ping is under way: none could be sent then, or the bus refused it. */
 static void delivery_ping_unconfirmed(struct delivery *delivery)
 {
 	for (GList *link = delivery->unconfirmed.head; link; link = link->next)
 		reader_ping(((struct parcel *)link->data)->client);
-}
-
-static void delivery_look_for_offenders(struct delivery *delivery)
-{
-	uint64_t now = clock_now_usec();
-	bool is_pressing = somebody_is_kept_waiting(delivery, now);
-	uint64_t limit = delivery->manager->config->fetch_timeout_usec;
-	bool has_offenders = false;
-	GList *next;
-
-	if (is_pressing)
-		limit = MIN(limit, PRESSURE_UNREAD_USEC);
-	for (GList *link = delivery->unconfirmed.head; link; link = next) {
-		struct parcel *parcel = link->data;
-
-		next = link->next;
-		if (now - parcel->since_usec < limit)
-			continue;
-		delivery_penalise(delivery, parcel);
-		has_offenders = true;
-	}
-	if (!is_pressing || !has_offenders)
-		return;
-	log_warning("unread replies keep others from theirs, connecting anew");
-	bus_reconnect(delivery->manager);
 }
 
 /* --- The loop -------------------------------------------------------------------------------- */
@@ -417,7 +245,7 @@ static int on_run(sd_event_source *source, void *userdata)
 	struct delivery *delivery = userdata;
 
 	delivery_send_waiting(delivery);
-	delivery_run_held(delivery);
+	held_run(delivery);
 	delivery_set_tick(delivery);
 	return 0;
 }
@@ -428,7 +256,7 @@ static int on_tick(sd_event_source *source, uint64_t time_usec, void *userdata)
 	struct delivery *delivery = userdata;
 
 	delivery_ping_unconfirmed(delivery);
-	delivery_look_for_offenders(delivery);
+	offender_look(delivery);
 	if (delivery->self_ping || is_anything_under_way(delivery))
 		delivery_ping_self(delivery);
 	delivery_wake(delivery);
@@ -527,17 +355,7 @@ bool delivery_wants_ping(const struct client *client)
 
 void delivery_forget_client(struct delivery *delivery, struct client *client)
 {
-	GList *next;
-
-	for (GList *link = delivery->held.head; link; link = next) {
-		struct held_call *held = link->data;
-
-		next = link->next;
-		if (held->client != client)
-			continue;
-		g_queue_delete_link(&delivery->held, link);
-		held_call_free(held);
-	}
+	held_forget_client(delivery, client);
 	if (!client->user)
 		return;
 	if (delivery_wants_ping(client)) {
@@ -560,7 +378,7 @@ void delivery_reconnected(struct delivery *delivery)
 	struct parcel *parcel;
 
 	delivery->self_ping = sd_bus_slot_unref(delivery->self_ping);
-	g_queue_clear_full(&delivery->held, (GDestroyNotify)held_call_free);
+	held_clear(delivery);
 	while ((parcel = g_queue_peek_head(&delivery->unconfirmed))) {
 		struct allocation *allocation = parcel->allocation;
 
@@ -572,23 +390,6 @@ void delivery_reconnected(struct delivery *delivery)
 	g_hash_table_iter_init(&iterator, delivery->manager->clients);
 	while (g_hash_table_iter_next(&iterator, NULL, &client))
 		reader_done(client);
-}
-
-/* Whoever answers has read what came before, on whatever connection. */
-void delivery_ping_offenders(struct delivery *delivery)
-{
-	GHashTableIter iterator;
-	gpointer user;
-
-	g_hash_table_iter_init(&iterator, delivery->manager->users);
-	while (g_hash_table_iter_next(&iterator, NULL, &user)) {
-		struct client *offender = ((struct user *)user)->offender;
-
-		if (!offender)
-			continue;
-		reader_charge(offender, 1);
-		reader_ping(offender);
-	}
 }
 
 struct delivery *delivery_new(struct manager *manager)
@@ -613,7 +414,7 @@ struct delivery *delivery_free(struct delivery *delivery)
 	if (!delivery)
 		return NULL;
 	sd_bus_slot_unref(delivery->self_ping);
-	g_queue_clear_full(&delivery->held, (GDestroyNotify)held_call_free);
+	held_clear(delivery);
 	sd_event_source_disable_unref(delivery->run);
 	sd_event_source_disable_unref(delivery->tick);
 	g_free(delivery);

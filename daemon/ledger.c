@@ -19,13 +19,21 @@ static uint64_t add(uint64_t a, uint64_t b)
 	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
 }
 
+static void account_free(void *data)
+{
+	struct account *account = data;
+
+	g_queue_clear(&account->member.requests);
+	g_free(account);
+}
+
 void ledger_init(struct ledger *ledger, const struct broker_geometry *geometry,
 		 struct account_rules *rules)
 {
 	*ledger = (struct ledger){
 		.geometry = *geometry,
 		.rules = account_rules_ref(rules),
-		.accounts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free),
+		.accounts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, account_free),
 	};
 }
 
@@ -47,24 +55,9 @@ uint64_t ledger_maximum_pages(const struct ledger *ledger, const struct account_
 	return bytes / geometry->page_size;
 }
 
-/* A rule that is shared now and was not then, or the other way round, has no such account. */
-static const struct account_rule *find_rule(const struct ledger *ledger, const char *name)
-{
-	const struct account_rule *rule;
-	char rule_name[64];
-	uid_t uid;
-
-	if (account_parse(name, rule_name, &uid) < 0)
-		return NULL;
-	rule = account_rules_find(ledger->rules, rule_name);
-	if (!rule || rule->is_shared != (uid == ACCOUNT_UID_SHARED))
-		return NULL;
-	return rule;
-}
-
 static void apply_rule(struct account *account, const struct ledger *ledger)
 {
-	account->rule = find_rule(ledger, account->name);
+	account->rule = account_rules_find_of(ledger->rules, account->name);
 	account->maximum_pages = account->rule ? ledger_maximum_pages(ledger, account->rule) : 0;
 }
 

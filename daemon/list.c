@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* ListBuffers and ListAccounts. */
-#include <stdlib.h>
+#include <errno.h>
 
 #include "access.h"
 #include "bus.h"
 #include "clock.h"
 #include "list.h"
 
-#define BYTES_PER_BUFFER  512
-#define BYTES_PER_ACCOUNT 384
+#define BYTES_PER_BUFFER  UINT64_C(512)
+#define BYTES_PER_ACCOUNT UINT64_C(384)
 
 /* --- Buffers --------------------------------------------------------------------------------- */
 
@@ -31,7 +31,7 @@ static const char *standing_of(const struct config *config, const struct cmabulk
 
 	if (account_parse(owner->account, rule, &uid) < 0)
 		return "unmanaged";
-	return account_rules_find(config->accounts, rule) ? "managed" : "orphaned";
+	return account_rules_find_of(config->accounts, owner->account) ? "managed" : "orphaned";
 }
 
 /* The kernel keeps bytes; the bus takes UTF-8 alone. */
@@ -97,38 +97,35 @@ static int append_buffer(sd_bus_message *message, const struct config *config,
 	return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
-static int compare_ids(const void *a, const void *b)
+static bool may_see_buffer(const struct client *client, const struct cmabulk_buffer_info *info)
 {
-	const struct cmabulk_buffer_info *one = a;
-	const struct cmabulk_buffer_info *other = b;
-
-	return one->id < other->id ? -1 : one->id > other->id;
+	return access_may_manage(client) || info->owner.uid == client->user->uid;
 }
 
-int list_append_buffers(sd_bus_message *message, const struct client *client, struct pool *pool,
-			uint64_t *ret_bytes)
+int list_append_buffers(sd_bus_message *message, const struct client *client,
+			const struct pool *pool, const struct backend_snapshot *snapshot,
+			uint64_t after, uint64_t *ret_bytes)
 {
-	struct backend_snapshot snapshot = { 0 };
-	bool sees_all = access_may_manage(client);
 	uint64_t page_size = pool_get_query(pool)->page_size;
-	int r = pool_snapshot(pool, &snapshot);
+	unsigned int count = 0;
+	bool has_more = false;
+	int r = sd_bus_message_open_container(message, 'a', "a{sv}");
 
-	if (r < 0)
-		return r;
-	if (snapshot.count > 0)
-		qsort(snapshot.entries, snapshot.count, sizeof(*snapshot.entries), compare_ids);
-	*ret_bytes = 0;
-	r = sd_bus_message_open_container(message, 'a', "a{sv}");
-	for (size_t i = 0; i < snapshot.count && r >= 0; i++) {
-		const struct cmabulk_buffer_info *info = &snapshot.entries[i];
+	for (size_t i = 0; i < snapshot->count && r >= 0; i++) {
+		const struct cmabulk_buffer_info *info = &snapshot->entries[i];
 
-		if (!sees_all && info->owner.uid != client->user->uid)
+		if (info->id <= after || !may_see_buffer(client, info))
 			continue;
+		has_more = count == LIST_BUFFERS_MAX;
+		if (has_more)
+			break;
 		r = append_buffer(message, client->manager->config, info, page_size);
-		*ret_bytes += BYTES_PER_BUFFER;
+		count++;
 	}
-	free(snapshot.entries);
-	return r < 0 ? r : sd_bus_message_close_container(message);
+	*ret_bytes = READER_BYTES_REPLY + count * BYTES_PER_BUFFER;
+	if (r >= 0)
+		r = sd_bus_message_close_container(message);
+	return r < 0 ? r : sd_bus_message_append(message, "b", (int)has_more);
 }
 
 /* --- Accounts -------------------------------------------------------------------------------- */
@@ -204,8 +201,10 @@ static int append_accounts_of_pool(sd_bus_message *message, const struct client 
 	for (size_t i = 0; i < count && r >= 0; i++) {
 		if (!may_see(client, &usages[i]))
 			continue;
-		r = append_account(message, &usages[i], pool_get_name(pool));
 		*bytes += BYTES_PER_ACCOUNT;
+		r = *bytes > LIST_ACCOUNTS_MAX * BYTES_PER_ACCOUNT ?
+			    -E2BIG :
+			    append_account(message, &usages[i], pool_get_name(pool));
 	}
 	g_free(usages);
 	return r;

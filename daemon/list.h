@@ -6,9 +6,19 @@
 #include "client.h"
 #include "pool.h"
 
-/* aa{sv}; *ret_bytes is about what it takes. */
-int list_append_buffers(sd_bus_message *message, const struct client *client, struct pool *pool,
-			uint64_t *ret_bytes);
+/* In a reply: whoever has more asks again. It is some 400 KiB, and takes 12 ms to write. */
+#define LIST_BUFFERS_MAX  1024
+/* All there are: some 13 MiB, of the 32 that the bus takes. */
+#define LIST_ACCOUNTS_MAX 32768
+
+/*
+ * aa{sv} and b: of @snapshot, in its order, those with ids above @after, and whether there are more of them.
+ * *ret_bytes is about what it takes.
+ */
+int list_append_buffers(sd_bus_message *message, const struct client *client,
+			const struct pool *pool, const struct backend_snapshot *snapshot,
+			uint64_t after, uint64_t *ret_bytes);
+/* aa{sv}. -E2BIG: they are more than LIST_ACCOUNTS_MAX. */
 int list_append_accounts(sd_bus_message *message, const struct client *client, uint64_t *ret_bytes);
 
 #endif

@@ -4,13 +4,16 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <systemd/sd-daemon.h>
 
 #include "allocation.h"
+#include "asker.h"
 #include "bus.h"
 #include "clock.h"
 #include "delivery.h"
+#include "inquiry.h"
 #include "log.h"
 #include "manager.h"
 #include "text.h"
@@ -24,16 +27,19 @@
 static void on_buffer_released(struct pool *pool, uint64_t id, uint64_t inode, uint64_t cookie,
 			       void *userdata)
 {
-	allocation_buffer_released(userdata, pool, id, inode, cookie);
+	asker_tell_released(userdata, pool, id, inode, cookie);
 }
 
 /* Its name may come again before its last request ended. */
+static void retire_pool(struct manager *manager, struct pool *pool)
+{
+	if (g_ptr_array_remove(manager->pools, pool))
+		g_ptr_array_add(manager->leaving, pool);
+}
+
 static void on_pool_gone(struct pool *pool, void *userdata)
 {
-	struct manager *manager = userdata;
-
-	g_ptr_array_remove(manager->pools, pool);
-	g_ptr_array_add(manager->leaving, pool);
+	retire_pool(userdata, pool);
 }
 
 static void on_pool_ended(struct pool *pool, void *userdata)
@@ -93,8 +99,16 @@ static void on_device_added(void *userdata, const char *name)
 	/* One of the same name, whose going we have not heard of yet? */
 	if (pool && !pool_check_gone(pool))
 		return;
+	if (pool)
+		retire_pool(manager, pool);
 	r = pool_open_kmod(manager->event, name, manager->config->accounts, &pool_listener, manager,
 			   &pool);
+	if (r == -EACCES || r == -EPERM) {
+		log_error("pool %s cannot be used: %s; only root, or whoever /dev/cmabulk/%s "
+			  "belongs to, may, and this is user %u",
+			  name, strerror(-r), name, getuid());
+		return;
+	}
 	if (r < 0) {
 		log_error("pool %s cannot be used: %s", name, strerror(-r));
 		return;
@@ -107,8 +121,8 @@ static void on_device_removed(void *userdata, const char *name)
 {
 	struct pool *pool = manager_find_pool(userdata, name);
 
-	if (pool)
-		pool_check_gone(pool);
+	if (pool && pool_check_gone(pool))
+		retire_pool(userdata, pool);
 }
 
 static const struct udev_listener udev_listener = { on_device_added, on_device_removed };
@@ -397,7 +411,8 @@ int manager_new(const struct manager_options *options, struct manager **ret)
 		r = sd_event_new(&manager->event);
 	if (r >= 0)
 		r = add_sources(manager);
-	if (r >= 0 && !(manager->delivery = delivery_new(manager)))
+	if (r >= 0 && (!(manager->delivery = delivery_new(manager)) ||
+		       !(manager->inquiries = inquiries_new(manager))))
 		r = -ENOMEM;
 	if (r < 0) {
 		log_error("cannot start: %s", strerror(-r));
@@ -420,6 +435,7 @@ struct manager *manager_free(struct manager *manager)
 	if (!manager)
 		return NULL;
 	client_free_all(manager);
+	inquiries_free(manager->inquiries);
 	delivery_free(manager->delivery);
 	bus_disconnect(manager);
 	udev_watch_stop(manager->watch);

@@ -14,6 +14,7 @@
 
 struct client;
 struct delivery;
+struct inquiries;
 struct udev_watch;
 
 /* What the command line says. */
@@ -42,6 +43,7 @@ struct manager {
 	GHashTable *users; /* uid -> struct user */
 	GHashTable *askers; /* cookie -> struct asker: who hears of a release */
 	struct delivery *delivery;
+	struct inquiries *inquiries;
 	uint64_t next_cookie;
 	bool has_name; /* on the bus, for the first time */
 	bool is_stopping;

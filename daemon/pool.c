@@ -5,85 +5,19 @@
  * is called from inside a call.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <glib.h>
 
 #include "clock.h"
 #include "log.h"
-#include "pool.h"
-#include "worker.h"
+#include "pool-state.h"
 
 /* After a snapshot failed (no memory): nothing is decided on books that may be wrong. */
 #define RESYNC_RETRY_USEC (100 * USEC_PER_MSEC)
-/* Who is refused again and again does not have all buffers listed each time. */
-#define RECHECK_NS	  (UINT64_C(100) * USEC_PER_MSEC * NSEC_PER_USEC)
 
-struct pool {
-	struct backend *backend;
-	struct broker *broker;
-	struct worker *worker;
-	sd_event_source *run; /* defer: facts came */
-	sd_event_source *timer; /* broker_wakeup(), or the retry of a snapshot */
-	struct cmabulk_query query;
-	bool is_query_stale;
-	uint64_t recheck_ns; /* from when on a refusal may be looked at again */
-	bool is_lost; /* the books are not to be trusted */
-	bool is_gone;
-	bool has_ended;
-	GQueue requests; /* struct pool_request */
-	struct pool_request *filling;
-	GHashTable *live; /* id -> struct live_buffer, of those made here */
-	const struct pool_listener *listener;
-	void *userdata;
-};
-
-struct live_buffer {
-	uint64_t id;
-	uint64_t inode;
-	uint64_t cookie;
-};
-
-struct pool_request {
-	struct broker_request *request;
-	struct backend_reservation *reservation;
-	uint64_t reservation_id;
-	struct cmabulk_owner owner;
-	uint64_t start_ns;
-	bool is_abandoned;
-	void *userdata;
-	GList link;
-};
-
-static void pool_wake(struct pool *pool)
+void pool_wake(struct pool *pool)
 {
 	sd_event_source_set_enabled(pool->run, SD_EVENT_ONESHOT);
-}
-
-static const struct backend_ops *pool_ops(const struct pool *pool)
-{
-	return pool->backend->ops;
-}
-
-static void pool_tell_released(struct pool *pool, uint64_t id)
-{
-	const struct live_buffer *buffer = g_hash_table_lookup(pool->live, &id);
-
-	if (!buffer)
-		return;
-	pool->listener->released(pool, id, buffer->inode, buffer->cookie, pool->userdata);
-	g_hash_table_remove(pool->live, &id);
-}
-
-static void pool_add_live(struct pool *pool, const struct cmabulk_buffer_info *info)
-{
-	struct live_buffer *buffer = g_new(struct live_buffer, 1);
-
-	buffer->id = info->id;
-	buffer->inode = info->inode;
-	buffer->cookie = info->owner.cookie;
-	g_hash_table_insert(pool->live, &buffer->id, buffer);
 }
 
 /* --- What the backend tells ------------------------------------------------------------------ */
@@ -100,7 +34,7 @@ static void on_event(void *userdata, enum cmabulk_genl_command command, uint64_t
 		pool->is_lost = true;
 	if (r >= 0 && command == CMABULK_CMD_RELEASED)
 		pool_tell_released(pool, id);
-	pool->is_query_stale = true;
+	pool_books_changed(pool);
 	pool_wake(pool);
 }
 
@@ -112,14 +46,14 @@ static void on_lost(void *userdata)
 	pool_wake(pool);
 }
 
-static void pool_mark_gone(struct pool *pool)
+/* The listener hears of it in pool_run(). */
+void pool_mark_gone(struct pool *pool)
 {
 	if (pool->is_gone)
 		return;
 	pool->is_gone = true;
 	log_notice("pool %s is gone", pool_get_name(pool));
 	broker_gone(pool->broker);
-	pool->listener->gone(pool, pool->userdata);
 	pool_wake(pool);
 }
 
@@ -137,7 +71,7 @@ static void on_filled(void *userdata, int result, const struct cmabulk_fill *fil
 	struct pool_request *request = pool->filling;
 
 	pool->filling = NULL;
-	pool->is_query_stale = true;
+	pool_books_changed(pool);
 	broker_filled(pool->broker, request->request, result, fill, elapsed_ns, clock_now_ns());
 	pool_wake(pool);
 }
@@ -156,6 +90,7 @@ static int reserve(struct pool *pool, struct pool_request *request)
 	if (r < 0)
 		return r;
 	broker_request_set_reservation(request->request, request->reservation_id);
+	pool->is_snapshot_stale = true;
 	return 0;
 }
 
@@ -184,95 +119,7 @@ static void give_back(struct pool *pool, struct pool_request *request)
 		return;
 	pool_ops(pool)->close(request->reservation);
 	request->reservation = NULL;
-	pool->is_query_stale = true;
-}
-
-static void outcome_close(struct pool_outcome *outcome)
-{
-	for (unsigned int i = 0; i < outcome->n_buffers; i++)
-		if (outcome->buffers[i].fd >= 0)
-			close(outcome->buffers[i].fd);
-	outcome->n_buffers = 0;
-	outcome->granted = 0;
-}
-
-/* "LABEL-INDEX", as the library names the buffers it makes itself. */
-static void name_buffer(char ret[CMABULK_BUFFER_NAME_LEN], const char *label, unsigned int index,
-			unsigned int count)
-{
-	g_autofree char *suffix = label[0] && count > 1 ? g_strdup_printf("-%u", index) :
-							  g_strdup("");
-	size_t room = CMABULK_BUFFER_NAME_LEN - 1 - strlen(suffix);
-	size_t length = strlen(label);
-
-	if (length > room)
-		for (length = room; length > 0 && ((unsigned char)label[length] & 0xc0) == 0x80;)
-			length--;
-	g_snprintf(ret, CMABULK_BUFFER_NAME_LEN, "%.*s%s", (int)length, label, suffix);
-}
-
-static int export_buffer(struct pool *pool, struct pool_request *request, uint64_t chunks,
-			 struct pool_buffer *ret)
-{
-	const struct broker_ask *ask = broker_request_get_ask(request->request);
-	struct backend_buffer buffer;
-	struct cmabulk_buffer_info info = {
-		.object = CMABULK_OBJECT_BUFFER,
-		.state = CMABULK_STATE_EXPORTED,
-		.order = ask->order,
-		.align = ask->align,
-		.chunks = chunks,
-		.pages = chunks << ask->order,
-		.reservation = request->reservation_id,
-		.owner = request->owner,
-	};
-	int r = pool_ops(pool)->export(request->reservation, chunks, ret->name, &buffer);
-
-	if (r < 0)
-		return r;
-	ret->fd = buffer.fd;
-	ret->id = info.id = buffer.id;
-	ret->inode = info.inode = buffer.inode;
-	ret->chunks = chunks;
-	g_strlcpy(info.name, ret->name, sizeof(info.name));
-	broker_request_exported(pool->broker, request->request, &info);
-	pool_add_live(pool, &info);
-	return 0;
-}
-
-/* Chunks are spread evenly; the first buffers have one more of the rest. */
-static uint64_t chunks_of(uint64_t chunks, unsigned int count, unsigned int index)
-{
-	return chunks / count + (index < chunks % count ? 1 : 0);
-}
-
-static void export_buffers(struct pool *pool, struct pool_request *request,
-			   struct pool_outcome *outcome)
-{
-	const struct broker_ask *ask = broker_request_get_ask(request->request);
-	/* None stays empty. */
-	unsigned int count = (unsigned int)MIN(outcome->claimed, ask->buffers);
-	int r = 0;
-
-	outcome->buffers = g_new0(struct pool_buffer, count);
-	for (unsigned int i = 0; i < count; i++) {
-		struct pool_buffer *buffer = &outcome->buffers[i];
-
-		name_buffer(buffer->name, request->owner.label, i, count);
-		r = export_buffer(pool, request, chunks_of(outcome->claimed, count, i), buffer);
-		if (r < 0)
-			break;
-		outcome->n_buffers++;
-		outcome->granted += buffer->chunks;
-	}
-	if (r >= 0)
-		return;
-	log_warning("pool %s: only %u of %u buffers could be made: %s", pool_get_name(pool),
-		    outcome->n_buffers, count, strerror(-r));
-	outcome->error = r;
-	outcome->status = BROKER_PARTIAL;
-	if (outcome->granted < ask->minimum)
-		outcome_close(outcome);
+	pool_books_changed(pool);
 }
 
 static void request_free(struct pool *pool, struct pool_request *request)
@@ -296,12 +143,12 @@ static void carry_out_finish(struct pool *pool, struct pool_request *request)
 
 	outcome.steps = broker_request_get_steps(ended, &outcome.n_steps);
 	if (broker_request_is_kept(ended) && !request->is_abandoned)
-		export_buffers(pool, request, &outcome);
+		pool_export(pool, request, &outcome);
 	/* What is left goes back before anybody is told, who might ask again at once. */
 	give_back(pool, request);
 	if (!request->is_abandoned)
 		pool->listener->finished(request->userdata, &outcome);
-	outcome_close(&outcome);
+	pool_outcome_close(&outcome);
 	g_free(outcome.buffers);
 	request_free(pool, request);
 }
@@ -326,66 +173,6 @@ static void carry_out(struct pool *pool, const struct broker_action *action)
 		carry_out_finish(pool, request);
 		break;
 	}
-}
-
-/* --- Books ----------------------------------------------------------------------------------- */
-
-/* Events of releases may have been among those lost. */
-static void pool_tell_missing(struct pool *pool, const struct backend_snapshot *snapshot)
-{
-	g_autoptr(GHashTable) found = g_hash_table_new(g_int64_hash, g_int64_equal);
-	g_autoptr(GList) ids = g_hash_table_get_keys(pool->live);
-
-	for (size_t i = 0; i < snapshot->count; i++)
-		g_hash_table_add(found, &snapshot->entries[i].id);
-	for (GList *id = ids; id; id = id->next)
-		if (!g_hash_table_contains(found, id->data))
-			pool_tell_released(pool, *(const uint64_t *)id->data);
-}
-
-/*
- * After a snapshot only what is newer is heard of: whatever it was taken for, the books are loaded from
- * it. free() the entries.
- */
-static int pool_take_snapshot(struct pool *pool, struct backend_snapshot *ret)
-{
-	int r = pool_ops(pool)->snapshot(pool->backend, ret);
-
-	if (r < 0)
-		return r;
-	broker_load(pool->broker, ret->entries, ret->count, ret->sequence);
-	pool_tell_missing(pool, ret);
-	pool->is_lost = false;
-	pool->is_query_stale = true;
-	return 0;
-}
-
-static int pool_load(struct pool *pool)
-{
-	struct backend_snapshot snapshot = { 0 };
-	int r = pool_take_snapshot(pool, &snapshot);
-
-	free(snapshot.entries);
-	return r;
-}
-
-static void pool_refresh_query(struct pool *pool)
-{
-	struct cmabulk_query query = { 0 };
-	int r = pool_ops(pool)->query(pool->backend, &query);
-
-	pool->is_query_stale = false;
-	if (r == -ENODEV) {
-		pool_mark_gone(pool);
-		return;
-	}
-	if (r < 0) {
-		log_warning("pool %s: cannot be queried: %s", pool_get_name(pool), strerror(-r));
-		return;
-	}
-	pool->query = query;
-	broker_set_free(pool->broker, query.free_pages);
-	broker_set_draining(pool->broker, query.states.draining);
 }
 
 static void pool_set_timer(struct pool *pool, uint64_t time_ns)
@@ -418,6 +205,16 @@ static bool pool_settle(struct pool *pool)
 	return false;
 }
 
+/* Facts that were found in the middle of something else. */
+static void pool_tell(struct pool *pool)
+{
+	pool_tell_missing(pool);
+	if (!pool->is_gone || pool->has_told_gone)
+		return;
+	pool->has_told_gone = true;
+	pool->listener->gone(pool, pool->userdata);
+}
+
 static void pool_end(struct pool *pool)
 {
 	if (!pool->is_gone || pool->has_ended || !g_queue_is_empty(&pool->requests))
@@ -432,6 +229,7 @@ static void pool_run(struct pool *pool)
 
 	if (!pool_settle(pool))
 		return;
+	pool_tell(pool);
 	do {
 		if (pool->is_query_stale && !pool->is_gone)
 			pool_refresh_query(pool);
@@ -440,6 +238,7 @@ static void pool_run(struct pool *pool)
 			carry_out(pool, &action);
 	} while (action.type != BROKER_NOTHING);
 	pool_set_timer(pool, broker_wakeup(pool->broker));
+	pool_tell(pool);
 	pool_end(pool);
 }
 
@@ -470,7 +269,8 @@ struct pool *pool_free(struct pool *pool)
 		broker_free(pool->broker);
 	if (pool->backend)
 		pool_ops(pool)->free(pool->backend);
-	g_hash_table_unref(pool->live);
+	pool_forget_live(pool);
+	free(pool->snapshot.entries);
 	sd_event_source_disable_unref(pool->run);
 	sd_event_source_disable_unref(pool->timer);
 	g_free(pool);
@@ -520,6 +320,7 @@ static struct pool *pool_new(sd_event *event, const struct pool_listener *listen
 	pool->listener = listener;
 	pool->userdata = userdata;
 	g_queue_init(&pool->requests);
+	g_queue_init(&pool->missing);
 	pool->live = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
 	if (pool_add_sources(pool, event) < 0)
 		return pool_free(pool);
@@ -615,55 +416,50 @@ void pool_set_rules(struct pool *pool, struct account_rules *rules)
 	pool_wake(pool);
 }
 
-int pool_survey(struct pool *pool, struct cmabulk_survey *ret)
-{
-	return pool->is_gone ? -ENODEV : pool_ops(pool)->survey(pool->backend, ret);
-}
-
-int pool_snapshot(struct pool *pool, struct backend_snapshot *ret)
-{
-	int r = pool->is_gone ? -ENODEV : pool_take_snapshot(pool, ret);
-
-	if (r >= 0)
-		pool_wake(pool);
-	return r;
-}
-
-/*
- * Refused for what it has: that may be draining by now, which no event tells. Whether the books are
- * newer than when that was said.
- */
-static bool pool_recheck(struct pool *pool, const struct broker_refusal *refusal, uint64_t now_ns)
-{
-	if (pool->is_gone || refusal->asked > refusal->maximum || now_ns < pool->recheck_ns)
-		return false;
-	pool->recheck_ns = now_ns + RECHECK_NS;
-	if (pool_load(pool) < 0)
-		return false;
-	pool_wake(pool);
-	return true;
-}
-
-int pool_submit(struct pool *pool, const struct account_rule *rule,
-		const struct cmabulk_owner *owner, const struct broker_ask *ask, void *userdata,
-		struct pool_request **ret, struct broker_refusal *ret_refusal)
+static struct pool_request *request_new(const struct cmabulk_owner *owner, uint64_t since_ns,
+					void *userdata)
 {
 	struct pool_request *request = g_new0(struct pool_request, 1);
-	struct broker_refusal refusal;
-	int r;
 
 	request->owner = *owner;
 	request->userdata = userdata;
 	request->link.data = request;
-	request->start_ns = clock_now_ns();
-	r = broker_submit(pool->broker, rule, owner->uid, ask, request->start_ns, request,
-			  &request->request, &refusal);
-	if (r == -EDQUOT && pool_recheck(pool, &refusal, request->start_ns))
-		r = broker_submit(pool->broker, rule, owner->uid, ask, request->start_ns, request,
-				  &request->request, &refusal);
+	request->start_ns = since_ns;
+	return request;
+}
+
+/*
+ * Who is refused for what the account has may have it draining by now, which no event tells: a refusal
+ * stands on books that are newer than the question.
+ */
+static int submit(struct pool *pool, const struct account_rule *rule, const struct broker_ask *ask,
+		  struct pool_request *request, struct broker_refusal *ret_refusal,
+		  uint64_t *ret_when_ns)
+{
+	struct broker_refusal refusal = { 0 };
+	int r = broker_submit(pool->broker, rule, request->owner.uid, ask, request->start_ns,
+			      request, &request->request, &refusal);
+
+	if (r == -EDQUOT && refusal.asked <= refusal.maximum) {
+		if (pool_look(pool, request->start_ns, ret_when_ns) == -EAGAIN)
+			return -EAGAIN;
+		r = broker_submit(pool->broker, rule, request->owner.uid, ask, request->start_ns,
+				  request, &request->request, &refusal);
+	}
+	if (r < 0)
+		*ret_refusal = refusal;
+	return r;
+}
+
+int pool_submit(struct pool *pool, const struct account_rule *rule,
+		const struct cmabulk_owner *owner, const struct broker_ask *ask, uint64_t since_ns,
+		void *userdata, struct pool_request **ret, struct broker_refusal *ret_refusal,
+		uint64_t *ret_when_ns)
+{
+	struct pool_request *request = request_new(owner, since_ns, userdata);
+	int r = submit(pool, rule, ask, request, ret_refusal, ret_when_ns);
+
 	if (r < 0) {
-		if (ret_refusal)
-			*ret_refusal = refusal;
 		g_free(request);
 		return r;
 	}

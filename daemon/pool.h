@@ -43,7 +43,7 @@ struct pool_listener {
 	/* A buffer made here is gone and its memory back. @userdata is the pool's. */
 	void (*released)(struct pool *pool, uint64_t id, uint64_t inode, uint64_t cookie,
 			 void *userdata);
-	/* The device went away: nothing can be asked any more. */
+	/* The device went away, as pool_is_gone() has said for a moment. */
 	void (*gone)(struct pool *pool, void *userdata);
 	/* It is gone, and its last request finished: to be freed, but not from inside this. */
 	void (*ended)(struct pool *pool, void *userdata);
@@ -62,23 +62,32 @@ const char *pool_get_kind(const struct pool *pool);
 void *pool_get_userdata(const struct pool *pool);
 bool pool_is_gone(const struct pool *pool);
 bool pool_has_ended(const struct pool *pool);
-/* Asks the device whether it is; listener->gone() may be called. */
+/* Asks the device whether it is. */
 bool pool_check_gone(struct pool *pool);
 /* As of the last event; name, area, sizes and orders never change. */
 const struct cmabulk_query *pool_get_query(const struct pool *pool);
 struct broker *pool_get_broker(struct pool *pool);
 
 void pool_set_rules(struct pool *pool, struct account_rules *rules);
+/* As of a tenth of a second ago, or later: it takes a while, and anybody may ask as often as he likes. */
 int pool_survey(struct pool *pool, struct cmabulk_survey *ret);
-int pool_snapshot(struct pool *pool, struct backend_snapshot *ret);
+/*
+ * What lives in it, in order of ids, until the next call into the pool: as of @since_ns, when that was
+ * asked, or later; or as of a tenth of a second ago, when no change is known since. -EAGAIN: ask again at
+ * *ret_when_ns.
+ */
+int pool_list(struct pool *pool, uint64_t since_ns, const struct backend_snapshot **ret,
+	      uint64_t *ret_when_ns);
 
 /*
- * Ask. Results are broker_submit()'s. What @owner's account says is filled in. The buffers are named
- * after its label.
+ * Ask. Results are broker_submit()'s, or -EAGAIN: before *ret_when_ns it cannot be said whether it is too
+ * much. @since_ns is when the client asked. What @owner's account says is filled in. The buffers are
+ * named after its label.
  */
 int pool_submit(struct pool *pool, const struct account_rule *rule,
-		const struct cmabulk_owner *owner, const struct broker_ask *ask, void *userdata,
-		struct pool_request **ret, struct broker_refusal *ret_refusal);
+		const struct cmabulk_owner *owner, const struct broker_ask *ask, uint64_t since_ns,
+		void *userdata, struct pool_request **ret, struct broker_refusal *ret_refusal,
+		uint64_t *ret_when_ns);
 /* Not wanted any more; finished is still called. */
 void pool_cancel(struct pool *pool, struct pool_request *request);
 /* As pool_cancel(), but finished is not called. */

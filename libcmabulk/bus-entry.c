@@ -116,6 +116,7 @@ static int make_entry(const struct line *line, struct cmabulk_entry **ret)
 struct listing {
 	struct cmabulk_entry **entries; /* NULL after the last */
 	size_t count;
+	uint64_t after; /* the highest id of the replies before */
 };
 
 static void listing_clear(struct listing *listing)
@@ -138,13 +139,15 @@ static int read_entry(sd_bus_message *message, void *userdata)
 		return -ENOMEM;
 	listing->entries = entries;
 	entries[listing->count] = NULL;
+	if (line.id <= listing->after)
+		return -EPROTO;
 	r = make_entry(&line, &entries[listing->count]);
 	if (r >= 0)
 		entries[++listing->count] = NULL;
 	return r;
 }
 
-static int call_list(struct cmabulk_connection *connection, const char *pool_name,
+static int call_list(struct cmabulk_connection *connection, const char *pool_name, uint64_t after,
 		     sd_bus_message **ret)
 {
 	sd_bus_message *call CLEANUP(bus_message_unrefp) = NULL;
@@ -153,8 +156,26 @@ static int call_list(struct cmabulk_connection *connection, const char *pool_nam
 
 	if (r < 0)
 		return r;
-	r = sd_bus_message_append(call, "s", pool_name);
+	r = sd_bus_message_append(call, "st", pool_name, after);
 	return r < 0 ? r : bus_call(connection, call, NULL, ret);
+}
+
+/* Positive: there are more. None in the reply would be told for ever. */
+static int read_reply(sd_bus_message *reply, struct listing *listing)
+{
+	size_t before = listing->count;
+	int more = 0;
+	int r = bus_read_array(reply, "a{sv}", read_entry, listing);
+
+	if (r < 0)
+		return r;
+	r = sd_bus_message_read(reply, "b", &more);
+	if (r <= 0 || (more && listing->count == before))
+		return r == -ENOMEM ? r : -EPROTO;
+	entry_sort(listing->entries, listing->count);
+	if (listing->count > 0)
+		listing->after = listing->entries[listing->count - 1]->id;
+	return more;
 }
 
 int bus_list_buffers(struct cmabulk_connection *connection, const char *pool_name,
@@ -163,15 +184,20 @@ int bus_list_buffers(struct cmabulk_connection *connection, const char *pool_nam
 	struct listing listing CLEANUP(listing_clear) = {
 		.entries = calloc(1, sizeof(struct cmabulk_entry *)),
 	};
-	sd_bus_message *reply CLEANUP(bus_message_unrefp) = NULL;
-	int r = listing.entries ? call_list(connection, pool_name, &reply) : -ENOMEM;
+	int r = listing.entries ? 1 : -ENOMEM;
 
+	while (r > 0) {
+		sd_bus_message *reply CLEANUP(bus_message_unrefp) = NULL;
+
+		r = call_list(connection, pool_name, listing.after, &reply);
+		if (r < 0)
+			return r;
+		r = read_reply(reply, &listing);
+		if (r < 0)
+			return bus_refuse(connection, r);
+	}
 	if (r < 0)
 		return r;
-	r = bus_read_array(reply, "a{sv}", read_entry, &listing);
-	if (r < 0)
-		return bus_refuse(connection, r);
-	entry_sort(listing.entries, listing.count);
 	*ret = TAKE(listing.entries);
 	return (int)listing.count;
 }

@@ -220,7 +220,8 @@ int cmabulk_connection_list_pools(struct cmabulk_connection *connection,
  * who does not manage it sees the own ones.
  * @param pool_name Name of the pool.
  * @param ret Returns an array of entries in order of their ids, with a NULL after the last; give
- *            it to cmabulk_entry_array_free(). All entries are of the same moment.
+ *            it to cmabulk_entry_array_free(). All entries are of the same moment; through the daemon, each
+ *            1024 are.
  * @return The number of entries, or an error as cmabulk_connection_get_pool().
  */
 int cmabulk_connection_list_buffers(struct cmabulk_connection *connection, const char *pool_name,
@@ -564,7 +565,7 @@ int cmabulk_request_set_count(struct cmabulk_request *request, uint64_t chunks);
 
 /**
  * @brief Say over how many buffers to spread the chunks.
- * @param buffers At least 1. 4800 chunks in 25 buffers are 192 each; what does not divide evenly goes
+ * @param buffers At least 1; the daemon takes up to 16384. 4800 chunks in 25 buffers are 192 each; what does not divide evenly goes
  *                to the first ones, one chunk each.
  * @return 0, or `-EINVAL`: zero.
  */

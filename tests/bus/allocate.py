@@ -3,9 +3,11 @@
 
 import mmap
 import os
+import time
 
 from client import GLib
-from manager import (MIB, PAGE, PATH, administrator, check_zero, daemon_with_clients, expect_error,
+from command_line import ROOT, read_json
+from manager import (BOB, MIB, PAGE, PATH, administrator, check_zero, daemon_with_clients, expect_error,
                      user)
 
 STEP_FIELDS = {"effort": "s", "error": "i", "requested": "t", "granted": "t", "elapsed-usec": "t"}
@@ -126,6 +128,48 @@ def chooses_the_pool_with_most_free(bus):
         allocation.close()
     alice.wait_whole("large")
     alice.wait_whole("small")
+
+
+def more_buffers_than_a_reply_lists(bus):
+    """What lives is listed in parts, each of it once, and the library puts them together."""
+    daemon_with_clients(bus)
+    alice, bob, root = user(bus), user(bus, BOB), administrator(bus)
+    sentence = expect_error("InvalidArgument", alice.allocate, count=2**20, buffers=16385)
+    assert "16385" in sentence and "16384" in sentence, sentence
+    theirs = bob.allocate(count=1)
+    allocation = alice.allocate(count=1500, buffers=1500)
+    assert allocation.status == "complete", allocation.report
+    identities = sorted(buffer[0] for buffer in allocation.layout)
+    page, more = alice.finish(alice.start_list_buffers()).arguments
+    assert (len(page), more) == (1024, True), (len(page), more)
+    assert [entry["id"] for entry in page] == identities[:1024]
+    assert [entry["id"] for entry in alice.list_buffers()] == identities
+    assert len(root.list_buffers()) == 1501
+    page, more = root.finish(root.start_list_buffers(after=2**64 - 1)).arguments
+    assert (page, more) == ([], False)
+    assert len(read_json(bus, "buffers", **ROOT)["buffers"]) == 1501
+    alice.release(allocation.path)
+    for some in (allocation, theirs):
+        some.close()
+    root.wait_whole()
+
+
+def asked_in_one_breath(bus):
+    """Calls that follow each other without waiting are all served, though replies are read late."""
+    daemon_with_clients(bus)
+    alice, root = user(bus), administrator(bus)
+    serials = [alice.start_allocate(count=16, buffers=16)]
+    root.wait_for_buffers(16)
+    # The first reply is under way, and its descriptors lie in the bus.
+    serials += [alice.start_allocate(count=16, buffers=16) for _ in range(5)]
+    quiet = time.monotonic() + 1.5
+    while time.monotonic() < quiet:
+        root.pools()
+    for serial in serials:
+        allocation = alice.finish_allocate(serial)
+        assert (allocation.status, len(allocation.fds)) == ("complete", 16), allocation.report
+        allocation.close()
+    root.wait_whole()
 
 
 def fetch_gives_each_buffer_once(bus):

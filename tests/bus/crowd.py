@@ -2,11 +2,13 @@
 """Many clients at once, and requests that together are more than there is."""
 
 import resource
+import select
 import time
 
-from client import finish_all, finish_next
-from manager import (ALICE, BOB, CAROL, DAVE, MIB, PAGE, Allocation, administrator,
-                     daemon_with_clients, user)
+from client import HEADER_BYTES, Gio, finish_all, finish_next
+from fixture import NAME
+from manager import (ALICE, BOB, CAROL, CLIENTS, DAVE, MIB, PAGE, PATH, POOL, Allocation, User,
+                     administrator, daemon_with_clients, expect_prompt, user)
 
 POOL_PAGES = 64 * MIB // PAGE
 
@@ -108,3 +110,65 @@ def small_ones_pass_between_large_ones(bus):
     assert large.status == "complete", large.report
     large.close()
     small.wait_whole()
+
+
+class Looker(User):
+    """Has so many ListBuffers under way, always, and throws away what is long."""
+
+    LONG = 100_000
+    lists = None  # how many came
+
+    def look(self, calls):
+        self.lists = 0
+        for _ in range(calls):
+            self.start_list_buffers()
+
+    def _next_message(self):
+        while len(self._bytes) >= HEADER_BYTES:
+            length = Gio.DBusMessage.bytes_needed(self._bytes[:HEADER_BYTES])
+            if not self.LONG < length <= len(self._bytes):
+                break
+            self._bytes = self._bytes[length:]
+            self.lists += 1
+            self.start_list_buffers()
+        return super()._next_message()
+
+    def _dispatch(self, reply):
+        super()._dispatch(reply)
+        while self.lists is not None and self._replies:  # that too much lies unread
+            self._replies.popitem()
+            self.start_list_buffers()
+
+
+def look_without_end(path):
+    def run(child):
+        lookers = [Looker(path, ALICE, (CLIENTS,)) for _ in range(4)]
+        for looker in lookers:
+            looker.look(100)
+        said = False
+        while True:
+            for ready in select.select(lookers, [], [])[0]:
+                ready.process(0)
+            if not said and sum(looker.lists for looker in lookers) > 16:
+                child.say("they are listed")
+                said = True
+
+    return run
+
+
+def who_looks_often_delays_nobody(bus):
+    """A user has 400 calls under way that take the daemon 12 ms each; others are still served."""
+    daemon_with_clients(bus)
+    alice, bob, root = user(bus), user(bus, BOB), administrator(bus)
+    held = [alice.allocate(count=1024, buffers=1024), bob.allocate(count=1)]
+    child = bus.child(look_without_end(bus.path), ALICE, (CLIENTS,))
+    child.hear()
+    survey = (NAME, f"{PATH}/pool/main", POOL, "Survey")
+    for look in (lambda: bob.call(*survey), bob.accounts, bob.pools, bob.list_buffers) * 5:
+        expect_prompt("a look of another user", look)
+    expect_prompt("Allocate", lambda: bob.allocate(count=1)).close()
+    child.kill()
+    alice.release(held[0].path)
+    for allocation in held:
+        allocation.close()
+    root.wait_whole()

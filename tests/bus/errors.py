@@ -131,9 +131,10 @@ def unconfirmed(bus):
     daemon_with_clients(bus)
     alice = user(bus, answers_pings=False)
     first = alice.allocate(count=40, buffers=40)
-    sentence = expect_error("Unconfirmed", alice.allocate, count=1)
-    assert "onfirm" in sentence, sentence
-    expect_error("Unconfirmed", alice.fetch, first.path, 16, 0)
+    waiting = alice.start_allocate(count=1), alice.start_fetch(first.path, 16, 0)
+    for serial in waiting:
+        sentence = expect_error("Unconfirmed", alice.finish, serial)
+        assert "onfirm" in sentence, sentence
     expect_error("InvalidArgument", alice.fetch, first.path, 16, first.report["serial"] + 1000)
     # What has no descriptors is not held up.
     assert alice.pools()

@@ -128,7 +128,7 @@ class Process:
 class Daemon(Process):
     """cmabulkd on a private bus; there when this returns."""
 
-    def __init__(self, bus, *arguments, configuration=None, name="cmabulkd"):
+    def __init__(self, bus, *arguments, configuration=None, name="cmabulkd", uid=0):
         self.bus = bus
         self.directory = os.path.join(bus.directory, name)
         self.configuration = os.path.join(self.directory, "cmabulkd.conf")
@@ -144,7 +144,8 @@ class Daemon(Process):
         options["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
         options["TSAN_OPTIONS"] = "halt_on_error=1:second_deadlock_stack=1"
         self._watch = bus.watch(NAME)
-        super().__init__(command, os.path.join(self.directory, "log"), env=options)
+        who = {"user": uid, "group": uid, "extra_groups": []} if uid else {}
+        super().__init__(command, os.path.join(self.directory, "log"), env=options, **who)
         self._wait_until_there()
 
     def configure(self, text):

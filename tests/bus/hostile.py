@@ -38,7 +38,7 @@ def wrong_signatures(bus):
         "('a',)", "('a', 'b')", "('a', @a{ss} {})", "('a', @a{sv} {}, 'c')", "(@a{sv} {}, 'a')",
         "(uint64 1,)", "(uint32 1, uint64 1)", "(uint64 1, uint32 1)", "(handle 0,)", "(<'a'>,)",
         "(1.5, true, byte 1)", "('a', @a{tv} {})", "('a', [@a{sv} {}])", "([('a', @a{sv} {})],)")]
-    right = {"Allocate": "(sa{sv})", "Cancel": "(s)", "ListBuffers": "(s)", "Fetch": "(ut)",
+    right = {"Allocate": "(sa{sv})", "Cancel": "(s)", "ListBuffers": "(st)", "Fetch": "(ut)",
              "Release": "(t)"}
     names = INVALID + (f"{BUS}.Error.UnknownMethod", ERROR + "NoSuchAllocation",
                        f"{BUS}.Error.UnknownObject")
@@ -91,8 +91,7 @@ def texts(bus):
         text = "x" * length + "ü" * 64
         expect_error("InvalidArgument", alice.allocate, count=1, effort=text)
         has_to_fail(alice, alice.start_allocate(count=1, pool=text), NO_SUCH_POOL)
-        has_to_fail(alice, alice.start_manager("ListBuffers", GLib.Variant("(s)", (text,))),
-                    NO_SUCH_POOL)
+        has_to_fail(alice, alice.start_list_buffers(text), NO_SUCH_POOL)
     for token in ("a", "_", "0", "x" * 64, "A_1"):
         allocation = alice.allocate(token, count=1)
         assert allocation.path == alice.path_of(token)

@@ -102,10 +102,12 @@ class User(Client):
     def path_of(self, token):
         return f"{PATH}/allocation/{self.name[1:].replace('.', '_')}/{token}"
 
+    def start_fetch(self, path, first, confirm=0):
+        return self.start(NAME, path, ALLOCATION, "Fetch", GLib.Variant("(ut)", (first, confirm)))
+
     def fetch(self, path, first, confirm=0):
         """Descriptors and the serial that confirms them."""
-        body = GLib.Variant("(ut)", (first, confirm))
-        reply = self.call(NAME, path, ALLOCATION, "Fetch", body)
+        reply = self.finish(self.start_fetch(path, first, confirm))
         handles, serial = reply.arguments
         return [reply.fds[handle] for handle in handles], serial
 
@@ -138,8 +140,18 @@ class User(Client):
                 return account
         return None
 
+    def start_list_buffers(self, pool="main", after=0):
+        return self.start_manager("ListBuffers", GLib.Variant("(st)", (pool, after)))
+
     def list_buffers(self, pool="main"):
-        return self.manager("ListBuffers", GLib.Variant("(s)", (pool,))).arguments[0]
+        """All of them, in as many replies as it takes."""
+        entries, more = [], True
+        while more:
+            after = entries[-1]["id"] if entries else 0
+            page, more = self.finish(self.start_list_buffers(pool, after)).arguments
+            assert page or not more, "there is more of nothing"
+            entries += page
+        return entries
 
     def wait_whole(self, pool="main"):
         """Until all of a pool is free again and nobody waits for it: then nothing leaked."""

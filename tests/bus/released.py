@@ -66,11 +66,11 @@ def each_release_is_told_while_others_list(bus):
     alice, bob, root = user(bus), user(bus, BOB), administrator(bus)
     for _ in range(20):
         allocation = alice.allocate(count=16, buffers=16)
-        listings = [client.start_manager("ListBuffers", GLib.Variant("(s)", ("main",)))
+        listings = [client.start_list_buffers()
                     for client in (bob, root) for _ in range(10)]
         identities = {buffer[0] for buffer in allocation.layout}
         allocation.close()
-        listings += [client.start_manager("ListBuffers", GLib.Variant("(s)", ("main",)))
+        listings += [client.start_list_buffers()
                      for client in (bob, root) for _ in range(10)]
         told = {alice.wait_signal("BufferReleased", 10).arguments[1] for _ in range(16)}
         assert told == identities

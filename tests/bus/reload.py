@@ -125,6 +125,11 @@ def accounts_that_go_are_orphaned(bus):
     root.manager("Reload")
     [listed] = root.list_buffers()
     assert listed["standing"] == "orphaned", listed
+    # Of the same name, and not the same account.
+    daemon.configure(CLIENTS_CONFIGURATION + rule + "Shared=yes\n")
+    root.manager("Reload")
+    [listed] = root.list_buffers()
+    assert listed["standing"] == "orphaned", listed
     daemon.configure(CLIENTS_CONFIGURATION + rule)
     root.manager("Reload")
     [listed] = root.list_buffers()

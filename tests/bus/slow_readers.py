@@ -9,7 +9,7 @@ import time
 from client import BUS, NO_REPLY, Gio, GLib
 from fixture import NAME, eventually
 from manager import (ALICE, ALLOCATION, BOB, CAROL, DAVE, MIB, PAGE, PATH, administrator,
-                     daemon_with_clients, expect_prompt, user)
+                     daemon_with_clients, expect_error, expect_prompt, user)
 
 LIMIT = 1.0
 # Of messages from one sender that lie with the bus: max_incoming_bytes, as dbus-daemon(1) has it.
@@ -272,3 +272,38 @@ def pinged_when_there_is_room_again(bus):
     allocation.close()
     honest.close()
     administrator(bus).wait_whole()
+
+
+def penalty_begins_and_ends(bus):
+    """Who leaves a reply unread for FetchTimeoutSec gets no more, nor does who is the same user, until
+    it is read or its reader leaves; others do."""
+    daemon = daemon_with_clients(bus, configuration="FetchTimeoutSec=2\n")
+    honest, other, root = user(bus), user(bus, BOB), administrator(bus)
+
+    def allocate(client):
+        expect_prompt("Allocate", lambda: client.allocate(count=1)).close()
+        client.pools()  # reads the ping, and answers it
+
+    for ending in ("reads", "leaves"):
+        hostile = user(bus, answers_pings=False)
+        start = time.monotonic()
+        hostile.start_allocate(count=16, buffers=16)
+        eventually("its user is penalised",
+                   lambda h=hostile: f"{h.name} of user {ALICE} does not read" in daemon.said())
+        taken = time.monotonic() - start
+        assert 2 <= taken < 6, f"after {taken:.1f} s"
+        for client in (honest, hostile):
+            sentence = expect_error("Unconfirmed", client.allocate, count=1)
+            assert hostile.name in sentence and f"user {ALICE}" in sentence, sentence
+        allocate(other)
+        if ending == "reads":
+            hostile.wait_for("a ping", lambda h=hostile: h.pings)
+            while hostile.pings:
+                hostile.pong(hostile.pings.pop())
+            hostile.pools()
+        else:
+            hostile.close()
+            eventually("the bus knows", lambda h=hostile: not root.name_has_owner(h.name))
+        allocate(honest)
+        hostile.close()
+    root.wait_whole()

@@ -62,6 +62,31 @@ static void a_unit_proves_nothing(void)
 	account_rules_unref(rules);
 }
 
+static bool is_service(uid_t uid, const char *unit)
+{
+	return identity_is_service(&(struct identity){ uid, NULL, 0, unit });
+}
+
+static void a_person_in_a_unit_is_no_service(void)
+{
+	/* Root's, the last of the system's, and those of DynamicUser=. */
+	g_assert_true(is_service(0, "cron.service"));
+	g_assert_true(is_service(999, "media.service"));
+	g_assert_true(is_service(61184, "media.service"));
+	g_assert_true(is_service(65519, "media.service"));
+	/* A crontab of somebody, of somebody in systemd-homed, of nobody, of a container's users. */
+	g_assert_false(is_service(1000, "cron.service"));
+	g_assert_false(is_service(60001, "atd.service"));
+	g_assert_false(is_service(61183, "cron.service"));
+	g_assert_false(is_service(65520, "cron.service"));
+	g_assert_false(is_service(65534, "cron.service"));
+	g_assert_false(is_service(524288, "cron.service"));
+	g_assert_false(is_service(UINT32_MAX, "cron.service"));
+	/* And who is in no unit is none, whoever it is. */
+	g_assert_false(is_service(0, NULL));
+	g_assert_false(is_service(61184, NULL));
+}
+
 static void there_is_always_a_default(void)
 {
 	struct account_rules *rules = account_rules_new(NULL, 0);
@@ -143,6 +168,8 @@ void add_accounts(void)
 {
 	g_test_add_func("/account/unit-user-group-everybody", unit_user_group_everybody);
 	g_test_add_func("/account/a-unit-proves-nothing", a_unit_proves_nothing);
+	g_test_add_func("/account/a-person-in-a-unit-is-no-service",
+			a_person_in_a_unit_is_no_service);
 	g_test_add_func("/account/there-is-always-a-default", there_is_always_a_default);
 	g_test_add_func("/account/names-come-back", names_come_back);
 	g_test_add_func("/account/names-of-others-do-not", names_of_others_do_not);

@@ -178,6 +178,7 @@ static void append_entries(sd_bus_message *reply, const struct script *script)
 		must(sd_bus_message_close_container(reply));
 	}
 	must(sd_bus_message_close_container(reply));
+	must(sd_bus_message_append(reply, "b", (int)script->has_more_entries));
 }
 
 static void append_accounts(sd_bus_message *reply, const struct script *script)

@@ -38,6 +38,8 @@ struct script {
 	const char *pool;
 	uint64_t page_size;
 
+	bool has_more_entries; /* says ListBuffers, and tells the same again */
+
 	/* Allocate */
 	const char *status;
 	const char *kind;

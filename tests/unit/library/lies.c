@@ -170,6 +170,15 @@ static void refuse_book(const char *member, struct script *script)
 	talk_end(&talk);
 }
 
+static void books_without_an_end(void)
+{
+	struct script script;
+
+	script_init(&script);
+	script.has_more_entries = true;
+	refuse_book("ListBuffers", &script);
+}
+
 static void books_that_make_no_sense(void)
 {
 	static const struct {
@@ -229,6 +238,7 @@ static void a_strange_daemon_is_not_opened(void)
 void add_lies(void)
 {
 	g_test_add_func("/reply/lies-are-not-believed", lies_are_not_believed);
+	g_test_add_func("/reply/books-without-an-end", books_without_an_end);
 	g_test_add_func("/reply/books-that-make-no-sense", books_that_make_no_sense);
 	g_test_add_func("/reply/a-strange-daemon-is-not-opened", a_strange_daemon_is_not_opened);
 }

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Who hears of a release. */
+#include "asker.h"
+#include "bus.h"
+#include "delivery.h"
+#include "log.h"
+#include "manager.h"
+
+/* Lives with the buffers of an allocation. */
+struct asker {
+	struct client *client;
+	uint64_t cookie;
+	unsigned int n_live;
+};
+
+void asker_add(struct client *client, uint64_t cookie, unsigned int n_buffers)
+{
+	struct asker *asker;
+
+	if (n_buffers == 0)
+		return;
+	asker = g_new(struct asker, 1);
+	asker->client = client;
+	asker->cookie = cookie;
+	asker->n_live = n_buffers;
+	g_hash_table_insert(client->manager->askers, &asker->cookie, asker);
+}
+
+void asker_remove(struct client *client, uint64_t cookie)
+{
+	g_hash_table_remove(client->manager->askers, &cookie);
+}
+
+static int tell_released(struct client *client, const struct pool *pool, uint64_t id,
+			 uint64_t inode)
+{
+	sd_bus_message *signal = NULL;
+	bool is_far;
+	int r;
+
+	if (reader_is_behind(client, &is_far))
+		return 0;
+	r = sd_bus_message_new_signal(client->manager->bus, &signal, BUS_PATH_MANAGER, BUS_MANAGER,
+				      "BufferReleased");
+	if (r >= 0)
+		r = sd_bus_message_append(signal, "stt", pool_get_name(pool), id, inode);
+	if (r >= 0)
+		r = sd_bus_message_set_destination(signal, client->name);
+	if (r >= 0)
+		r = delivery_reply(client, signal, READER_BYTES_REPLY / 4);
+	sd_bus_message_unref(signal);
+	return r;
+}
+
+void asker_tell_released(struct manager *manager, const struct pool *pool, uint64_t id,
+			 uint64_t inode, uint64_t cookie)
+{
+	struct asker *asker = g_hash_table_lookup(manager->askers, &cookie);
+
+	if (!asker)
+		return;
+	if (tell_released(asker->client, pool, id, inode) < 0)
+		log_warning("%s cannot be told of a release", asker->client->name);
+	if (--asker->n_live == 0)
+		g_hash_table_remove(manager->askers, &cookie);
+}
+
+static gboolean asker_is_client(gpointer cookie, gpointer asker, gpointer client)
+{
+	return ((struct asker *)asker)->client == client;
+}
+
+void asker_forget_client(struct client *client)
+{
+	g_hash_table_foreach_remove(client->manager->askers, asker_is_client, client);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Who hears of a release: the connection that asked for the buffer, as long as it is there. */
+#ifndef CMABULKD_ASKER_H
+#define CMABULKD_ASKER_H
+
+#include "client.h"
+#include "pool.h"
+
+/* Of @n_buffers, which the kernel knows by @cookie. */
+void asker_add(struct client *client, uint64_t cookie, unsigned int n_buffers);
+/* It never heard of them. */
+void asker_remove(struct client *client, uint64_t cookie);
+void asker_forget_client(struct client *client);
+void asker_tell_released(struct manager *manager, const struct pool *pool, uint64_t id,
+			 uint64_t inode, uint64_t cookie);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a pool is made of, for those of its files that work on the whole of it: pool.c
+ * (the loop, what is decided), pool-books.c (what lives), pool-export.c (what a request gets).
+ */
+#ifndef CMABULKD_POOL_STATE_H
+#define CMABULKD_POOL_STATE_H
+
+#include <glib.h>
+
+#include "pool.h"
+#include "worker.h"
+
+struct pool {
+	struct backend *backend;
+	struct broker *broker;
+	struct worker *worker;
+	sd_event_source *run; /* defer: facts came */
+	sd_event_source *timer; /* broker_wakeup(), or the retry of a snapshot */
+	struct cmabulk_query query;
+	bool is_query_stale;
+	struct backend_snapshot snapshot; /* the last, in order of ids */
+	uint64_t snapshot_ns; /* when it was taken */
+	bool is_snapshot_stale; /* something changed since, as far as is told */
+	struct cmabulk_survey survey; /* the last */
+	uint64_t survey_ns;
+	bool has_survey;
+	bool is_lost; /* the books are not to be trusted */
+	bool is_gone;
+	bool has_told_gone;
+	bool has_ended;
+	GQueue requests; /* struct pool_request */
+	struct pool_request *filling;
+	GHashTable *live; /* id -> struct live_buffer, of those made here */
+	GQueue missing; /* struct live_buffer, of those that a snapshot no longer had: to be told */
+	const struct pool_listener *listener;
+	void *userdata;
+};
+
+struct live_buffer {
+	uint64_t id;
+	uint64_t inode;
+	uint64_t cookie;
+};
+
+struct pool_request {
+	struct broker_request *request;
+	struct backend_reservation *reservation;
+	uint64_t reservation_id;
+	struct cmabulk_owner owner;
+	uint64_t start_ns;
+	bool is_abandoned;
+	void *userdata;
+	GList link;
+};
+
+static inline const struct backend_ops *pool_ops(const struct pool *pool)
+{
+	return pool->backend->ops;
+}
+
+/* There are new facts: to be looked at on the next turn of the loop. */
+void pool_wake(struct pool *pool);
+void pool_mark_gone(struct pool *pool);
+
+/* Its release is to be told. */
+void pool_add_live(struct pool *pool, const struct cmabulk_buffer_info *info);
+void pool_forget_live(struct pool *pool);
+/* From the top of the loop alone. */
+void pool_tell_released(struct pool *pool, uint64_t id);
+/* Of those that were released without an event; from the top of the loop alone. */
+void pool_tell_missing(struct pool *pool);
+
+/* Something lives, or is gone, that the last snapshot does not know of. */
+void pool_books_changed(struct pool *pool);
+/* The books anew, from a snapshot. */
+int pool_load(struct pool *pool);
+/* The same, unless they were since @since_ns. -EAGAIN: not before *ret_when_ns. */
+int pool_look(struct pool *pool, uint64_t since_ns, uint64_t *ret_when_ns);
+void pool_refresh_query(struct pool *pool);
+
+/* Makes buffers of what @request claimed. */
+void pool_export(struct pool *pool, struct pool_request *request, struct pool_outcome *outcome);
+void pool_outcome_close(struct pool_outcome *outcome);
+
+#endif
