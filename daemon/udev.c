@@ -49,10 +49,12 @@ static void source_unref(struct udev_watch *source)
  * Telling
  */
 
+/* Also of what was told before: a namesake may have taken its place since, unheard. */
 static void tell_added(struct udev_watch *source, const char *name)
 {
-	if (source->is_stopped || !g_hash_table_add(source->names, g_strdup(name)))
+	if (source->is_stopped)
 		return;
+	g_hash_table_add(source->names, g_strdup(name));
 	source->listener->added(source->userdata, name);
 }
 
@@ -109,17 +111,19 @@ static GPtrArray *missing_in(GHashTable *names, GHashTable *others)
 	return missing;
 }
 
-/* Tell what changed since the last time, whatever the monitor did or did not say. */
+/* Tell what went since the last time, and all that is there, whatever the monitor did or did not say. */
 static void scan(struct udev_watch *source)
 {
 	g_autoptr(GHashTable) now = enumerate(source);
 	g_autoptr(GPtrArray) gone = missing_in(source->names, now);
-	g_autoptr(GPtrArray) come = missing_in(now, source->names);
+	GHashTableIter iterator;
+	gpointer name;
 
 	for (guint i = 0; i < gone->len; i++)
 		tell_removed(source, gone->pdata[i]);
-	for (guint i = 0; i < come->len; i++)
-		tell_added(source, come->pdata[i]);
+	g_hash_table_iter_init(&iterator, now);
+	while (g_hash_table_iter_next(&iterator, &name, NULL))
+		tell_added(source, name);
 }
 
 static void tell(struct udev_watch *source, struct udev_device *device)

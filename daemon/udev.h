@@ -13,7 +13,10 @@
 
 /* Called on the loop, never from inside a call here; may stop it. */
 struct udev_listener {
-	/* Those that are there at the beginning, too. */
+	/*
+	 * Those that are there at the beginning, too; and again one that was told before, as whoever had the
+	 * name may have gone since, unheard.
+	 */
 	void (*added)(void *userdata, const char *name);
 	/* Of each that was added once. */
 	void (*removed)(void *userdata, const char *name);

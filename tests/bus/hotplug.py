@@ -275,6 +275,18 @@ def udevd_comes_back(bus):
     expect_served(bus, root)
 
 
+def namesake_that_udevd_missed(bus):
+    """A pool that went while no udevd told, and is there again, is found like any other."""
+    udevd, root = start(bus, POOL)
+    udevd.kill()
+    kernel_pool.remove()
+    expect_pools(root)
+    kernel_pool.add()
+    Udevd(bus).tell_all()
+    expect_pools(root, POOL)
+    expect_served(bus, root)
+
+
 def module_goes_and_comes(bus):
     """The daemon keeps no hold of a module without pools, and finds the next one's."""
     _, root = start(bus, POOL, OTHER)
