@@ -33,8 +33,12 @@ def read(path):
 
 
 def write(path, text):
-    with open(path, "w", encoding="ascii") as file:
-        file.write(text)
+    """Once: a file object that failed to write tries it again when it is closed, and when it is freed."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode("ascii"))
+    finally:
+        os.close(descriptor)
 
 
 def area_pages():
