@@ -36,6 +36,16 @@ static void close_pool(int pool)
 	close(pool);
 }
 
+/* Adds what a FILL says of itself. */
+static void add_report(struct outcome *outcome, const struct cmabulk_report *report)
+{
+	outcome->ranges += report->ranges_tried;
+	outcome->survey += report->survey_ns;
+	outcome->plan += report->plan_ns;
+	outcome->drain += report->drain_ns;
+	outcome->claim += report->claim_ns;
+}
+
 /* FILL of one effort; then all in one buffer, to see when it is zero. */
 void run_fill(const struct contender *contender, struct scene *scene, const struct task *task,
 	      struct outcome *ret)
@@ -52,7 +62,8 @@ void run_fill(const struct contender *contender, struct scene *scene, const stru
 				      task->wanted, 0, &fill);
 	outcome_owned(ret, start, migrated);
 	ret->got = fill.nr_allocated;
-	ret->ranges = fill.report.ranges_tried;
+	ret->fill = ret->own;
+	add_report(ret, &fill.report);
 	start = machine_now();
 	if (ret->got) {
 		buffer = reservation_export(reservation, ret->got, O_RDWR | O_CLOEXEC, "bench",
@@ -77,7 +88,7 @@ static void fill_all(int reservation, guint64 wanted, struct outcome *ret)
 		ret->error = reservation_fill(reservation, (enum cmabulk_effort)effort,
 					      wanted - ret->got, 0, &fill);
 		ret->fill += (guint64)(machine_now() - start);
-		ret->ranges += fill.report.ranges_tried;
+		add_report(ret, &fill.report);
 		ret->got = fill.total;
 		if (ret->error != -EBUSY)
 			return;

@@ -21,9 +21,10 @@ struct outcome {
 	guint64 got; /* chunks */
 	guint64 own; /* until the pages were owned */
 	guint64 ready; /* until they were zeroed */
-	guint64 fill; /* part of @own spent in FILL, for those that do more */
+	guint64 fill; /* part of @own spent in FILL */
 	guint64 ranges; /* that were claimed, 0 where nobody tells */
 	guint64 migrated; /* pages, until they were owned */
+	guint64 survey, plan, drain, claim; /* parts of @fill, as the report has them */
 	int error; /* 0 or a negative errno */
 };
 

@@ -85,6 +85,10 @@ static void print_outcome(const struct condition *condition, const struct conten
 	       condition->name, contender->name, task->order, task->wanted, obtainable,
 	       outcome->got, (double)outcome->own / 1e3, (double)outcome->ready / 1e3,
 	       (double)outcome->fill / 1e3, outcome->migrated, outcome->ranges, outcome->error, run);
+	if (outcome->fill)
+		printf(",\"survey_us\":%.1f,\"plan_us\":%.1f,\"drain_us\":%.1f,\"claim_us\":%.1f",
+		       (double)outcome->survey / 1e3, (double)outcome->plan / 1e3,
+		       (double)outcome->drain / 1e3, (double)outcome->claim / 1e3);
 	if (least != G_MAXUINT64)
 		printf(",\"least_migrated\":%" G_GUINT64_FORMAT, least);
 	printf("}\n");
