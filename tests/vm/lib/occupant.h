@@ -12,10 +12,12 @@ enum occupant_kind {
 	OCCUPANT_ANONYMOUS,
 	OCCUPANT_SHMEM,
 	OCCUPANT_HUGE, /* anonymous, in huge pages as far as there are any */
+	OCCUPANT_FILE, /* page cache of a file, by occupant_fill_file() only */
 };
 
 struct occupant {
 	enum occupant_kind kind;
+	int file; /* for OCCUPANT_FILE, whose descriptor is the caller's */
 	char *base;
 	size_t reserved; /* bytes of address space at @base */
 	size_t touched; /* bytes of it that were touched */
@@ -31,6 +33,17 @@ struct occupant {
  */
 void occupant_fill(struct occupant *occupant, int frames, const struct area *area,
 		   enum occupant_kind kind, size_t pages);
+/*
+ * The same with clean page cache of @file, which must be as large as the machine's memory, and that
+ * is mapped meanwhile only. The occupant has frames, but no addresses then.
+ */
+void occupant_fill_file(struct occupant *occupant, int frames, const struct area *area, int file,
+			size_t pages);
+/*
+ * Drops pages until @pages are left inside, a random part of those in one random pageblock after
+ * the other, so that pageblocks come to be occupied to different degrees.
+ */
+void occupant_thin(struct occupant *occupant, const struct area *area, GRand *random, size_t pages);
 /* Looks up again where the pages are, after something may have moved them. */
 void occupant_refresh(struct occupant *occupant, const struct area *area);
 void occupant_free(struct occupant *occupant);

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the engine is to reach, as ratios of medians of one boot."""
+
+from runs import Comparison
+
+REFERENCE = {"series": "reference", "init_on_alloc": 0, "order": 4}
+
+
+class Targets:
+    """Collects a line for each target that there are runs for."""
+
+    def __init__(self, result, cpus):
+        self.runs = result["runs"]
+        self.cpus = cpus
+        self.lines = []
+
+    def compare(self, **wanted):
+        return Comparison(self.runs, cpus=self.cpus, **wanted)
+
+    def reference(self, condition):
+        return self.compare(condition=condition, **REFERENCE)
+
+    def at_most(self, what, value, limit):
+        if value is not None and limit is not None:
+            self.lines.append((what, value, f"<= {limit:.4g}", value <= limit))
+
+    def at_least(self, what, value, limit):
+        if value is not None and limit is not None:
+            self.lines.append((what, value, f">= {limit:.4g}", value >= limit))
+
+    def ratio(self, what, comparison, left, right, limit, field="own_us"):
+        """median of @left over that of @right is at most @limit."""
+        above, below = comparison.median(left, field), comparison.median(right, field)
+        if above is not None and below:
+            self.at_most(f"{what}: {left} / {right}", above / below, limit)
+
+
+def share(comparison, contender):
+    """The least of the obtainable that any run got."""
+    found = comparison.of(contender)
+    return min(run["got"] / run["obtainable"] for run in found) if found else None
+
+
+def per_chunk(comparison, contender):
+    """Microseconds per chunk got, None when nothing was."""
+    time, got = comparison.median(contender), comparison.median(contender, "got")
+    return time / got if time is not None and got else None
+
+
+def empty(targets):
+    comparison = targets.reference("empty")
+    for other, limit in (("rfc-scan", 1 / 4), ("chunk-loop", 1 / 100), ("single", 1.5), ("rfc-scan-fast", 1 / 2)):
+        targets.ratio("empty", comparison, "cmabulk-fast", other, limit)
+
+
+def movable(targets):
+    comparison = targets.reference("movable")
+    found = comparison.of("cmabulk-fast")
+    if found:
+        worst = max(run["migrated"] / run["least_migrated"] for run in found)
+        targets.at_most("movable: pages cmabulk-fast moved / least there were", worst, 1.05)
+    targets.ratio("movable", comparison, "cmabulk-fast", "rfc-scan", 1 / 2)
+
+
+def pinned(targets):
+    comparison = targets.reference("pinned-47")
+    targets.at_least("pinned-47: part of 4800 that cmabulk-fast gets", share(comparison, "cmabulk-fast"), 1)
+    targets.ratio("pinned-47", comparison, "cmabulk-fast", "rfc-scan", 1 / 3)
+
+    comparison = targets.reference("pinned-every-block")
+    targets.at_least("pinned-every-block: part of the obtainable for cmabulk-hard",
+                     share(comparison, "cmabulk-hard"), 0.995)
+    ours, theirs = per_chunk(comparison, "cmabulk-hard"), per_chunk(comparison, "chunk-loop")
+    if ours and theirs:
+        targets.at_most("pinned-every-block: time per chunk, cmabulk-hard / chunk-loop", ours / theirs, 1 / 2)
+
+    comparison = targets.reference("pinned-1-in-64")
+    targets.at_least("pinned-1-in-64: part of the obtainable for cmabulk-hard",
+                     share(comparison, "cmabulk-hard"), 0.995)
+    ours, theirs = per_chunk(comparison, "cmabulk-hard"), per_chunk(comparison, "rfc-scan")
+    if ours and theirs:
+        targets.at_most("pinned-1-in-64: time per chunk, cmabulk-hard / rfc-scan", ours / theirs, 1)
+
+
+def pressure(targets):
+    targets.ratio("busy-cpus", targets.reference("busy-cpus"), "cmabulk-fast", "rfc-scan", 1 / 4)
+    for condition in ("no-memory", "writeback"):
+        comparison = targets.reference(condition)
+        targets.ratio(condition, comparison, "cmabulk-normal", "rfc-scan", 1.05)
+        ours, theirs = comparison.median("cmabulk-normal", "got"), comparison.median("rfc-scan", "got")
+        if ours is not None and theirs:
+            targets.at_least(f"{condition}: chunks, cmabulk-normal / rfc-scan", ours / theirs, 1)
+
+
+def shared(targets):
+    for order in (0, 4):
+        beside = targets.compare(series="shared area", condition="shared-cma", order=order)
+        alone = targets.compare(series="shared area", condition="full-cma", order=order)
+        ours, theirs = beside.median("dma-heap-series"), alone.median("dma-heap-series")
+        if ours is not None and theirs:
+            targets.at_most(f"shared-cma: another user's call of order {order}, beside us / beside a heap",
+                            ours / theirs, 2)
+
+
+def whole_path(targets):
+    conditions = sorted({run["condition"] for run in targets.runs if run["series"] == "reference"})
+    for condition in conditions:
+        comparison = targets.reference(condition)
+        own, fill = comparison.median("cmabulk-total"), comparison.median("cmabulk-total", "fill_us")
+        if own is not None and fill:
+            targets.at_most(f"{condition}: cmabulk-total to the last fd / its FILL", own / fill, 1.5)
+        ready, zeroing = comparison.median("cmabulk-total", "ready_us"), comparison.median("memset")
+        if ready is not None and zeroing:
+            targets.at_most(f"{condition}: cmabulk-total ready / (owned + parallel memset)",
+                            ready / (own + zeroing), 1.15)
+
+
+def small(targets):
+    comparison = targets.compare(series="one buffer")
+    total, daemon, ping = (comparison.median(name) for name in ("cmabulk-total", "cmabulk-daemon", "peer-ping"))
+    if ping:
+        targets.at_most("one buffer: (cmabulk-daemon - cmabulk-total) / Peer.Ping", (daemon - total) / ping, 4)
+    targets.ratio("one chunk", targets.compare(series="one chunk"), "cmabulk-total", "dma-heap", 1, "ready_us")
+    targets.ratio("single chunks", targets.compare(series="single chunks"), "cmabulk-series", "dma-heap-series",
+                  1 / 5)
+
+
+def release(targets):
+    comparison = targets.compare(series="release")
+    closing, gone = comparison.median("cmabulk-release"), comparison.median("cmabulk-release", "ready_us")
+    contig = comparison.median("contig-release")
+    if closing is not None and contig:
+        targets.at_most("release: close() of 25 buffers / freeing", closing / gone, 0.05)
+        targets.at_most("release: until nothing is owned / free_contig_range()", gone / contig, 2)
+
+
+def evaluate(result, cpus):
+    """Lines (what, value, limit, met), for each target that was measured."""
+    targets = Targets(result, cpus)
+    for check in (empty, movable, pinned, pressure, shared, whole_path, small, release):
+        check(targets)
+    return targets.lines
+
+
+def show(result):
+    """Also tells where four CPUs are worse than two."""
+    for cpus in result["cpus"]:
+        lines = evaluate(result, cpus)
+        if lines:
+            print(f"\nTargets, {cpus} CPUs")
+        for what, value, limit, met in lines:
+            print(f"  {'met   ' if met else 'MISSED'}  {value:9.3f} {limit:9}  {what}")
