@@ -296,7 +296,7 @@ static void test_pools(struct fixture *fixture, gconstpointer data)
 
 	g_assert_cmpint(allocate(fixture), ==, 0);
 	g_assert_cmpint(cmabulk_connection_get_pool(fixture->connection, POOL_MEDIA, &pool), ==, 0);
-	g_assert_cmpstr(cmabulk_pool_get_area(pool), ==, AREA_MEDIA);
+	g_assert_cmpstr(cmabulk_pool_get_area(pool), ==, module_area(AREA_MEDIA));
 	g_assert_cmpstr(cmabulk_pool_get_engine_name(pool), ==, "kernel");
 	g_assert_cmpuint(cmabulk_pool_get_pages(pool), ==, fixture->area.pages);
 	g_assert_cmpuint(cmabulk_pool_get_exported_pages(pool), ==, CHUNKS * CHUNK_PAGES);
@@ -818,7 +818,8 @@ static void test_pool_removed(struct fixture *fixture, gconstpointer data)
 	g_assert_cmpint(cmabulk_connection_get_pool(fixture->connection, POOL_CAMERA, &pool), ==,
 			-ENXIO);
 	release(fixture);
-	for (int i = 0; machine_try_write("/sys/class/cmabulk/add", POOL_CAMERA ":" AREA_CAMERA);
+	for (int i = 0;
+	     machine_try_write("/sys/class/cmabulk/add", module_pool(POOL_CAMERA, AREA_CAMERA));
 	     i++) {
 		g_assert_cmpint(i, <, 1000);
 		g_usleep(10000);
