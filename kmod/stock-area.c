@@ -100,6 +100,7 @@ static int parse_numbers(const char *text, u64 *size, u64 *base, u64 *reserve)
 int bulk_stock_parse(const char *text, struct bulk_stock_range *range)
 {
 	const u64 block = (u64)pageblock_nr_pages << PAGE_SHIFT;
+	const u64 largest = (u64)MAX_ORDER_NR_PAGES << PAGE_SHIFT;
 	u64 size, base, reserve, end;
 
 	if (strlen(text) >= BULK_AREA_NAME_LEN || parse_numbers(text, &size, &base, &reserve)) {
@@ -114,6 +115,12 @@ int bulk_stock_parse(const char *text, struct bulk_stock_range *range)
 	}
 	if (reserve >= size) {
 		pr_err("\"%s\": the reserve leaves nothing of it\n", text);
+		return -EINVAL;
+	}
+	/* As bulk_engine_overlaps(): whom the reserve is for isolate pageblocks, too. */
+	if (reserve && !IS_ALIGNED(base + reserve, largest)) {
+		pr_err("\"%s\": base and reserve together are to be a multiple of %llu KiB, the largest free page of this kernel\n",
+		       text, largest >> 10);
 		return -EINVAL;
 	}
 	if (check_add_overflow(base, size, &end) || end >> PAGE_SHIFT > ULONG_MAX) {

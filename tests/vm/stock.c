@@ -168,6 +168,8 @@ static void test_texts(void)
 		{ "4M@513M", "multiples of 2048 KiB" },
 		{ "4M@536870913", "multiples of 2048 KiB" },
 		{ "4M@512M+1M", "multiples of 2048 KiB" },
+		{ "8M@512M+2M", "together are to be a multiple of 4096 KiB" },
+		{ "8M@514M+4M", "together are to be a multiple of 4096 KiB" },
 		{ "4M@512M+4M", "leaves nothing" },
 		{ "4M@512M+6M", "leaves nothing" },
 	};
