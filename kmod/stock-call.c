@@ -29,10 +29,16 @@ struct round {
 	enum stock_piece piece;
 };
 
-/* Fast takes the first two, normal three, hard all. */
+/*
+ * Fast takes the first two, normal three, hard all. Each begins with another look,
+ * which splits ranges where pages are still in use: what failed because of a page
+ * in its middle has been emptied up to there. By chunks only goes what failed
+ * twice around suspects: that is a call, with its drains, for each.
+ */
 static const struct round rounds[] = {
 	{ .suspects = false, .piece = STOCK_PIECE_RANGE },
 	{ .suspects = false, .piece = STOCK_PIECE_RANGE },
+	{ .suspects = true, .piece = STOCK_PIECE_UNIT },
 	{ .suspects = true, .piece = STOCK_PIECE_UNIT },
 	{ .suspects = true, .piece = STOCK_PIECE_SLOT },
 };
@@ -40,7 +46,7 @@ static const struct round rounds[] = {
 static const unsigned int nr_rounds[] = {
 	[CMA_BULK_FAST] = 2,
 	[CMA_BULK_NORMAL] = 3,
-	[CMA_BULK_HARD] = 4,
+	[CMA_BULK_HARD] = 5,
 };
 
 static u32 total_units(const struct cma *area, const struct cma_bulk_map *map)
