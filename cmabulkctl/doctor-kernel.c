@@ -47,19 +47,27 @@ static void check_engine(struct doctor *doctor)
 {
 	int r = machine_has_symbol("cma_alloc_bulk_req");
 
+	doctor->lacks_series = r == 0;
 	if (r > 0)
 		doctor_report(
 			doctor, RESULT_OK, "kernel", NULL,
 			"this kernel has cma_alloc_bulk_req(): any area can be a pool, by name");
 	else if (r == 0)
-		doctor_report(doctor, RESULT_FAIL, "kernel",
-			      "build the kernel with the series in kmod/patches/",
-			      "this kernel lacks cma_alloc_bulk_req(), which the module needs");
+		doctor_report(
+			doctor, RESULT_WARN, "kernel",
+			"use such an area; or build the kernel with the series in kmod/patches/",
+			"this kernel lacks cma_alloc_bulk_req(): only an area that nobody else "
+			"uses can be a pool, as SIZE@BASE");
 	else
 		doctor_report(
 			doctor, RESULT_WARN, "kernel",
 			"mount /proc, or build the kernel with CONFIG_KALLSYMS=y",
 			"without /proc/kallsyms it cannot be told whether the kernel has the series");
+}
+
+const char *doctor_area_placeholder(const struct doctor *doctor)
+{
+	return doctor->lacks_series ? "SIZE@BASE" : "AREA";
 }
 
 static void check_module(struct doctor *doctor)
@@ -78,8 +86,8 @@ static void check_module(struct doctor *doctor)
 			"the module is neither loaded nor installed");
 		return;
 	}
-	snprintf(remedy, sizeof(remedy), "sudo modprobe cmabulk pools=video:%s",
-		 doctor->areas ? "AREA, with an area from above" : "AREA");
+	snprintf(remedy, sizeof(remedy), "sudo modprobe cmabulk pools=video:%s%s",
+		 doctor_area_placeholder(doctor), doctor->areas ? ", with an area from above" : "");
 	doctor_report(doctor, RESULT_FAIL, "module", remedy, "the module is not loaded");
 }
 

@@ -62,7 +62,8 @@ static void check_features(struct doctor *doctor, const struct cmabulk_pool *poo
 	if (cmabulk_pool_get_features(pool) & CMABULK_POOL_FEATURE_BITMAP_UNAWARE)
 		doctor_report(
 			doctor, RESULT_WARN, "engine",
-			"give the pool an area that nothing else uses (not the default one)",
+			"give the pool an area that nothing else uses (not the default one), "
+			"or leave the others a RESERVE, see cmabulk(4)",
 			"pool %s: engine %s, bitmap-unaware: it does not see other users of area %s",
 			name, engine, cmabulk_pool_get_area(pool));
 	else
@@ -126,11 +127,13 @@ static void check_devices(struct doctor *doctor)
 	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = NULL;
 	char **names CLEANUP(machine_names_freep) = NULL;
 	int count = machine_list_nodes(&names);
+	char remedy[128];
 
+	snprintf(remedy, sizeof(remedy), "echo video:%s | sudo tee " MACHINE_CLASS "/add",
+		 doctor_area_placeholder(doctor));
 	if (count <= 0 || connect(doctor, &connection) < 0) {
 		doctor_report(doctor, RESULT_FAIL, "pools",
-			      count == -EACCES ? "sudo cmabulkctl doctor" :
-						 "echo video:AREA | sudo tee " MACHINE_CLASS "/add",
+			      count == -EACCES ? "sudo cmabulkctl doctor" : remedy,
 			      count == -EACCES ? "not permitted to look into " MACHINE_NODES :
 						 "the module is loaded without a pool");
 		return;

@@ -20,6 +20,7 @@ struct doctor {
 	char *areas; /* NULL when not known */
 	bool direct; /* do not look for the daemon */
 	struct cmabulk_connection *daemon; /* NULL: there is none */
+	bool lacks_series; /* the kernel has CMA, and no cma_alloc_bulk_req() */
 	bool is_simulated; /* the daemon does without the kernel's memory */
 };
 
@@ -33,5 +34,7 @@ void doctor_check_daemon(struct doctor *doctor);
 void doctor_check_access(struct doctor *doctor);
 void doctor_check_kernel(struct doctor *doctor);
 void doctor_check_pools(struct doctor *doctor);
+/* What stands for an area in advice: on this kernel it goes by name, or by place. */
+const char *doctor_area_placeholder(const struct doctor *doctor);
 
 #endif

@@ -73,6 +73,21 @@ static void free_nodes(struct dirent **nodes, int count)
 	free(nodes);
 }
 
+/* As the module takes it, if it is known where the area lies: then without rounding. */
+static void print_place(FILE *stream, uint64_t size, uint64_t base)
+{
+	char text[SIZE_TEXT];
+
+	if (size == 0)
+		return;
+	if (base == 0)
+		fprintf(stream, " (%s)", size_format(text, size));
+	else if (size % (1 << 20) == 0)
+		fprintf(stream, " (%" PRIu64 "M@0x%" PRIx64 ")", size >> 20, base);
+	else
+		fprintf(stream, " (%" PRIu64 "K@0x%" PRIx64 ")", size >> 10, base);
+}
+
 /* @pages names the file with the area's size; debugfs puts "cma-" before the area's name. */
 static int list_areas(const char *directory, const char *pages, const char *prefix, char **ret)
 {
@@ -88,13 +103,12 @@ static int list_areas(const char *directory, const char *pages, const char *pref
 	for (int i = 0; stream && i < count; i++) {
 		const char *name = nodes[i]->d_name;
 		uint64_t size = read_number(directory, name, pages) * page_size;
-		char text[SIZE_TEXT];
+		uint64_t base = read_number(directory, name, "base_pfn") * page_size;
 
 		if (strncmp(name, prefix, strlen(prefix)) == 0)
 			name += strlen(prefix);
 		fprintf(stream, "%s%s", i ? ", " : "", name);
-		if (size > 0)
-			fprintf(stream, " (%s)", size_format(text, size));
+		print_place(stream, size, base);
 	}
 	free_nodes(nodes, count);
 	return stream && fclose(stream) == 0 ? 0 : -ENOMEM;

@@ -13,7 +13,7 @@
 /* Bytes of a line of /proc/meminfo; -ENOENT when it has no such line, or why it cannot be read. */
 int machine_read_meminfo(const char *name, uint64_t *ret);
 
-/* The areas' names, with commas and where known their sizes; -ENOENT when they cannot be seen. */
+/* The areas' names, with commas and where known their sizes, or SIZE@BASE; -ENOENT when they cannot be seen. */
 int machine_list_areas(char **ret);
 
 /* 1 or 0; -ENOENT without kallsyms. */

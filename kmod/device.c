@@ -33,7 +33,13 @@ static_assert(sizeof(struct cmabulk_buffer_info) == BUFFER_INFO_SIZE_1);
 static dev_t device_numbers;
 static struct cdev device_cdev;
 
-static u64 features(const struct bulk_engine *engine)
+/**
+ * bulk_device_features() - what a pool can do, and cannot
+ * @engine:	the pool's
+ *
+ * Return: CMABULK_FEATURE_*.
+ */
+u64 bulk_device_features(const struct bulk_engine *engine)
 {
 	u64 zeroed = bulk_zero_by_kernel() ? CMABULK_FEATURE_KERNEL_ZEROED : 0;
 
@@ -61,7 +67,7 @@ static long device_query(struct bulk_pool *pool, void __user *arg)
 		.size = size,
 		.abi_version = CMABULK_ABI_VERSION,
 		.engine = engine->ops->kind,
-		.features = features(engine),
+		.features = bulk_device_features(engine),
 		.page_size = PAGE_SIZE,
 		.block_order = pageblock_order,
 		.max_order = engine->max_order,

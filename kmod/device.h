@@ -5,9 +5,13 @@
 #ifndef BULK_DEVICE_H
 #define BULK_DEVICE_H
 
+#include <linux/types.h>
+
+struct bulk_engine;
 struct bulk_pool;
 struct device;
 
+u64 bulk_device_features(const struct bulk_engine *engine);
 int bulk_device_init(void);
 void bulk_device_exit(void);
 struct device *bulk_device_create(struct bulk_pool *pool);

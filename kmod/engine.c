@@ -1,18 +1,102 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The "kernel" engine: cma_alloc_bulk_req() on a CMA area found by its name.
+ * Which engine serves an area, and what both have in common: requests and
+ * reports are those of the in-kernel call.
  */
 #define pr_fmt(fmt) "cmabulk: " fmt
 
 #include "compat.h"
 
-#include <linux/cma.h>
 #include <linux/cma_bulk.h>
 #include <linux/mm.h>
-#include <linux/slab.h>
-#include <linux/string.h>
 
 #include "engine.h"
+#include "stock.h"
+
+#ifndef BULK_HAVE_ENGINE_KERNEL
+int bulk_engine_kernel_open(struct bulk_engine *engine, const char *area)
+{
+	pr_err("area \"%s\": this kernel cannot find areas by name, it lacks the series in kmod/patches (CONFIG_CMA_BULK); write SIZE@BASE, as the kernel's log says it of the area at boot, for one that nobody else uses\n",
+	       area);
+	return -EOPNOTSUPP;
+}
+#endif
+
+/**
+ * bulk_engine_open() - find an area and the engine for it
+ * @engine:	filled in on success
+ * @area:	name of a CMA area, or SIZE@BASE[+RESERVE]
+ *
+ * What is wrong is logged as well.
+ *
+ * Return: 0; -ENOENT for a name that no area has, -EOPNOTSUPP for a name on a
+ * kernel without the series; -EINVAL for a place that is not an area's, -ENXIO
+ * for one without memory, -EAGAIN for one that somebody keeps isolated; -EINTR,
+ * -ENOMEM.
+ */
+int bulk_engine_open(struct bulk_engine *engine, const char *area)
+{
+	if (bulk_stock_is_range(area))
+		return bulk_engine_stock_open(engine, area);
+	return bulk_engine_kernel_open(engine, area);
+}
+
+/**
+ * bulk_engine_close() - undo bulk_engine_open()
+ * @engine:	has no pages out; may never have been opened
+ */
+void bulk_engine_close(struct bulk_engine *engine)
+{
+	if (engine->ops && engine->ops->close)
+		engine->ops->close(engine);
+}
+
+/**
+ * bulk_engine_overlaps() - would two engines get into each other's way?
+ * @one:	an open engine
+ * @other:	another
+ *
+ * Kernel engines are kept apart by the kernel, which lets two areas lie next to
+ * each other. A free page, though, may reach over the border between two
+ * pageblocks, and two who isolate one half each do harm: a stock engine needs
+ * all of the largest free pages that reach into its area to itself.
+ *
+ * Return: whether they would.
+ */
+bool bulk_engine_overlaps(const struct bulk_engine *one,
+			  const struct bulk_engine *other)
+{
+	const bool kernel = one->ops->kind == CMABULK_ENGINE_KERNEL &&
+			    other->ops->kind == CMABULK_ENGINE_KERNEL;
+	const unsigned long align = kernel ? 1 : MAX_ORDER_NR_PAGES;
+
+	return ALIGN_DOWN(one->first_pfn, align) <
+	       ALIGN(other->first_pfn + other->nr_pages, align) &&
+	       ALIGN_DOWN(other->first_pfn, align) <
+	       ALIGN(one->first_pfn + one->nr_pages, align);
+}
+
+/**
+ * bulk_engine_request() - what is wanted, as the in-kernel call puts it
+ * @from:	what is wanted
+ * @to:		gets it; everything else in it becomes zero
+ */
+void bulk_engine_request(const struct bulk_request *from, struct cma_bulk_req *to)
+{
+	static_assert((int)CMA_BULK_FAST == (int)CMABULK_EFFORT_FAST);
+	static_assert((int)CMA_BULK_NORMAL == (int)CMABULK_EFFORT_NORMAL);
+	static_assert((int)CMA_BULK_HARD == (int)CMABULK_EFFORT_HARD);
+
+	*to = (struct cma_bulk_req) {
+		.order = from->order,
+		.align = from->align,
+		.nr_requests = from->nr_requests,
+		.effort = (enum cma_bulk_effort)from->effort,
+		.deadline = from->deadline,
+		.interrupt = from->interrupt,
+		.pages = from->pages,
+	};
+}
 
 static void report_copy(struct cmabulk_report *to, const struct cma_bulk_report *from)
 {
@@ -43,155 +127,31 @@ static void report_copy(struct cmabulk_report *to, const struct cma_bulk_report 
 	};
 }
 
-static int kernel_fill(struct bulk_engine *engine, struct bulk_request *request)
+/**
+ * bulk_engine_result() - what came of a request
+ * @from:	the in-kernel call's
+ * @to:		gets number of chunks and report
+ */
+void bulk_engine_result(const struct cma_bulk_req *from, struct bulk_request *to)
 {
-	struct cma_bulk_req *req;
-	int ret;
-
-	static_assert((int)CMA_BULK_FAST == (int)CMABULK_EFFORT_FAST);
-	static_assert((int)CMA_BULK_NORMAL == (int)CMABULK_EFFORT_NORMAL);
-	static_assert((int)CMA_BULK_HARD == (int)CMABULK_EFFORT_HARD);
-
-	request->nr_allocated = 0;
-	req = kzalloc(sizeof(*req), GFP_KERNEL);
-	if (!req)
-		return -ENOMEM;
-	req->order = request->order;
-	req->align = request->align;
-	req->nr_requests = request->nr_requests;
-	req->effort = (enum cma_bulk_effort)request->effort;
-	req->deadline = request->deadline;
-	req->interrupt = request->interrupt;
-	req->pages = request->pages;
-	ret = cma_alloc_bulk_req(engine->cma, req);
-	request->nr_allocated = req->nr_allocated;
-	report_copy(&request->report, &req->report);
-	kfree(req);
-	return ret;
-}
-
-static void kernel_release(struct bulk_engine *engine, struct page *first,
-			   unsigned long nr_pages)
-{
-	/* False would mean that the pages are not the area's: our mistake. */
-	WARN_ON_ONCE(!cma_release(engine->cma, first, nr_pages));
-}
-
-static int kernel_survey(struct bulk_engine *engine, struct cmabulk_survey *survey)
-{
-	const struct cma_bulk_report *report;
-	struct cma_bulk_req *req;
-	int ret;
-
-	req = kzalloc(sizeof(*req), GFP_KERNEL);
-	if (!req)
-		return -ENOMEM;
-	req->order = engine->order_per_bit;
-	req->align = engine->order_per_bit;
-	req->effort = CMA_BULK_HARD;
-	ret = cma_alloc_bulk_req(engine->cma, req);
-	if (ret)
-		goto out;
-
-	report = &req->report;
-	survey->pages_free = report->pages_free;
-	survey->pages_movable = report->pages_movable;
-	survey->pages_suspect = report->pages_suspect;
-	survey->pages_taken = report->pages_taken;
-	survey->blocks = report->blocks_surveyed;
-	survey->blocks_free = report->blocks_free;
-	survey->blocks_movable = report->blocks_movable;
-	survey->blocks_suspect = report->blocks_suspect;
-	survey->blocks_taken = report->blocks_taken;
-out:
-	kfree(req);
-	return ret;
-}
-
-static u64 kernel_available(struct bulk_engine *engine)
-{
-	return cma_bulk_pages_available(engine->cma);
-}
-
-static const struct bulk_engine_ops kernel_ops = {
-	.kind = CMABULK_ENGINE_KERNEL,
-	.name = "kernel",
-	.fill = kernel_fill,
-	.release = kernel_release,
-	.survey = kernel_survey,
-	.available = kernel_available,
-};
-
-struct area_search {
-	const char *name;
-	struct cma *found;
-	char known[256];
-	size_t length;
-};
-
-static int area_match(struct cma *cma, void *data)
-{
-	struct area_search *search = data;
-	const char *name = cma_get_name(cma);
-
-	/* An area that could not be activated at boot has no pages. */
-	if (!cma_get_size(cma))
-		return 0;
-	if (!strcmp(name, search->name)) {
-		search->found = cma;
-		return 1;
-	}
-	search->length += scnprintf(search->known + search->length,
-				    sizeof(search->known) - search->length, "%s%s",
-				    search->length ? ", " : "", name);
-	return 0;
+	to->nr_allocated = from->nr_allocated;
+	report_copy(&to->report, &from->report);
 }
 
 /**
- * bulk_engine_open() - find an area and the engine for it
- * @engine:	filled in on success
- * @area:	name of the CMA area
- *
- * Return: 0; -ENOENT when there is no such area, which is logged together
- * with the areas there are; -ENOMEM.
+ * bulk_engine_survey() - what a survey saw
+ * @from:	report of a request for nothing
+ * @to:		gets the counts
  */
-int bulk_engine_open(struct bulk_engine *engine, const char *area)
+void bulk_engine_survey(const struct cma_bulk_report *from, struct cmabulk_survey *to)
 {
-	struct area_search *search;
-	int ret = 0;
-
-	search = kzalloc(sizeof(*search), GFP_KERNEL);
-	if (!search)
-		return -ENOMEM;
-	search->name = area;
-	cma_for_each_area(area_match, search);
-	if (!search->found) {
-		pr_err("there is no CMA area \"%s\"; this kernel has: %s\n", area,
-		       search->length ? search->known : "none (boot with cma=SIZE)");
-		ret = -ENOENT;
-		goto out;
-	}
-
-	engine->ops = &kernel_ops;
-	engine->cma = search->found;
-	strscpy(engine->area, area, sizeof(engine->area));
-	engine->nr_pages = cma_get_size(search->found) >> PAGE_SHIFT;
-	engine->order_per_bit = cma_bulk_order_per_bit(search->found);
-	engine->max_order = cma_bulk_max_order(search->found);
-out:
-	kfree(search);
-	return ret;
-}
-
-/**
- * bulk_engine_same_area() - do two engines serve one area?
- * @one:	an open engine
- * @other:	another
- *
- * Return: whether they do.
- */
-bool bulk_engine_same_area(const struct bulk_engine *one,
-			   const struct bulk_engine *other)
-{
-	return one->cma == other->cma;
+	to->pages_free = from->pages_free;
+	to->pages_movable = from->pages_movable;
+	to->pages_suspect = from->pages_suspect;
+	to->pages_taken = from->pages_taken;
+	to->blocks = from->blocks_surveyed;
+	to->blocks_free = from->blocks_free;
+	to->blocks_movable = from->blocks_movable;
+	to->blocks_suspect = from->blocks_suspect;
+	to->blocks_taken = from->blocks_taken;
 }

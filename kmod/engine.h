@@ -11,7 +11,10 @@
 #include <linux/types.h>
 
 struct bulk_engine;
+struct bulk_stock;
 struct cma;
+struct cma_bulk_report;
+struct cma_bulk_req;
 struct page;
 
 #define BULK_AREA_NAME_LEN	sizeof_field(struct cmabulk_query, area)
@@ -49,6 +52,7 @@ struct bulk_request {
  * @release:	give a run of chunks back, each page with one reference; sleeps
  * @survey:	look at the area, claim nothing
  * @available:	pages of the area that are in no CMA user's hands
+ * @close:	undo opening; may be NULL
  */
 struct bulk_engine_ops {
 	enum cmabulk_engine kind;
@@ -59,30 +63,46 @@ struct bulk_engine_ops {
 			unsigned long nr_pages);
 	int (*survey)(struct bulk_engine *engine, struct cmabulk_survey *survey);
 	u64 (*available)(struct bulk_engine *engine);
+	void (*close)(struct bulk_engine *engine);
 };
 
 /**
  * struct bulk_engine - an area and how to get at its pages
- * @ops:		the way
- * @cma:		the area
- * @area:		its name
+ * @ops:		the way; NULL until opened
+ * @cma:		the area of a kernel engine
+ * @stock:		the area of a stock engine
+ * @area:		its name, or where it lies
+ * @first_pfn:		its first page
  * @nr_pages:		its size
  * @order_per_bit:	smallest order it can hand out
  * @max_order:		largest order it can hand out
  *
- * Nothing here changes after bulk_engine_open().
+ * Nothing here changes between bulk_engine_open() and bulk_engine_close().
  */
 struct bulk_engine {
 	const struct bulk_engine_ops *ops;
-	struct cma *cma;
+	union {
+		struct cma *cma;
+		struct bulk_stock *stock;
+	};
 	char area[BULK_AREA_NAME_LEN];
+	unsigned long first_pfn;
 	unsigned long nr_pages;
 	unsigned int order_per_bit;
 	unsigned int max_order;
 };
 
+/* engine.c */
 int bulk_engine_open(struct bulk_engine *engine, const char *area);
-bool bulk_engine_same_area(const struct bulk_engine *one,
-			   const struct bulk_engine *other);
+void bulk_engine_close(struct bulk_engine *engine);
+bool bulk_engine_overlaps(const struct bulk_engine *one,
+			  const struct bulk_engine *other);
+void bulk_engine_request(const struct bulk_request *from, struct cma_bulk_req *to);
+void bulk_engine_result(const struct cma_bulk_req *from, struct bulk_request *to);
+void bulk_engine_survey(const struct cma_bulk_report *from, struct cmabulk_survey *to);
+
+/* engine-kernel.c, engine-stock.c */
+int bulk_engine_kernel_open(struct bulk_engine *engine, const char *area);
+int bulk_engine_stock_open(struct bulk_engine *engine, const char *area);
 
 #endif /* BULK_ENGINE_H */

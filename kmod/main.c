@@ -22,7 +22,7 @@
 
 static char *pools;
 module_param(pools, charp, 0444);
-MODULE_PARM_DESC(pools, "NAME:AREA[,NAME:AREA...]: pools to offer and the CMA areas behind them");
+MODULE_PARM_DESC(pools, "NAME:AREA[,NAME:AREA...]: pools to offer and the CMA areas behind them, by name or as SIZE@BASE[+RESERVE]");
 
 /* Make the pool that a NAME:AREA names, at the end of @list; changes @spec. */
 static int prepare_pool(char *spec, struct list_head *list)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The registry of pools: adding one by area name, removing, finding by minor,
+ * The registry of pools: adding one by its area, removing, finding by minor,
  * and the lifetime of struct bulk_pool. Books and pages are elsewhere.
  */
 #define pr_fmt(fmt) "cmabulk: " fmt
@@ -56,6 +56,7 @@ static void pool_release(struct kref *ref)
 
 	list_del(&pool->node);
 	mutex_unlock(&pools_lock);
+	bulk_engine_close(&pool->engine);
 	mutex_destroy(&pool->lock);
 	kfree(pool);
 }
@@ -105,9 +106,9 @@ static int check_clash(const struct bulk_pool *pool, const struct list_head *oth
 			pr_err("there is a pool \"%s\" already%s\n", pool->name, removed);
 			return -EEXIST;
 		}
-		if (bulk_engine_same_area(&other->engine, &pool->engine)) {
-			pr_err("area \"%s\" is pool \"%s\" already%s\n", pool->engine.area,
-			       other->name, removed);
+		if (bulk_engine_overlaps(&other->engine, &pool->engine)) {
+			pr_err("area \"%s\" is, or is too near to, area \"%s\" of pool \"%s\"%s\n",
+			       pool->engine.area, other->engine.area, other->name, removed);
 			return -EBUSY;
 		}
 	}
@@ -147,13 +148,13 @@ static int publish_locked(struct bulk_pool *pool)
 /**
  * bulk_pool_prepare() - make a pool that nobody sees yet
  * @name:	of the pool: lower case letters, digits, '-' and '_'
- * @area:	of the CMA area
+ * @area:	CMA area, see bulk_engine_open()
  * @list:	the caller's own; gets the pool, with a reference, at its end
  *
  * What is wrong is logged as well.
  *
- * Return: 0; -EINVAL for a bad name, -ENOENT for an unknown area, -EEXIST for
- * a name and -EBUSY for an area that another pool in @list has, -ENOMEM.
+ * Return: 0; -EINVAL for a bad name, -EEXIST for a name and -EBUSY for an area
+ * that another pool in @list has, -ENOMEM; what bulk_engine_open() returns.
  */
 int bulk_pool_prepare(const char *name, const char *area, struct list_head *list)
 {

@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "device.h"
 #include "pool.h"
 #include "sysfs.h"
 
@@ -25,6 +26,23 @@ static ssize_t engine_show(struct device *dev, struct device_attribute *attr, ch
 	return sysfs_emit(buf, "%s\n", pool->engine.ops->name);
 }
 static DEVICE_ATTR_RO(engine);
+
+static ssize_t features_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct bulk_pool *pool = dev_get_drvdata(dev);
+	const u64 features = bulk_device_features(&pool->engine);
+	int length = 0;
+
+	if (features & CMABULK_FEATURE_KERNEL_ZEROED)
+		length += sysfs_emit_at(buf, length, "kernel-zeroed ");
+	if (features & CMABULK_FEATURE_BITMAP_UNAWARE)
+		length += sysfs_emit_at(buf, length, "bitmap-unaware ");
+	/* In place of the last space; no feature is an empty line. */
+	if (length)
+		length--;
+	return length + sysfs_emit_at(buf, length, "\n");
+}
+static DEVICE_ATTR_RO(features);
 
 static ssize_t pages_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -83,6 +101,7 @@ COUNTER_ATTR(chunks_allocated, chunks_allocated);
 static struct attribute *pool_attrs[] = {
 	&dev_attr_area.attr,
 	&dev_attr_engine.attr,
+	&dev_attr_features.attr,
 	&dev_attr_pages.attr,
 	&dev_attr_order_per_bit.attr,
 	&dev_attr_max_order.attr,

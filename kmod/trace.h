@@ -75,6 +75,84 @@ TRACE_EVENT(export,
 		      __entry->inode, __entry->order, __entry->nr_chunks)
 );
 
+/* The steps of a stock engine; those of the kernel's are events/cma_bulk/. */
+TRACE_EVENT(stock_survey,
+	    TP_PROTO(const char *area, unsigned int units, u64 free, u64 movable, u64 suspect,
+		     u64 taken),
+	    TP_ARGS(area, units, free, movable, suspect, taken),
+
+	    TP_STRUCT__entry(__string(area, area)
+			     __field(unsigned int, units)
+			     __field(u64, free)
+			     __field(u64, movable)
+			     __field(u64, suspect)
+			     __field(u64, taken)),
+
+	    TP_fast_assign(__assign_str(area);
+			   __entry->units = units;
+			   __entry->free = free;
+			   __entry->movable = movable;
+			   __entry->suspect = suspect;
+			   __entry->taken = taken;),
+
+	    TP_printk("area=%s units=%u free=%llu movable=%llu suspect=%llu taken=%llu",
+		      __get_str(area), __entry->units, __entry->free, __entry->movable,
+		      __entry->suspect, __entry->taken)
+);
+
+TRACE_EVENT(stock_plan,
+	    TP_PROTO(const char *area, u64 missing, unsigned int ranges, bool free_only),
+	    TP_ARGS(area, missing, ranges, free_only),
+
+	    TP_STRUCT__entry(__string(area, area)
+			     __field(u64, missing)
+			     __field(unsigned int, ranges)
+			     __field(bool, free_only)),
+
+	    TP_fast_assign(__assign_str(area);
+			   __entry->missing = missing;
+			   __entry->ranges = ranges;
+			   __entry->free_only = free_only;),
+
+	    TP_printk("area=%s missing=%llu ranges=%u free_only=%d", __get_str(area),
+		      __entry->missing, __entry->ranges, __entry->free_only)
+);
+
+/* One alloc_contig_range(). An error of -EAGAIN says that another request was first. */
+TRACE_EVENT(stock_claim,
+	    TP_PROTO(const char *area, unsigned long pfn, unsigned int slots, unsigned int kind,
+		     unsigned int piece, int error),
+	    TP_ARGS(area, pfn, slots, kind, piece, error),
+
+	    TP_STRUCT__entry(__string(area, area)
+			     __field(unsigned long, pfn)
+			     __field(unsigned int, slots)
+			     __field(unsigned int, kind)
+			     __field(unsigned int, piece)
+			     __field(int, error)),
+
+	    TP_fast_assign(__assign_str(area);
+			   __entry->pfn = pfn;
+			   __entry->slots = slots;
+			   __entry->kind = kind;
+			   __entry->piece = piece;
+			   __entry->error = error;),
+
+	    TP_printk("area=%s pfn=0x%lx slots=%u kind=%s piece=%s error=%d", __get_str(area),
+		      __entry->pfn, __entry->slots,
+		      __print_symbolic(__entry->kind,
+				       { 0, "free" },
+				       { 1, "salvage-free" },
+				       { 2, "move" },
+				       { 3, "salvage-move" },
+				       { 4, "suspect" }),
+		      __print_symbolic(__entry->piece,
+				       { 0, "range" },
+				       { 1, "unit" },
+				       { 2, "slot" }),
+		      __entry->error)
+);
+
 /* Pages of an object on their way back. */
 DECLARE_EVENT_CLASS(object_pages,
 		    TP_PROTO(const char *pool, u64 id, u64 number),

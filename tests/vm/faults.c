@@ -308,9 +308,13 @@ static int run_dump(struct scene *scene)
 	return counters_dump(&counters);
 }
 
+/* Put together where nothing fails. */
+static const char *camera;
+static const char *parameters;
+
 static int run_pool_add(struct scene *scene)
 {
-	return machine_try_write("/sys/class/cmabulk/add", POOL_CAMERA ":" AREA_CAMERA);
+	return machine_try_write("/sys/class/cmabulk/add", camera);
 }
 
 static void remove_camera(struct scene *scene)
@@ -431,7 +435,7 @@ static void test_load(void)
 		int ret;
 
 		faults_arm(nth);
-		ret = module_try_load("cmabulk", MODULE_POOLS);
+		ret = module_try_load("cmabulk", parameters);
 		injected = faults_disarm();
 		g_test_message("%u: %d", nth, ret);
 		if (ret && !injected)
@@ -493,6 +497,8 @@ static void test_background(void)
 int main(int argc, char **argv)
 {
 	machine_init(&argc, &argv);
+	camera = module_pool(POOL_CAMERA, AREA_CAMERA);
+	parameters = module_pools();
 	if (!faults_available())
 		g_error("this kernel cannot fail allocations on request");
 	module_load_cmabulk(NULL);

@@ -100,6 +100,7 @@ static void test_whole_request(struct fixture *fixture, gconstpointer data)
 	g_assert_cmpuint(books_settled(fixture->pool).query.states.reserved, ==,
 			 reference_request * PAGES);
 	g_assert_cmpuint(area_used(&fixture->area), ==, reference_request * PAGES);
+	area_assert_owned(fixture->frames, &fixture->area, reference_request * PAGES);
 }
 
 static void test_top_up(struct fixture *fixture, gconstpointer data)
@@ -118,6 +119,7 @@ static void test_top_up(struct fixture *fixture, gconstpointer data)
 		assert_report_sound(&fill);
 	}
 	g_assert_cmpuint(area_used(&fixture->area), ==, total * PAGES);
+	area_assert_owned(fixture->frames, &fixture->area, total * PAGES);
 }
 
 /* Exporting in between takes from what is held; later chunks go on from there. */

@@ -18,7 +18,8 @@ static void test_pool_removed(struct direct *direct, gconstpointer data)
 	g_assert_cmpint(cmabulk_connection_get_pool(direct->connection, POOL_CAMERA, &pool), ==,
 			-ENXIO);
 	direct_release(direct);
-	for (int i = 0; machine_try_write("/sys/class/cmabulk/add", POOL_CAMERA ":" AREA_CAMERA);
+	for (int i = 0;
+	     machine_try_write("/sys/class/cmabulk/add", module_pool(POOL_CAMERA, AREA_CAMERA));
 	     i++) {
 		g_assert_cmpint(i, <, 1000);
 		g_usleep(10000);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -198,7 +199,7 @@ static void test_attributes(void)
 	buffer = reservation_export(reservation, 3, O_RDWR | O_CLOEXEC, "", NULL);
 	g_assert_cmpint(pool_query(pool, &query), ==, 0);
 	area = machine_read(CLASS POOL_MEDIA "/area");
-	g_assert_cmpstr(area, ==, AREA_MEDIA);
+	g_assert_cmpstr(area, ==, module_area(AREA_MEDIA));
 	assert_attribute("pages", query.pages);
 	assert_attribute("order_per_bit", query.order_per_bit);
 	assert_attribute("max_order", query.max_order);
@@ -281,12 +282,13 @@ static void test_pool_removed(void)
 	munmap(map, buffer_size(buffer));
 
 	/* As long as it lives its area cannot be a pool again. */
-	g_assert_cmpint(machine_try_write(CLASS "add", POOL_CAMERA ":" AREA_CAMERA), <, 0);
+	g_assert_cmpint(machine_try_write(CLASS "add", module_pool(POOL_CAMERA, AREA_CAMERA)), <,
+			0);
 	close(buffer);
 	close(held);
 	close(filled);
 	close(pool);
-	while (machine_try_write(CLASS "add", POOL_CAMERA ":" AREA_CAMERA) < 0)
+	while (machine_try_write(CLASS "add", module_pool(POOL_CAMERA, AREA_CAMERA)) < 0)
 		events_wait(events, 100);
 	expect_pool_event(events, CMABULK_CMD_POOL_ADDED);
 	events_free(events);
@@ -335,7 +337,7 @@ static void test_pool_removed_during_fill(void)
 			      filler.result == -EBUSY);
 		caught += filler.result == -ENODEV;
 		close(filler.reservation);
-		while (machine_try_write(CLASS "add", POOL_CAMERA ":" AREA_CAMERA) < 0)
+		while (machine_try_write(CLASS "add", module_pool(POOL_CAMERA, AREA_CAMERA)) < 0)
 			g_thread_yield();
 		assert_all_whole();
 	}
@@ -344,23 +346,23 @@ static void test_pool_removed_during_fill(void)
 
 static void test_pool_added_wrongly(void)
 {
-	static const struct {
+	const struct {
 		const char *text;
 		int expected;
 	} cases[] = {
 		{ "x", -EINVAL },
 		{ ":", -EINVAL },
-		{ "x:", -ENOENT },
+		{ "x:", machine_unknown_area() },
 		{ ":numa0", -EINVAL },
-		{ "x:nothing", -ENOENT },
-		{ POOL_MEDIA ":" AREA_MEDIA, -EEXIST },
-		{ "other:" AREA_MEDIA, -EBUSY },
-		{ POOL_MEDIA ":" AREA_CAMERA, -EEXIST },
-		{ "a/b:" AREA_CAMERA, -EINVAL },
-		{ "..:" AREA_CAMERA, -EINVAL },
-		{ "abcdefghijklmnopqrstuvwxyz-0123456789:" AREA_CAMERA, -EINVAL },
-		{ "add:" AREA_CAMERA, -EINVAL },
-		{ "remove:" AREA_CAMERA, -EINVAL },
+		{ "x:nothing", machine_unknown_area() },
+		{ module_pool(POOL_MEDIA, AREA_MEDIA), -EEXIST },
+		{ module_pool("other", AREA_MEDIA), -EBUSY },
+		{ module_pool(POOL_MEDIA, AREA_CAMERA), -EEXIST },
+		{ module_pool("a/b", AREA_CAMERA), -EINVAL },
+		{ module_pool("..", AREA_CAMERA), -EINVAL },
+		{ module_pool("abcdefghijklmnopqrstuvwxyz-0123456789", AREA_CAMERA), -EINVAL },
+		{ module_pool("add", AREA_CAMERA), -EINVAL },
+		{ module_pool("remove", AREA_CAMERA), -EINVAL },
 	};
 
 	setup();
@@ -391,10 +393,12 @@ static void test_pool_removed_wrongly(void)
 
 	g_assert_cmpint(machine_try_write(CLASS "remove", POOL_CAMERA "\n"), ==, 0);
 	g_assert_cmpint(machine_try_write(CLASS "remove", POOL_CAMERA), ==, -ENOENT);
-	g_assert_cmpint(machine_try_write(CLASS "add", POOL_CAMERA ":" AREA_CAMERA), ==, -EEXIST);
-	g_assert_cmpint(machine_try_write(CLASS "add", "other:" AREA_CAMERA), ==, -EBUSY);
+	g_assert_cmpint(machine_try_write(CLASS "add", module_pool(POOL_CAMERA, AREA_CAMERA)), ==,
+			-EEXIST);
+	g_assert_cmpint(machine_try_write(CLASS "add", module_pool("other", AREA_CAMERA)), ==,
+			-EBUSY);
 	close(pool);
-	while (machine_try_write(CLASS "add", POOL_CAMERA ":" AREA_CAMERA) < 0)
+	while (machine_try_write(CLASS "add", module_pool(POOL_CAMERA, AREA_CAMERA)) < 0)
 		g_thread_yield();
 	assert_all_whole();
 }
@@ -422,7 +426,7 @@ static void *churner_run(void *data)
 		ret = machine_try_write(CLASS "remove", POOL_CAMERA);
 		g_assert_true(!ret || ret == -ENOENT || ret == -ENODEV);
 		churner->removed += !ret;
-		ret = machine_try_write(CLASS "add", POOL_CAMERA ":" AREA_CAMERA);
+		ret = machine_try_write(CLASS "add", module_pool(POOL_CAMERA, AREA_CAMERA));
 		g_assert_true(ret <= 0);
 	}
 	return NULL;
@@ -484,16 +488,28 @@ static void *watcher_run(void *data)
 	return NULL;
 }
 
+G_GNUC_PRINTF(1, 2) static const char *parameter(const char *format, ...)
+{
+	g_autofree char *text = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	text = g_strdup_vprintf(format, arguments);
+	va_end(arguments);
+	return g_intern_string(text);
+}
+
 /* A module that cannot do what its parameters say does not stay, and leaves nothing. */
 static void test_loaded_wrongly(void)
 {
-	static const char *const wrong[] = {
+	const char *const media = module_area(AREA_MEDIA), *const camera = module_area(AREA_CAMERA);
+	const char *const wrong[] = {
 		"pools=a:nothing",
-		"pools=a:" AREA_MEDIA ",b:nothing",
-		"pools=a:" AREA_MEDIA ",a:" AREA_CAMERA,
-		"pools=a:" AREA_MEDIA ",b:" AREA_MEDIA,
+		parameter("pools=a:%s,b:nothing", media),
+		parameter("pools=a:%s,a:%s", media, camera),
+		parameter("pools=a:%s,b:%s", media, media),
 		"pools=a",
-		"pools=/:" AREA_MEDIA,
+		parameter("pools=/:%s", media),
 		"pools=,",
 	};
 	struct watcher watcher = { 0 };
@@ -517,8 +533,8 @@ static void test_loaded_wrongly(void)
 	g_assert_cmpuint(watcher.seen, ==, 0);
 	/* Without pools it waits for some to be added. */
 	module_load("cmabulk", NULL);
-	machine_write(CLASS "add", POOL_MEDIA ":" AREA_MEDIA);
-	machine_write(CLASS "add", POOL_CAMERA ":" AREA_CAMERA);
+	machine_write(CLASS "add", module_pool(POOL_MEDIA, AREA_MEDIA));
+	machine_write(CLASS "add", module_pool(POOL_CAMERA, AREA_CAMERA));
 	assert_all_whole();
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Everything at once, for a while: eight threads on two pools with random orders, counts, efforts,
- * budgets, interrupts, exports, mappings and closes, beside a dma-heap user of the same area, pins
- * that come and go, and programs' memory that moves in and out. Every chunk carries a tag of its
+ * budgets, interrupts, exports, mappings and closes, beside a dma-heap user of the same area (but
+ * for a stock pool, which has to have its area to itself), pins that come and go, and programs'
+ * memory that moves in and out. Every chunk carries a tag of its
  * own while it is held: no two overlap, none is lost, and the kernel has nothing to report.
  */
 #include <errno.h>
@@ -394,7 +395,8 @@ static void test_stress(void)
 	occupant_fill(&occupant, frames, &area, OCCUPANT_ANONYMOUS, area.pages / 5);
 	pool_ioctl(frames, PIN_HOG, &leave);
 	flicker = start_pins(&occupant, &area);
-	machine_start_thread(&heap, heap_run, NULL);
+	if (!machine_is_stock())
+		machine_start_thread(&heap, heap_run, NULL);
 	machine_start_thread(&program, program_run, NULL);
 	/* They interrupt each other, also one that has not started yet or has ended. */
 	for (guint i = 0; i < WORKERS; i++) {
@@ -408,7 +410,8 @@ static void test_stress(void)
 		worker_join(&workers[i]);
 	for (guint i = 0; i < WORKERS; i++)
 		pthread_mutex_destroy(&workers[i].lock);
-	pthread_join(heap, NULL);
+	if (!machine_is_stock())
+		pthread_join(heap, NULL);
 	pthread_join(program, NULL);
 	pinned = flicker_stop(flicker);
 	g_print("# %d s: %llu FILLs (%llu interrupted), %llu chunks, %llu buffers, %llu heap buffers, "
@@ -417,7 +420,8 @@ static void test_stress(void)
 		counts[COUNT_BUFFERS], counts[COUNT_HEAP], pinned);
 	/* It was a stress, and not a standstill. */
 	for (size_t i = 0; i < G_N_ELEMENTS(counts); i++)
-		g_assert_cmpuint(counts[i], >, 0);
+		if (i != COUNT_HEAP || !machine_is_stock())
+			g_assert_cmpuint(counts[i], >, 0);
 
 	occupant_free(&occupant);
 	close(frames);

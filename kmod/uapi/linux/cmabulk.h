@@ -49,7 +49,7 @@ enum cmabulk_effort {
 /* Which engine serves a pool. */
 enum cmabulk_engine {
 	CMABULK_ENGINE_KERNEL = 1,	/* cma_alloc_bulk_req() of the patch series */
-	CMABULK_ENGINE_STOCK = 2,	/* alloc_contig_range() on an unpatched kernel */
+	CMABULK_ENGINE_STOCK = 2,	/* alloc_contig_range(), which every kernel has */
 };
 
 /* Bits of cmabulk_query.features. */
@@ -85,7 +85,8 @@ struct cmabulk_states {
  * @sequence:		out: number of the newest event of this pool
  * @stuck:		out: draining pages that somebody still references
  * @name:		out: name of the pool
- * @area:		out: name of the CMA area behind it
+ * @area:		out: name of the CMA area behind it, or where it lies, as the
+ *			pool was made
  * @reserved:		must be zero
  */
 struct cmabulk_query {
@@ -284,7 +285,8 @@ struct cmabulk_reserve {
  * @skipped_isolated:	chunks whose pageblock somebody else had isolated
  * @survey_ns:		time spent on the survey
  * @plan_ns:		time spent on the plan
- * @drain_ns:		time spent draining per-CPU lists
+ * @drain_ns:		time spent draining per-CPU lists; 0 on a stock pool, as it is
+ *			part of @claim_ns
  * @claim_ns:		time spent on isolating, migrating and grabbing
  * @salvage_ns:		part of @claim_ns spent on ranges inside pageblocks
  * @total_ns:		time from start to end
@@ -327,7 +329,7 @@ struct cmabulk_report {
  *			surveys and reports
  * @budget_ns:		in: nanoseconds this call may take, 0 for no limit; soft:
  *			it is looked at between ranges, not while waiting for another
- *			user of CMA
+ *			user of CMA, or FILL on a stock pool
  * @nr_allocated:	out: chunks this call added
  * @total:		out: chunks the reservation holds now, not exported
  * @report:		out: what was done, and why it came up short

@@ -22,10 +22,13 @@ guint64 books_owned(const struct cmabulk_states *states)
 
 static guint64 books_used(const struct cmabulk_query *query)
 {
-	g_autofree char *path =
-		g_build_filename("/sys/kernel/debug/cma", query->area, "used", NULL);
+	struct area area;
+	guint64 used;
 
-	return machine_read_number(path);
+	area_open(&area, query->area);
+	used = area_used(&area);
+	area_close(&area);
+	return used;
 }
 
 struct books books_settled(int pool)

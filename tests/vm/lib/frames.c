@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "machine.h"
@@ -22,11 +23,25 @@ static guint64 area_number(const char *name, const char *file)
 	return machine_read_number(path);
 }
 
+/* The area at the base of SIZE@BASE. */
+static char *area_at(const char *place)
+{
+	g_autoptr(GDir) listing = g_dir_open("/sys/kernel/debug/cma", 0, NULL);
+	guint64 base = g_ascii_strtoull(strchr(place, '@') + 1, NULL, 0);
+	const char *name;
+
+	g_assert_nonnull(listing);
+	while ((name = g_dir_read_name(listing)))
+		if (area_number(name, "base_pfn") * (guint64)sysconf(_SC_PAGESIZE) == base)
+			return g_strdup(name);
+	g_error("no area at %s", place);
+}
+
 void area_open(struct area *area, const char *name)
 {
-	area->name = g_strdup(name);
-	area->base = area_number(name, "base_pfn");
-	area->pages = area_number(name, "count");
+	area->name = strchr(name, '@') ? area_at(name) : g_strdup(name);
+	area->base = area_number(area->name, "base_pfn");
+	area->pages = area_number(area->name, "count");
 	g_assert_cmpuint(area->base % FRAMES_PER_BLOCK, ==, 0);
 	g_assert_cmpuint(area->pages % FRAMES_PER_BLOCK, ==, 0);
 }
@@ -36,9 +51,42 @@ void area_close(struct area *area)
 	g_clear_pointer(&area->name, g_free);
 }
 
+/* The pool on a stock area: a file descriptor, or -1 when there is none. */
+static int area_pool(const struct area *area)
+{
+	g_autoptr(GDir) listing = g_dir_open("/dev/cmabulk", 0, NULL);
+	struct cmabulk_query query;
+	const char *name;
+
+	while (listing && (name = g_dir_read_name(listing))) {
+		int pool = pool_try_open(name);
+
+		if (pool >= 0 && !pool_query(pool, &query) &&
+		    !strcmp(query.area, module_area(area->name)))
+			return pool;
+		if (pool >= 0)
+			close(pool);
+	}
+	return -1;
+}
+
 guint64 area_used(const struct area *area)
 {
-	return area_number(area->name, "used");
+	struct cmabulk_query query;
+	int pool, frames;
+
+	if (!machine_is_stock())
+		return area_number(area->name, "used");
+	pool = area_pool(area);
+	if (pool < 0) {
+		frames = frames_open();
+		area_assert_owned(frames, area, 0);
+		close(frames);
+		return 0;
+	}
+	g_assert_cmpint(pool_query(pool, &query), ==, 0);
+	close(pool);
+	return query.pages - query.free_pages;
 }
 
 int frames_open(void)

@@ -12,11 +12,12 @@
 
 /* A CMA area as debugfs shows it. */
 struct area {
-	char *name;
+	char *name; /* in debugfs */
 	guint64 base; /* first page frame */
 	guint64 pages;
 };
 
+/* @name: of the area, or of the area of a stock pool, which says where it lies. */
 void area_open(struct area *area, const char *name);
 void area_close(struct area *area);
 
@@ -25,7 +26,10 @@ static inline bool area_has(const struct area *area, guint64 frame)
 	return frame >= area->base && frame - area->base < area->pages;
 }
 
-/* Pages that the area's bitmap says are handed out. */
+/*
+ * Pages that the area's bitmap says are handed out; for a stock pool, that of the module or, when
+ * no pool is on the area, what its page frames say.
+ */
 guint64 area_used(const struct area *area);
 
 /* /dev/cmabulk_pin: a file descriptor to pass to the functions below; loads the module. */

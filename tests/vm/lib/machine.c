@@ -212,9 +212,63 @@ bool module_is_loaded(const char *name)
 	return g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
+bool machine_has_series(void)
+{
+	g_autofree char *symbols = machine_read("/proc/kallsyms");
+
+	return strstr(symbols, " cma_alloc_bulk_req\n");
+}
+
+int machine_unknown_area(void)
+{
+	return machine_has_series() ? -ENOENT : -EOPNOTSUPP;
+}
+
+bool machine_is_stock(void)
+{
+	const char *engine = g_getenv("CMABULK_ENGINE");
+
+	if (engine && strcmp(engine, "kernel") && strcmp(engine, "stock"))
+		g_error("CMABULK_ENGINE=%s: kernel or stock", engine);
+	return engine && !strcmp(engine, "stock");
+}
+
+static guint64 area_bytes(const char *area, const char *file)
+{
+	g_autofree char *path = g_build_filename("/sys/kernel/debug/cma", area, file, NULL);
+
+	return machine_read_number(path) * (guint64)sysconf(_SC_PAGESIZE);
+}
+
+const char *module_area(const char *area)
+{
+	g_autofree char *place = NULL;
+
+	if (!machine_is_stock())
+		return g_intern_string(area);
+	place = g_strdup_printf("%" G_GUINT64_FORMAT "K@0x%" G_GINT64_MODIFIER "x",
+				area_bytes(area, "count") / 1024, area_bytes(area, "base_pfn"));
+	return g_intern_string(place);
+}
+
+const char *module_pool(const char *pool, const char *area)
+{
+	g_autofree char *text = g_strconcat(pool, ":", module_area(area), NULL);
+
+	return g_intern_string(text);
+}
+
+const char *module_pools(void)
+{
+	g_autofree char *text = g_strconcat("pools=", module_pool(POOL_MEDIA, AREA_MEDIA), ",",
+					    module_pool(POOL_CAMERA, AREA_CAMERA), NULL);
+
+	return g_intern_string(text);
+}
+
 void module_load_cmabulk(const char *extra)
 {
-	g_autofree char *parameters = g_strjoin(" ", MODULE_POOLS, extra, NULL);
+	g_autofree char *parameters = g_strjoin(" ", module_pools(), extra, NULL);
 
 	module_load("cmabulk", parameters);
 }

@@ -8,11 +8,10 @@
 #include <stdbool.h>
 
 /* The pools every test loads the module with, unless it says otherwise. */
-#define POOL_MEDIA   "media" /* 400 MiB of the area "reserved" */
-#define POOL_CAMERA  "camera" /* 64 MiB of the area "numa0" */
-#define AREA_MEDIA   "reserved"
-#define AREA_CAMERA  "numa0"
-#define MODULE_POOLS "pools=" POOL_MEDIA ":" AREA_MEDIA "," POOL_CAMERA ":" AREA_CAMERA
+#define POOL_MEDIA  "media" /* 400 MiB of the area "reserved" */
+#define POOL_CAMERA "camera" /* 64 MiB of the area "numa0" */
+#define AREA_MEDIA  "reserved"
+#define AREA_CAMERA "numa0"
 
 /* Sets GTest up, and prepares. First call of every main() of a test. */
 void machine_init(int *argc, char ***argv);
@@ -60,7 +59,21 @@ int module_try_unload(const char *name);
 void module_unload(const char *name);
 bool module_is_loaded(const char *name);
 
-/* Loads the module under test with MODULE_POOLS, and @extra parameters unless NULL. */
+/* Whether the kernel has the series, which only a stock pool can do without. */
+bool machine_has_series(void);
+/* What the module says of an area that there is not, or that it could not find. */
+int machine_unknown_area(void);
+/* Whether pools are those of the stock engine: CMABULK_ENGINE=stock asks for that. */
+bool machine_is_stock(void);
+/*
+ * What the module is told: an area, by its name, or for a stock pool where it lies; a pool as
+ * POOL:AREA; the parameter with both pools. Not to be freed.
+ */
+const char *module_area(const char *area);
+const char *module_pool(const char *pool, const char *area);
+const char *module_pools(void);
+
+/* Loads the module under test with module_pools(), and @extra parameters unless NULL. */
 void module_load_cmabulk(const char *extra);
 
 #endif /* VM_MACHINE_H */
