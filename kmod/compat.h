@@ -6,6 +6,9 @@
 #ifndef BULK_COMPAT_H
 #define BULK_COMPAT_H
 
+#include <linux/mm.h>
+#include <linux/module.h>
+
 /* cma_alloc_bulk_req(): kernels with the series in patches/ have it, no others. */
 #ifdef CONFIG_CMA_BULK
 #define BULK_HAVE_ENGINE_KERNEL
@@ -14,5 +17,16 @@
 #ifndef BULK_HAVE_ENGINE_KERNEL
 #error "cmabulk needs a kernel with the series in kmod/patches and CONFIG_CMA_BULK"
 #endif
+
+/*
+ * Pages of one chunk follow each other in the memory map, and there is no other
+ * way to step through them (7.2), or they need not (6.1, 6.12).
+ */
+#ifndef nth_page
+#define nth_page(page, n)	((page) + (n))
+#endif
+
+/* MODULE_IMPORT_NS() takes a string (from 6.13 on) or a word; this is what it does. */
+#define BULK_IMPORT_NS(name)	MODULE_INFO(import_ns, name)
 
 #endif /* BULK_COMPAT_H */
