@@ -26,6 +26,28 @@
 #define nth_page(page, n)	((page) + (n))
 #endif
 
+/* Flags of a mapping are set by a function (from 6.3 on), or like any others. */
+#ifndef BULK_HAVE_VM_FLAGS_SET
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
+#endif
+
+/* Classes, and the devices they name, are const (from 6.4 on), or the kernel writes to them. */
+#ifdef BULK_HAVE_CONST_CLASS
+#define bulk_const_class	const
+#else
+#define bulk_const_class
+#endif
+
+/* __string() keeps what it was given for __assign_str() (from 6.10 on), or it does not. */
+#ifdef BULK_HAVE_ASSIGN_STR_1
+#define BULK_ASSIGN_STR(field, ...)	__assign_str(field)
+#else
+#define BULK_ASSIGN_STR(field, ...)	__assign_str(field, __VA_ARGS__)
+#endif
+
 /* MODULE_IMPORT_NS() takes a string (from 6.13 on) or a word; this is what it does. */
 #define BULK_IMPORT_NS(name)	MODULE_INFO(import_ns, name)
 
