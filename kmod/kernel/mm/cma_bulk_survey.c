@@ -14,6 +14,7 @@
 
 #include "internal.h"
 #include "cma_bulk.h"
+#include "cma_bulk_page.h"
 
 /*
  * An order-0 page that is in use: does it hold more references than its

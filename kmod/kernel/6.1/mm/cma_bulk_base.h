@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What bulk CMA allocation stands on, as this kernel has it: areas, isolation,
- * and how pages in use can be told from others without touching them.
+ * and the two halves of alloc_contig_range().
  */
 #ifndef _MM_CMA_BULK_BASE_H
 #define _MM_CMA_BULK_BASE_H
@@ -10,14 +10,10 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
-#include <linux/page-flags.h>
 #include <linux/page-isolation.h>
 
 #include "cma.h"
 #include "internal.h"
-
-/* Largest order of the buddy lists */
-#define MAX_PAGE_ORDER		(MAX_ORDER - 1)
 
 struct cma_bulk_call;
 
@@ -114,43 +110,6 @@ static inline void cma_bulk_own_page(struct page *page)
 {
 	/* Pageblocks differ in their tags, see cma_alloc(). */
 	page_kasan_tag_reset(page);
-}
-
-/*
- * Pages in flux: raw loads only, and values that were loaded before.
- */
-
-#define CMA_BULK_MAPPING_ANON	PAGE_MAPPING_ANON
-
-static inline unsigned long cma_bulk_page_flags(const struct page *page)
-{
-	return READ_ONCE(page->flags);
-}
-
-static inline bool cma_bulk_has_type(unsigned int type)
-{
-	return (int)type < PAGE_MAPCOUNT_RESERVE;
-}
-
-static inline bool cma_bulk_is_buddy(unsigned int type)
-{
-	return (type & (PAGE_TYPE_BASE | PG_buddy)) == PAGE_TYPE_BASE;
-}
-
-static inline bool cma_bulk_is_hugetlb(const struct page *head, unsigned int type)
-{
-	return PageHuge((struct page *)head);
-}
-
-static inline bool cma_bulk_has_movable_ops(unsigned long flags, unsigned long mapping,
-					    unsigned int type)
-{
-	return (mapping & PAGE_MAPPING_FLAGS) == PAGE_MAPPING_MOVABLE;
-}
-
-static inline unsigned int cma_bulk_compound_order(const struct page *head)
-{
-	return READ_ONCE(head[1].compound_order);
 }
 
 #endif /* _MM_CMA_BULK_BASE_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What bulk CMA allocation stands on, as this kernel has it: areas, isolation,
- * and how pages in use can be told from others without touching them.
+ * and the two halves of alloc_contig_range().
  */
 #ifndef _MM_CMA_BULK_BASE_H
 #define _MM_CMA_BULK_BASE_H
@@ -11,7 +11,6 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
-#include <linux/page-flags.h>
 #include <linux/page-isolation.h>
 
 #include "cma.h"
@@ -97,44 +96,6 @@ static inline void cma_bulk_own_page(struct page *page)
 	set_page_refcounted(page);
 	/* Pageblocks differ in their tags, see cma_alloc(). */
 	page_kasan_tag_reset(page);
-}
-
-/*
- * Pages in flux: raw loads only, and values that were loaded before.
- */
-
-#define CMA_BULK_MAPPING_ANON	FOLIO_MAPPING_ANON
-
-static inline unsigned long cma_bulk_page_flags(const struct page *page)
-{
-	return READ_ONCE(page->flags.f);
-}
-
-static inline bool cma_bulk_has_type(unsigned int type)
-{
-	return page_type_has_type(type);
-}
-
-static inline bool cma_bulk_is_buddy(unsigned int type)
-{
-	return type >> 24 == PGTY_buddy;
-}
-
-static inline bool cma_bulk_is_hugetlb(const struct page *head, unsigned int type)
-{
-	return type >> 24 == PGTY_hugetlb;
-}
-
-static inline bool cma_bulk_has_movable_ops(unsigned long flags, unsigned long mapping,
-					    unsigned int type)
-{
-	return (flags & BIT(PG_movable_ops)) &&
-		(type >> 24 == PGTY_offline || type >> 24 == PGTY_zsmalloc);
-}
-
-static inline unsigned int cma_bulk_compound_order(const struct page *head)
-{
-	return READ_ONCE(((const struct folio *)head)->_flags_1) & 0xff;
 }
 
 #endif /* _MM_CMA_BULK_BASE_H */
