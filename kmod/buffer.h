@@ -11,6 +11,7 @@
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 
+#include "compat.h"
 #include "pool.h"
 #include "zero.h"
 

@@ -7,7 +7,9 @@
 #define BULK_COMPAT_H
 
 #include <linux/gfp.h>
+#include <linux/mm.h>
 #include <linux/mmzone.h>
+#include <linux/module.h>
 
 /*
  * cma_alloc_bulk_req(): kernels with the series in patches/ have it, no others.
@@ -44,5 +46,38 @@
 #define BULK_BLOCK_TYPE_MASK	MIGRATETYPE_MASK
 #define BULK_BLOCK_ISOLATED(bits) (((bits) & MIGRATETYPE_MASK) == MIGRATE_ISOLATE)
 #endif
+
+/*
+ * Pages of one chunk follow each other in the memory map, and there is no other
+ * way to step through them (7.2), or they need not (6.1, 6.12).
+ */
+#ifndef nth_page
+#define nth_page(page, n)	((page) + (n))
+#endif
+
+/* Flags of a mapping are set by a function (from 6.3 on), or like any others. */
+#ifndef BULK_HAVE_VM_FLAGS_SET
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
+#endif
+
+/* Classes, and the devices they name, are const (from 6.4 on), or the kernel writes to them. */
+#ifdef BULK_HAVE_CONST_CLASS
+#define bulk_const_class	const
+#else
+#define bulk_const_class
+#endif
+
+/* __string() keeps what it was given for __assign_str() (from 6.10 on), or it does not. */
+#ifdef BULK_HAVE_ASSIGN_STR_1
+#define BULK_ASSIGN_STR(field, ...)	__assign_str(field)
+#else
+#define BULK_ASSIGN_STR(field, ...)	__assign_str(field, __VA_ARGS__)
+#endif
+
+/* MODULE_IMPORT_NS() takes a string (from 6.13 on) or a word; this is what it does. */
+#define BULK_IMPORT_NS(name)	MODULE_INFO(import_ns, name)
 
 #endif /* BULK_COMPAT_H */

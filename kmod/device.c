@@ -12,6 +12,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "compat.h"
 #include "device.h"
 #include "pool.h"
 #include "reservation.h"
@@ -192,14 +193,14 @@ static const struct file_operations device_operations = {
 	.compat_ioctl = compat_ptr_ioctl,
 };
 
-static char *device_node(const struct device *device, umode_t *mode)
+static char *device_node(bulk_const_class struct device *device, umode_t *mode)
 {
 	if (mode)
 		*mode = 0600;
 	return kasprintf(GFP_KERNEL, "cmabulk/%s", dev_name(device));
 }
 
-static const struct class device_class = {
+static bulk_const_class struct class device_class = {
 	.name = "cmabulk",
 	.class_groups = bulk_class_groups,
 	.devnode = device_node,

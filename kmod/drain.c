@@ -13,6 +13,7 @@
 #include <linux/module.h>
 #include <linux/ratelimit.h>
 
+#include "compat.h"
 #include "drain.h"
 #include "pool.h"
 #include "trace.h"

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "compat.h"
 #include "device.h"
 #include "drain.h"
 #include "netlink.h"
@@ -166,4 +167,4 @@ module_exit(bulk_exit);
 
 MODULE_DESCRIPTION("Bulk allocation of high-order chunks from CMA areas");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(DMA_BUF);
+BULK_IMPORT_NS("DMA_BUF");

@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "compat.h"
 #include "device.h"
 #include "pool.h"
 #include "sysfs.h"
@@ -128,7 +129,8 @@ const struct attribute_group *bulk_pool_groups[] = {
 	NULL,
 };
 
-static ssize_t add_store(const struct class *class, const struct class_attribute *attr,
+static ssize_t add_store(bulk_const_class struct class *class,
+			 bulk_const_class struct class_attribute *attr,
 			 const char *buf, size_t count)
 {
 	char *spec;
@@ -144,7 +146,8 @@ static ssize_t add_store(const struct class *class, const struct class_attribute
 static CLASS_ATTR_WO(add);
 
 /* Beside the pools, not in them: a pool's own attributes are gone before this returns. */
-static ssize_t remove_store(const struct class *class, const struct class_attribute *attr,
+static ssize_t remove_store(bulk_const_class struct class *class,
+			    bulk_const_class struct class_attribute *attr,
 			    const char *buf, size_t count)
 {
 	struct bulk_pool *pool;

@@ -11,6 +11,8 @@
 
 #include <linux/tracepoint.h>
 
+#include "compat.h"
+
 TRACE_EVENT(fill_start,
 	    TP_PROTO(const char *pool, u64 reservation, unsigned int effort, u64 nr_requests),
 	    TP_ARGS(pool, reservation, effort, nr_requests),
@@ -20,7 +22,7 @@ TRACE_EVENT(fill_start,
 			     __field(unsigned int, effort)
 			     __field(u64, nr_requests)),
 
-	    TP_fast_assign(__assign_str(pool);
+	    TP_fast_assign(BULK_ASSIGN_STR(pool, pool);
 			   __entry->reservation = reservation;
 			   __entry->effort = effort;
 			   __entry->nr_requests = nr_requests;),
@@ -40,7 +42,7 @@ TRACE_EVENT(fill_end,
 			     __field(u64, nr_allocated)
 			     __field(u64, ns)),
 
-	    TP_fast_assign(__assign_str(pool);
+	    TP_fast_assign(BULK_ASSIGN_STR(pool, pool);
 			   __entry->reservation = reservation;
 			   __entry->ret = ret;
 			   __entry->nr_allocated = nr_allocated;
@@ -63,7 +65,7 @@ TRACE_EVENT(export,
 			     __field(unsigned int, order)
 			     __field(u64, nr_chunks)),
 
-	    TP_fast_assign(__assign_str(pool);
+	    TP_fast_assign(BULK_ASSIGN_STR(pool, pool);
 			   __entry->buffer = buffer;
 			   __entry->reservation = reservation;
 			   __entry->inode = inode;
@@ -162,7 +164,7 @@ DECLARE_EVENT_CLASS(object_pages,
 				     __field(u64, id)
 				     __field(u64, number)),
 
-		    TP_fast_assign(__assign_str(pool);
+		    TP_fast_assign(BULK_ASSIGN_STR(pool, pool);
 				   __entry->id = id;
 				   __entry->number = number;),
 
@@ -210,8 +212,8 @@ TRACE_EVENT(pool_add,
 			     __string(area, area)
 			     __field(u64, pages)),
 
-	    TP_fast_assign(__assign_str(pool);
-			   __assign_str(area);
+	    TP_fast_assign(BULK_ASSIGN_STR(pool, pool);
+			   BULK_ASSIGN_STR(area, area);
 			   __entry->pages = pages;),
 
 	    TP_printk("pool=%s area=%s pages=%llu",
@@ -224,7 +226,7 @@ TRACE_EVENT(pool_remove,
 
 	    TP_STRUCT__entry(__string(pool, pool)),
 
-	    TP_fast_assign(__assign_str(pool);),
+	    TP_fast_assign(BULK_ASSIGN_STR(pool, pool);),
 
 	    TP_printk("pool=%s", __get_str(pool))
 );

@@ -13,11 +13,49 @@ readonly top
 cache=${CMABULK_CACHE:-${XDG_CACHE_HOME:-~/.cache}/cmabulk}
 readonly cache
 
-# The kernel the VM runs: the distribution's source package of this version, plus our series for it.
+# The kernels that the VM may run are named [VERSION-]FLAVOUR[-stock]: VERSION is that of the
+# distribution's source package, FLAVOUR a fragment of the configuration, and only a stock kernel goes
+# without our series for that version.
 # shellcheck disable=SC2034
-readonly kernel_version=${CMABULK_KERNEL_VERSION:-6.12}
+readonly kernel_versions=(6.1 6.12 7.2) default_kernel_version=6.12
 # shellcheck disable=SC2034
 readonly kernel_flavours=(plain debug)
+# What is built and tested unless somebody says otherwise.
+# shellcheck disable=SC2034
+readonly default_kernels=(plain debug)
+
+all_kernels() {
+	local version flavour patched
+	for version in "${kernel_versions[@]}"; do
+		for flavour in "${kernel_flavours[@]}"; do
+			for patched in '' -stock; do
+				if [[ $version == "$default_kernel_version" ]]; then
+					echo "$flavour$patched"
+				else
+					echo "$version-$flavour$patched"
+				fi
+			done
+		done
+	done
+}
+
+# parse_kernel NAME: sets kernel_version, kernel_flavour and kernel_stock (yes or no).
+# shellcheck disable=SC2034
+parse_kernel() {
+	local name=${1#"$default_kernel_version-"}
+	all_kernels | grep --quiet --line-regexp --fixed-strings -e "$name" ||
+		die "no such kernel: $name (there is: $(all_kernels | paste -s -d ' '))"
+	kernel_stock=no
+	if [[ $name == *-stock ]]; then
+		kernel_stock=yes
+		name=${name%-stock}
+	fi
+	kernel_version=$default_kernel_version
+	if [[ $name == *-* ]]; then
+		kernel_version=${name%-*}
+	fi
+	kernel_flavour=${name##*-}
+}
 
 say() {
 	printf '%s\n' "$*" >&2

@@ -29,7 +29,18 @@
 
 static bool area_is_ready(const struct cma *cma)
 {
-	return cma && cma->count && cma->bitmap;
+	return cma && cma->count && cma_bulk_is_active(cma);
+}
+
+/* Chunks of order @order that the area could hold. */
+static size_t most_chunks(struct cma *cma, unsigned int order)
+{
+	size_t chunks = 0;
+	unsigned int i;
+
+	for (i = 0; i < cma_bulk_nr_extents(cma); i++)
+		chunks += cma_bulk_extent_at(cma, i)->count >> order;
+	return chunks;
 }
 
 /**
@@ -51,9 +62,14 @@ EXPORT_SYMBOL_GPL(cma_bulk_order_per_bit);
  * Return: the largest order, and alignment, that cma_alloc_bulk_req() takes. A
  * chunk of it need not exist: that depends on where the area starts, too.
  */
-unsigned int cma_bulk_max_order(const struct cma *cma)
+unsigned int cma_bulk_max_order(struct cma *cma)
 {
-	return ilog2(cma->count);
+	unsigned long largest = 1;
+	unsigned int i;
+
+	for (i = 0; i < cma_bulk_nr_extents(cma); i++)
+		largest = max(largest, cma_bulk_extent_at(cma, i)->count);
+	return ilog2(largest);
 }
 EXPORT_SYMBOL_GPL(cma_bulk_max_order);
 
@@ -65,13 +81,18 @@ EXPORT_SYMBOL_GPL(cma_bulk_max_order);
  */
 unsigned long cma_bulk_pages_available(struct cma *cma)
 {
-	const unsigned long nr_bits = cma_bitmap_maxno(cma);
-	unsigned long used;
+	unsigned long available = 0;
+	unsigned int i;
 
 	spin_lock_irq(&cma->lock);
-	used = bitmap_weight(cma->bitmap, nr_bits);
+	for (i = 0; i < cma_bulk_nr_extents(cma); i++) {
+		const struct cma_bulk_extent *extent = cma_bulk_extent_at(cma, i);
+		const unsigned long nr_bits = extent->count >> cma->order_per_bit;
+
+		available += nr_bits - bitmap_weight(extent->bitmap, nr_bits);
+	}
 	spin_unlock_irq(&cma->lock);
-	return (nr_bits - used) << cma->order_per_bit;
+	return available << cma->order_per_bit;
 }
 EXPORT_SYMBOL_GPL(cma_bulk_pages_available);
 
@@ -81,24 +102,23 @@ static void free_call(struct cma_bulk_call *call)
 	kvfree(call->map.units);
 	kvfree(call->map.keys);
 	kvfree(call->isolated);
-	kvfree(call->ranges);
 }
 
 /*
- * Divide the area into slots and units. Its ends are on pageblock borders, see
+ * Divide the extent into slots and units. Its ends are on pageblock borders, see
  * cma_init_reserved_mem(), but not necessarily on those of larger slots; the last
  * of these needs room for its chunk only.
  */
 static void init_map(struct cma_bulk_call *call)
 {
-	const struct cma *cma = call->cma;
+	const struct cma_bulk_extent *extent = call->extent;
 	struct cma_bulk_map *map = &call->map;
-	const unsigned long end = cma->base_pfn + cma->count;
+	const unsigned long end = extent->base_pfn + extent->count;
 
 	map->order = call->req->order;
 	map->slot_order = max(map->order, call->req->align);
 	map->unit_order = max_t(u32, map->slot_order, pageblock_order);
-	map->first_pfn = ALIGN(cma->base_pfn, 1UL << map->slot_order);
+	map->first_pfn = ALIGN(extent->base_pfn, 1UL << map->slot_order);
 	if (map->first_pfn + (1UL << map->order) > end)
 		return;
 	if (map->slot_order > pageblock_order)
@@ -108,17 +128,11 @@ static void init_map(struct cma_bulk_call *call)
 		call->total_units = (end - map->first_pfn) >> map->unit_order;
 }
 
-static int init_call(struct cma_bulk_call *call, struct cma *cma,
-		     struct cma_bulk_req *req)
+static int init_call(struct cma_bulk_call *call)
 {
 	struct cma_bulk_map *map = &call->map;
 	size_t nr_slots, nr_blocks;
 
-	*call = (struct cma_bulk_call){
-		.cma = cma,
-		.req = req,
-		.zone = page_zone(pfn_to_page(cma->base_pfn)),
-	};
 	init_map(call);
 	if (!call->total_units)
 		return 0;
@@ -129,13 +143,50 @@ static int init_call(struct cma_bulk_call *call, struct cma *cma,
 	map->units = kvmalloc_array(call->total_units, sizeof(*map->units), GFP_KERNEL);
 	map->keys = kvmalloc_array(call->total_units, sizeof(*map->keys), GFP_KERNEL);
 	call->isolated = kvcalloc(BITS_TO_LONGS(nr_blocks), sizeof(long), GFP_KERNEL);
-	call->ranges = kvmalloc_array(CMA_BULK_MAX_RANGES, sizeof(*call->ranges),
-				      GFP_KERNEL);
-	if (!map->slots || !map->units || !map->keys || !call->isolated || !call->ranges) {
-		free_call(call);
-		return -ENOMEM;
+	return map->slots && map->units && map->keys && call->isolated ? 0 : -ENOMEM;
+}
+
+static void free_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
+{
+	unsigned int i;
+
+	/* The plan in hand is that of one call at a time: they share it. */
+	kvfree(calls[0].ranges);
+	for (i = 0; i < nr_calls; i++)
+		free_call(&calls[i]);
+	kfree(calls);
+}
+
+static struct cma_bulk_call *alloc_calls(struct cma *cma, struct cma_bulk_req *req)
+{
+	const unsigned int nr_calls = cma_bulk_nr_extents(cma);
+	struct cma_bulk_range *ranges;
+	struct cma_bulk_call *calls;
+	unsigned int i;
+	int ret;
+
+	calls = kcalloc(nr_calls, sizeof(*calls), GFP_KERNEL);
+	if (!calls)
+		return NULL;
+	ranges = kvmalloc_array(CMA_BULK_MAX_RANGES, sizeof(*ranges), GFP_KERNEL);
+	ret = ranges ? 0 : -ENOMEM;
+	for (i = 0; i < nr_calls; i++) {
+		struct cma_bulk_extent *extent = cma_bulk_extent_at(cma, i);
+
+		calls[i] = (struct cma_bulk_call){
+			.cma = cma,
+			.extent = extent,
+			.req = req,
+			.zone = page_zone(pfn_to_page(extent->base_pfn)),
+			.ranges = ranges,
+		};
+		if (!ret)
+			ret = init_call(&calls[i]);
 	}
-	return 0;
+	if (!ret)
+		return calls;
+	free_calls(calls, nr_calls);
+	return NULL;
 }
 
 /* Free slots of @unit that this effort may take without moving anything. */
@@ -333,23 +384,6 @@ static int take_movable(struct cma_bulk_call *call)
 	return ret;
 }
 
-static int run_call(struct cma_bulk_call *call)
-{
-	int ret;
-
-	if (!call->req->nr_requests)
-		return survey_ahead(call, U64_MAX);
-
-	ret = take_free(call);
-	if (!ret && cma_bulk_missing(call))
-		ret = take_movable(call);
-	if (!cma_bulk_missing(call))
-		return 0;
-	if (ret)
-		return ret;
-	return call->no_memory ? -ENOMEM : -EBUSY;
-}
-
 /* Why the slots that did not come did not come. */
 static void report_skipped(struct cma_bulk_call *call)
 {
@@ -384,31 +418,84 @@ static void report_skipped(struct cma_bulk_call *call)
 	}
 }
 
-static void account_call(const struct cma_bulk_call *call, int ret)
+static int survey_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
 {
-	const struct cma_bulk_req *req = call->req;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < nr_calls && !ret; i++)
+		ret = survey_ahead(&calls[i], U64_MAX);
+	return ret;
+}
+
+/* What is free anywhere goes before what has to be moved. */
+static int run_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
+{
+	bool no_memory = false;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++)
+		ret = take_free(&calls[i]);
+	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++) {
+		ret = take_movable(&calls[i]);
+		no_memory |= calls[i].no_memory;
+	}
+	if (!cma_bulk_missing(calls))
+		return 0;
+	if (ret)
+		return ret;
+	return no_memory ? -ENOMEM : -EBUSY;
+}
+
+static int run_request(struct cma *cma, struct cma_bulk_req *req)
+{
+	const unsigned int nr_calls = cma_bulk_nr_extents(cma);
+	struct cma_bulk_call *calls = alloc_calls(cma, req);
+	unsigned int i;
+	int ret;
+
+	if (!calls)
+		return -ENOMEM;
+	if (req->nr_requests)
+		ret = run_calls(calls, nr_calls);
+	else
+		ret = survey_calls(calls, nr_calls);
+	for (i = 0; i < nr_calls && ret; i++)
+		report_skipped(&calls[i]);
+	free_calls(calls, nr_calls);
+	return ret;
+}
+
+static void account_request(struct cma *cma, const struct cma_bulk_req *req, int ret)
+{
+	const size_t missing = req->nr_requests - req->nr_allocated;
 
 	if (req->nr_allocated)
-		cma_sysfs_account_success_pages(call->cma, req->nr_allocated << req->order);
-	if (cma_bulk_missing(call))
-		cma_sysfs_account_fail_pages(call->cma, cma_bulk_missing(call) << req->order);
+		cma_sysfs_account_success_pages(cma, req->nr_allocated << req->order);
+	if (missing)
+		cma_sysfs_account_fail_pages(cma, missing << req->order);
 	if (req->nr_requests)
 		count_vm_event(ret ? CMA_ALLOC_FAIL : CMA_ALLOC_SUCCESS);
 }
 
-static int check_request(const struct cma *cma, const struct cma_bulk_req *req)
+static int check_request(struct cma *cma, const struct cma_bulk_req *req)
 {
+	unsigned int i;
+
 	if (!area_is_ready(cma) || (!req->pages && req->nr_requests))
 		return -EINVAL;
 	if (req->effort > CMA_BULK_HARD)
 		return -EINVAL;
 	/* Releasing one chunk would release its neighbours' bit. */
-	if (req->order < cma->order_per_bit ||
-	    !IS_ALIGNED(cma->base_pfn, 1UL << cma->order_per_bit))
+	if (req->order < cma->order_per_bit)
 		return -EINVAL;
+	for (i = 0; i < cma_bulk_nr_extents(cma); i++)
+		if (!IS_ALIGNED(cma_bulk_extent_at(cma, i)->base_pfn, 1UL << cma->order_per_bit))
+			return -EINVAL;
 	if (max(req->order, req->align) > cma_bulk_max_order(cma))
 		return -EINVAL;
-	if (req->nr_requests > cma->count >> req->order)
+	if (req->nr_requests > most_chunks(cma, req->order))
 		return -E2BIG;
 	return 0;
 }
@@ -428,8 +515,8 @@ static int check_request(const struct cma *cma, const struct cma_bulk_req *req)
  *
  * The pages are not zeroed, unless init_on_alloc or init_on_free says so.
  *
- * Context: Process context, may sleep. Holds cma_mutex for a batch of ranges at
- * a time.
+ * Context: Process context, may sleep. Holds the mutex under which cma_alloc()
+ * isolates pageblocks for a batch of ranges at a time.
  * Return: 0 when all chunks came; -EBUSY when this effort finds no more;
  * -ETIME after the deadline; -EINTR on req->interrupt or a fatal signal;
  * -ENOMEM when there was nowhere to move pages to, or no memory for the books;
@@ -440,7 +527,6 @@ static int check_request(const struct cma *cma, const struct cma_bulk_req *req)
 int cma_alloc_bulk_req(struct cma *cma, struct cma_bulk_req *req)
 {
 	const ktime_t start = ktime_get();
-	struct cma_bulk_call call;
 	int ret;
 
 	req->nr_allocated = 0;
@@ -451,14 +537,8 @@ int cma_alloc_bulk_req(struct cma *cma, struct cma_bulk_req *req)
 
 	trace_cma_bulk_start(cma->name, req->order, req->align, req->nr_requests,
 			     req->effort);
-	ret = init_call(&call, cma, req);
-	if (!ret) {
-		ret = run_call(&call);
-		if (ret)
-			report_skipped(&call);
-		free_call(&call);
-	}
-	account_call(&call, ret);
+	ret = run_request(cma, req);
+	account_request(cma, req, ret);
 	cma_bulk_clock(&req->report.total_ns, start);
 	trace_cma_bulk_finish(cma->name, req->nr_requests, req->nr_allocated, ret);
 	return ret;
@@ -509,7 +589,7 @@ int cma_alloc_bulk(struct cma *cma, unsigned int align, bool fast,
 
 	/* More than there is: as much as there is, and short by the rest. */
 	if (order <= cma_bulk_max_order(cma))
-		req.nr_requests = min(nr_requests, cma->count >> order);
+		req.nr_requests = min(nr_requests, most_chunks(cma, order));
 
 	ret = cma_alloc_bulk_req(cma, &req);
 	*nr_allocated = req.nr_allocated;

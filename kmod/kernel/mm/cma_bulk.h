@@ -12,6 +12,7 @@
 #include <linux/sizes.h>
 
 #include "cma.h"
+#include "cma_bulk_base.h"
 #include "cma_bulk_plan.h"
 
 /* Ranges planned at a time; the plan is used up before the next is made. */
@@ -26,7 +27,7 @@
 #define CMA_BULK_RANGE_PAGES	(SZ_64M >> PAGE_SHIFT)
 
 /*
- * A batch is what is isolated together under cma_mutex. How many ranges, how
+ * A batch is what is isolated together under the area's mutex. How many ranges, how
  * many pages in use, and how long other users of CMA wait, at most, beyond the
  * range in hand.
  */
@@ -40,12 +41,13 @@
 /**
  * struct cma_bulk_call - one call of cma_alloc_bulk_req() on its way
  * @cma:	the area
+ * @extent:	the part of the area that this is about
  * @req:	the request, and where results go
- * @zone:	the zone that the area lies in
- * @map:	what is known of the area
- * @total_units: units in the area, of which @map.nr_units have been surveyed
+ * @zone:	the zone that the extent lies in
+ * @map:	what is known of the extent
+ * @total_units: units in the extent, of which @map.nr_units have been surveyed
  * @isolated:	bit per pageblock from @map.first_pfn on: isolated by us; only
- *		used under cma_mutex
+ *		used under the area's mutex
  * @ranges:	the plan in hand, room for CMA_BULK_MAX_RANGES; one that is
  *		settled has no slots
  * @conflicts:	ranges whose bits somebody else had set in the meantime
@@ -53,12 +55,13 @@
  * @no_memory:	there was nowhere to move pages to: go on with free memory only
  * @lru_disabled: lru_cache_disable() is in force
  *
- * Lives on the stack of the caller and is only ever used by it. The pages of a
- * slot belong to the call from the moment the slot's bits in the area's bitmap
+ * One for each extent of the area, only ever used by the caller. The pages of a
+ * slot belong to the call from the moment the slot's bits in the extent's bitmap
  * are set, and to req->pages once they are off the free lists.
  */
 struct cma_bulk_call {
 	struct cma *cma;
+	struct cma_bulk_extent *extent;
 	struct cma_bulk_req *req;
 	struct zone *zone;
 	struct cma_bulk_map map;

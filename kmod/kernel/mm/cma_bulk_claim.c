@@ -8,7 +8,6 @@
  * Then each range is emptied and grabbed. A range that does not come as a whole
  * is looked at again and claimed in pieces, while it is still isolated.
  */
-#include <kunit/static_stub.h>
 #include <linux/bitmap.h>
 #include <linux/cma.h>
 #include <linux/ktime.h>
@@ -47,15 +46,18 @@ static void set_slots(struct cma_bulk_call *call, u32 first, u32 nr,
 static bool claim_bits(struct cma_bulk_call *call, u32 first, u32 nr)
 {
 	struct cma *cma = call->cma;
+	unsigned long *bitmap = call->extent->bitmap;
 	const struct span span = slots_span(call, first, nr);
-	const unsigned long bit = (span.start - cma->base_pfn) >> cma->order_per_bit;
+	const unsigned long bit = (span.start - call->extent->base_pfn) >> cma->order_per_bit;
 	const unsigned long count = (span.end - span.start) >> cma->order_per_bit;
 	bool clear;
 
 	spin_lock_irq(&cma->lock);
-	clear = find_next_bit(cma->bitmap, bit + count, bit) >= bit + count;
-	if (clear)
-		bitmap_set(cma->bitmap, bit, count);
+	clear = find_next_bit(bitmap, bit + count, bit) >= bit + count;
+	if (clear) {
+		bitmap_set(bitmap, bit, count);
+		cma_bulk_charge(cma, span.end - span.start);
+	}
 	spin_unlock_irq(&cma->lock);
 	return clear;
 }
@@ -65,7 +67,7 @@ static void release_bits(struct cma_bulk_call *call, u32 first, u32 nr)
 {
 	const struct span span = slots_span(call, first, nr);
 
-	cma_clear_bitmap(call->cma, span.start, span.end - span.start);
+	cma_bulk_clear_bits(call->cma, call->extent, span.start, span.end - span.start);
 }
 
 /* The slots are the caller's now. */
@@ -76,13 +78,12 @@ static void take_slots(struct cma_bulk_call *call, u32 first, u32 nr)
 	u32 slot;
 
 	for (slot = first; slot < first + nr; slot++) {
-		struct page *page = pfn_to_page(cma_bulk_slot_pfn(&call->map, slot));
+		const unsigned long pfn = cma_bulk_slot_pfn(&call->map, slot);
 		unsigned long i;
 
-		/* Pageblocks differ in their tags, see cma_alloc(). */
 		for (i = 0; i < chunk_pages; i++)
-			page_kasan_tag_reset(nth_page(page, i));
-		req->pages[req->nr_allocated++] = page;
+			cma_bulk_own_page(pfn_to_page(pfn + i));
+		req->pages[req->nr_allocated++] = pfn_to_page(pfn);
 	}
 	set_slots(call, first, nr, CMA_SLOT_DONE);
 }
@@ -106,8 +107,7 @@ static unsigned long block_pfn(const struct cma_bulk_call *call, unsigned long b
 static int isolate_blocks(struct cma_bulk_call *call, unsigned long first,
 			  unsigned long last)
 {
-	const int ret = start_isolate_page_range(block_pfn(call, first), block_pfn(call, last),
-						 MIGRATE_CMA, 0, GFP_KERNEL);
+	const int ret = cma_bulk_isolate(block_pfn(call, first), block_pfn(call, last));
 
 	if (!ret)
 		bitmap_set(call->isolated, first, last - first);
@@ -155,8 +155,7 @@ static void undo_isolation(struct cma_bulk_call *call)
 	unsigned long first, last;
 
 	for_each_set_bitrange(first, last, call->isolated, nr_blocks(call))
-		undo_isolate_page_range(block_pfn(call, first), block_pfn(call, last),
-					MIGRATE_CMA);
+		cma_bulk_unisolate(block_pfn(call, first), block_pfn(call, last));
 	bitmap_zero(call->isolated, nr_blocks(call));
 }
 
@@ -170,15 +169,9 @@ static void undo_isolation(struct cma_bulk_call *call)
  */
 int cma_bulk_migrate(struct cma_bulk_call *call, unsigned long start, unsigned long end)
 {
-	unsigned int flags = 0;
-
 	KUNIT_STATIC_STUB_REDIRECT(cma_bulk_migrate, call, start, end);
-	if (call->req->effort == CMA_BULK_FAST)
-		flags |= CONTIG_RANGE_FAST;
-	if (call->lru_disabled)
-		flags |= CONTIG_RANGE_LRU_DISABLED;
-	return contig_range_migrate(start, end, MIGRATE_CMA,
-				    GFP_KERNEL | __GFP_NOWARN, flags);
+	return cma_bulk_contig_migrate(start, end, call->req->effort == CMA_BULK_FAST,
+				       call->lru_disabled);
 }
 
 /**
@@ -192,7 +185,7 @@ int cma_bulk_migrate(struct cma_bulk_call *call, unsigned long start, unsigned l
 int cma_bulk_grab(struct cma_bulk_call *call, unsigned long start, unsigned long end)
 {
 	KUNIT_STATIC_STUB_REDIRECT(cma_bulk_grab, call, start, end);
-	return contig_range_grab(start, end, GFP_KERNEL | __GFP_NOWARN);
+	return cma_bulk_contig_grab(start, end);
 }
 
 /*
@@ -580,7 +573,8 @@ static int claim_batch(struct cma_bulk_call *call, u32 *first, u32 last)
  * @nr_ranges:	ranges in call->ranges, more than *@first
  *
  * Claims at least one of them, or finds out that it is taken. Adds to req->pages.
- * Takes cma_mutex: two parties isolating one pageblock undo each other's work.
+ * Takes the area's mutex: two parties isolating one pageblock undo each other's
+ * work.
  *
  * Return: 0, or an error that ends the call: -EINTR, -ETIME, -ENOMEM.
  */
@@ -593,7 +587,7 @@ int cma_bulk_claim(struct cma_bulk_call *call, u32 *first, u32 nr_ranges)
 	int ret;
 	u32 i;
 
-	ret = mutex_lock_killable(&cma_mutex);
+	ret = mutex_lock_killable(cma_bulk_mutex(call->cma));
 	if (!ret) {
 		ret = cma_bulk_stop_reason(call);
 		if (!ret) {
@@ -601,7 +595,7 @@ int cma_bulk_claim(struct cma_bulk_call *call, u32 *first, u32 nr_ranges)
 			ret = claim_batch(call, first, last);
 			undo_isolation(call);
 		}
-		mutex_unlock(&cma_mutex);
+		mutex_unlock(cma_bulk_mutex(call->cma));
 	}
 	for (i = *first; i < last; i++)
 		if (call->ranges[i].nr_slots)

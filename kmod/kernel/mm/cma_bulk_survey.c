@@ -14,6 +14,7 @@
 
 #include "internal.h"
 #include "cma_bulk.h"
+#include "cma_bulk_page.h"
 
 /*
  * An order-0 page that is in use: does it hold more references than its
@@ -22,7 +23,7 @@
  * batch, which a drain tells.
  */
 static enum cma_bulk_slot survey_small_page(const struct page *page,
-					    unsigned long flags, int type)
+					    unsigned long flags, unsigned int type)
 {
 	const unsigned long mapping = (unsigned long)READ_ONCE(page->mapping);
 	int expected;
@@ -30,20 +31,20 @@ static enum cma_bulk_slot survey_small_page(const struct page *page,
 	if (flags & BIT(PG_reserved))
 		return CMA_SLOT_SUSPECT;
 	/* Before the type: pages of zsmalloc and of balloons have one, too. */
-	if ((mapping & PAGE_MAPPING_FLAGS) == PAGE_MAPPING_MOVABLE)
+	if (cma_bulk_has_movable_ops(flags, mapping, type))
 		return CMA_SLOT_MOVABLE;
-	if (page_type_has_type(type))
+	if (cma_bulk_has_type(type))
 		return CMA_SLOT_SUSPECT;
 	if (!(flags & BIT(PG_lru)))
 		return CMA_SLOT_SUSPECT;
 	if (flags & (BIT(PG_locked) | BIT(PG_writeback)))
 		return CMA_SLOT_SUSPECT;
 
-	expected = type + 1;	/* shares its place with the map count, less one */
+	expected = (int)type + 1;	/* shares its place with the map count, less one */
 	/* Shared memory in the swap cache has no mapping. */
 	if ((flags & BIT(PG_swapbacked)) && (flags & BIT(PG_swapcache)))
 		expected++;
-	if (!(mapping & PAGE_MAPPING_ANON))
+	if (!(mapping & CMA_BULK_MAPPING_ANON))
 		expected += !!mapping;
 	expected += !!(flags & BIT(PG_private)) + !!(flags & BIT(PG_private_2));
 
@@ -56,25 +57,22 @@ static enum cma_bulk_slot survey_small_page(const struct page *page,
  * belong to it.
  */
 static unsigned long survey_compound(const struct page *page, unsigned long pfn,
-				     unsigned long compound_head,
 				     enum cma_bulk_slot *kind)
 {
-	const struct page *head = (compound_head & 1) ?
-		(const struct page *)(compound_head - 1) : page;
+	const struct page *head = (const struct page *)_compound_head(page);
 	const unsigned long head_pfn = page_to_pfn(head);
-	const unsigned long flags = READ_ONCE(head->flags);
+	const unsigned long flags = cma_bulk_page_flags(head);
 	const unsigned long mapping = (unsigned long)READ_ONCE(head->mapping);
 	const unsigned int type = READ_ONCE(head->page_type);
-	const unsigned int order =
-		READ_ONCE(((const struct folio *)head)->_flags_1) & 0xff;
+	const unsigned int order = cma_bulk_compound_order(head);
 
 	*kind = CMA_SLOT_SUSPECT;
 	if (pfn < head_pfn || order >= BITS_PER_LONG - 1 ||
 	    pfn - head_pfn >= (1UL << order))
 		return 1;
 
-	if ((flags & BIT(PG_lru)) || type >> 24 == PGTY_hugetlb ||
-	    (mapping & PAGE_MAPPING_FLAGS) == PAGE_MAPPING_MOVABLE)
+	if ((flags & BIT(PG_lru)) || cma_bulk_is_hugetlb(head, type) ||
+	    cma_bulk_has_movable_ops(flags, mapping, type))
 		*kind = CMA_SLOT_MOVABLE;
 	return head_pfn + (1UL << order) - pfn;
 }
@@ -89,7 +87,7 @@ static unsigned long survey_buddy(unsigned long pfn)
 		const struct page *page = pfn_to_page(head);
 		unsigned long buddy;
 
-		if (READ_ONCE(page->page_type) >> 24 != PGTY_buddy)
+		if (!cma_bulk_is_buddy(READ_ONCE(page->page_type)))
 			continue;
 		buddy = buddy_order_unsafe(page);
 		if (buddy <= MAX_PAGE_ORDER && head + (1UL << buddy) > pfn)
@@ -117,18 +115,17 @@ static unsigned long survey_unused(unsigned long pfn, bool claimed,
 static unsigned long survey_page(unsigned long pfn, bool claimed, enum cma_bulk_slot *kind)
 {
 	const struct page *page = pfn_to_page(pfn);
-	const unsigned long flags = READ_ONCE(page->flags);
-	const unsigned long compound_head = READ_ONCE(page->compound_head);
-	const int type = READ_ONCE(page->page_type);
+	const unsigned long flags = cma_bulk_page_flags(page);
+	const unsigned int type = READ_ONCE(page->page_type);
 
-	if ((unsigned int)type >> 24 == PGTY_buddy) {
+	if (cma_bulk_is_buddy(type)) {
 		const unsigned long order = buddy_order_unsafe(page);
 
 		*kind = CMA_SLOT_FREE;
 		return order <= MAX_PAGE_ORDER ? 1UL << order : 1;
 	}
-	if ((compound_head & 1) || (flags & BIT(PG_head)))
-		return survey_compound(page, pfn, compound_head, kind);
+	if ((const struct page *)_compound_head(page) != page || (flags & BIT(PG_head)))
+		return survey_compound(page, pfn, kind);
 	if (!page_ref_count(page))
 		return survey_unused(pfn, claimed, kind);
 
@@ -140,33 +137,35 @@ static unsigned long survey_page(unsigned long pfn, bool claimed, enum cma_bulk_
  * The same, with what CMA handed out. @claimed: the pages are this call's own,
  * their bits in the bitmap say nothing.
  */
-static unsigned long survey_run(const struct cma *cma, unsigned long pfn,
+static unsigned long survey_run(const struct cma_bulk_call *call, unsigned long pfn,
 				unsigned long end, bool claimed,
 				enum cma_bulk_slot *kind)
 {
-	const unsigned long bit = (pfn - cma->base_pfn) >> cma->order_per_bit;
-	const unsigned long last = (end - 1 - cma->base_pfn) >> cma->order_per_bit;
+	const struct cma_bulk_extent *extent = call->extent;
+	const unsigned int shift = call->cma->order_per_bit;
+	const unsigned long bit = (pfn - extent->base_pfn) >> shift;
+	const unsigned long last = (end - 1 - extent->base_pfn) >> shift;
 	unsigned long next;
 
 	if (!claimed) {
 		/* data_race(): a hint; claim_bits() looks under the lock. */
-		next = data_race(find_next_bit(cma->bitmap, last + 1, bit));
+		next = data_race(find_next_bit(extent->bitmap, last + 1, bit));
 		if (next == bit) {
 			*kind = CMA_SLOT_TAKEN;
 			/* data_race(): as above, hence not from @bit on again. */
-			next = data_race(find_next_zero_bit(cma->bitmap, last + 1, bit + 1));
-			return min(end, cma->base_pfn + (next << cma->order_per_bit)) - pfn;
+			next = data_race(find_next_zero_bit(extent->bitmap, last + 1, bit + 1));
+			return min(end, extent->base_pfn + (next << shift)) - pfn;
 		}
-		end = min(end, cma->base_pfn + (next << cma->order_per_bit));
+		end = min(end, extent->base_pfn + (next << shift));
 	}
 	return min(survey_page(pfn, claimed, kind), end - pfn);
 }
 
-/* Where the slots up to @slot end. The last one may reach beyond the area. */
+/* Where the slots up to @slot end. The last one may reach beyond the extent. */
 static unsigned long survey_end(const struct cma_bulk_call *call, u32 slot)
 {
 	return min_t(u64, cma_bulk_slot_pfn(&call->map, slot),
-		     call->cma->base_pfn + call->cma->count);
+		     call->extent->base_pfn + call->extent->count);
 }
 
 /* Note that the @nr pages at @pfn look like @kind. */
@@ -241,7 +240,7 @@ static void survey_slots(struct cma_bulk_call *call, u32 first, u32 nr, bool cla
 	survey_forget(call, first, nr);
 	while (pfn < end) {
 		enum cma_bulk_slot kind;
-		const unsigned long run = survey_run(call->cma, pfn, end, claimed, &kind);
+		const unsigned long run = survey_run(call, pfn, end, claimed, &kind);
 
 		survey_note(call, pfn, run, kind, NULL);
 		pfn += run;
@@ -298,6 +297,22 @@ static void survey_count(struct cma_bulk_report *report, const u64 *pages)
 		report->blocks_free++;
 }
 
+/* A unit that has not been looked at, the next one. */
+static void survey_begin(struct cma_bulk_call *call, u32 unit)
+{
+	struct cma_bulk_map *map = &call->map;
+	const u32 per_unit = cma_bulk_unit_slots(map);
+	u32 slot;
+
+	map->nr_units++;
+	for (slot = unit * per_unit; slot < (unit + 1) * per_unit; slot++) {
+		const unsigned long pfn = cma_bulk_slot_pfn(map, slot);
+		const bool usable = cma_bulk_is_contiguous(pfn, 1UL << map->order);
+
+		map->slots[slot] = usable ? CMA_SLOT_FREE : CMA_SLOT_BUSY;
+	}
+}
+
 /**
  * cma_bulk_survey_unit() - look at all of a unit
  * @call:	the call
@@ -311,10 +326,8 @@ void cma_bulk_survey_unit(struct cma_bulk_call *call, u32 unit)
 	unsigned long pfn = cma_bulk_slot_pfn(map, unit * per_unit);
 	const bool new = unit == map->nr_units;
 
-	if (new) {
-		map->nr_units++;
-		memset(map->slots + (size_t)unit * per_unit, CMA_SLOT_FREE, per_unit);
-	}
+	if (new)
+		survey_begin(call, unit);
 	survey_forget(call, unit * per_unit, per_unit);
 	map->units[unit] = (struct cma_bulk_unit){};
 
@@ -324,7 +337,7 @@ void cma_bulk_survey_unit(struct cma_bulk_call *call, u32 unit)
 
 		while (pfn < block_end) {
 			enum cma_bulk_slot kind;
-			const unsigned long run = survey_run(call->cma, pfn, block_end,
+			const unsigned long run = survey_run(call, pfn, block_end,
 							     false, &kind);
 
 			survey_note(call, pfn, run, kind, &map->units[unit]);

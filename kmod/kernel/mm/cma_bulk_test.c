@@ -7,7 +7,6 @@
  * cma_alloc() looks, and lays an area of its own over them, of whatever
  * geometry it likes.
  */
-#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/bitmap.h>
 #include <linux/cma.h>
@@ -16,10 +15,10 @@
 #include <linux/dma-map-ops.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
-#include <linux/page-isolation.h>
 
 #include "cma.h"
 #include "cma_bulk.h"
+#include "cma_bulk_test.h"
 
 #define NR_BLOCKS	8U
 #define NR_PAGES	(NR_BLOCKS << pageblock_order)
@@ -30,6 +29,7 @@
 struct fixture {
 	struct cma *parent;
 	struct cma cma;
+	unsigned long base_pfn;
 	struct page **pages;
 	unsigned long pins[NR_BLOCKS];
 	unsigned int nr_pins;
@@ -41,6 +41,7 @@ struct fixture {
 static int setup(struct kunit *test)
 {
 	struct cma *parent = dev_get_cma_area(NULL);
+	unsigned long *bitmap;
 	struct fixture *fix;
 	struct page *page;
 
@@ -51,18 +52,16 @@ static int setup(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, fix);
 	fix->pages = kunit_kcalloc(test, NR_PAGES + 1, sizeof(*fix->pages), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, fix->pages);
-	fix->cma.bitmap = kunit_kcalloc(test, BITS_TO_LONGS(NR_PAGES), sizeof(long), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, fix->cma.bitmap);
+	bitmap = kunit_kcalloc(test, BITS_TO_LONGS(NR_PAGES), sizeof(long), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, bitmap);
 
 	page = cma_alloc(parent, NR_PAGES, pageblock_order + ilog2(NR_BLOCKS), true);
 	if (!page)
 		kunit_skip(test, "no %u pageblocks to be had from the default area", NR_BLOCKS);
 	fix->parent = parent;
-	fix->cma.base_pfn = page_to_pfn(page);
-	fix->cma.count = NR_PAGES;
-	spin_lock_init(&fix->cma.lock);
-	strscpy(fix->cma.name, "kunit");
-	free_contig_range(fix->cma.base_pfn, NR_PAGES);
+	fix->base_pfn = page_to_pfn(page);
+	area_init(&fix->cma, fix->base_pfn, NR_PAGES, bitmap);
+	free_contig_range(fix->base_pfn, NR_PAGES);
 
 	test->priv = fix;
 	return 0;
@@ -81,22 +80,19 @@ static void teardown(struct kunit *test)
 	if (!fix)
 		return;
 	unpin_all(fix);
-	KUNIT_EXPECT_TRUE_MSG(test, bitmap_empty(fix->cma.bitmap, cma_bitmap_maxno(&fix->cma)),
+	KUNIT_EXPECT_TRUE_MSG(test, bitmap_empty(area_bitmap(&fix->cma), area_nr_bits(&fix->cma)),
 			      "a chunk was not given back");
-	cma_clear_bitmap(fix->parent, fix->cma.base_pfn, NR_PAGES);
+	KUNIT_EXPECT_TRUE(test, area_is_consistent(&fix->cma));
+	area_return(fix->parent, fix->base_pfn, NR_PAGES);
 }
 
 /* Make one page of block @block unmovable. */
 static void pin(struct kunit *test, unsigned int block, unsigned int page)
 {
 	struct fixture *fix = test->priv;
-	const unsigned long pfn = fix->cma.base_pfn + (block << pageblock_order) + page;
-	int ret;
+	const unsigned long pfn = fix->base_pfn + (block << pageblock_order) + page;
 
-	mutex_lock(&cma_mutex);
-	ret = alloc_contig_range(pfn, pfn + 1, MIGRATE_CMA, GFP_KERNEL);
-	mutex_unlock(&cma_mutex);
-	KUNIT_ASSERT_EQ(test, 0, ret);
+	KUNIT_ASSERT_EQ(test, 0, area_pin(&fix->cma, pfn));
 	fix->pins[fix->nr_pins++] = pfn;
 }
 
@@ -110,6 +106,11 @@ static struct cma_bulk_req request(struct fixture *fix, enum cma_bulk_effort eff
 	};
 }
 
+static size_t bits_taken(struct fixture *fix)
+{
+	return bitmap_weight(area_bitmap(&fix->cma), area_nr_bits(&fix->cma));
+}
+
 /* Chunks must lie in the area, be aligned, owned alone, and not overlap. */
 static void expect_sound(struct kunit *test, size_t nr, unsigned int order, unsigned int align)
 {
@@ -121,9 +122,9 @@ static void expect_sound(struct kunit *test, size_t nr, unsigned int order, unsi
 	KUNIT_ASSERT_NOT_NULL(test, seen);
 	for (chunk = 0; chunk < nr; chunk++) {
 		const unsigned long pfn = page_to_pfn(fix->pages[chunk]);
-		const unsigned long first = pfn - fix->cma.base_pfn;
+		const unsigned long first = pfn - fix->base_pfn;
 
-		KUNIT_ASSERT_GE(test, pfn, fix->cma.base_pfn);
+		KUNIT_ASSERT_GE(test, pfn, fix->base_pfn);
 		KUNIT_ASSERT_LE(test, first + (1UL << order), (unsigned long)NR_PAGES);
 		KUNIT_EXPECT_TRUE(test, IS_ALIGNED(pfn, 1UL << max(order, align)));
 		for (i = 0; i < 1UL << order; i++) {
@@ -131,8 +132,8 @@ static void expect_sound(struct kunit *test, size_t nr, unsigned int order, unsi
 			KUNIT_EXPECT_EQ(test, 1, page_ref_count(fix->pages[chunk] + i));
 		}
 	}
-	KUNIT_EXPECT_EQ(test, bitmap_weight(fix->cma.bitmap, cma_bitmap_maxno(&fix->cma)),
-			nr << order >> fix->cma.order_per_bit);
+	KUNIT_EXPECT_EQ(test, bits_taken(fix), nr << order >> fix->cma.order_per_bit);
+	KUNIT_EXPECT_TRUE(test, area_is_consistent(&fix->cma));
 }
 
 /* Give @nr chunks back, one by one, each with its own bits and no others'. */
@@ -143,7 +144,7 @@ static void release(struct kunit *test, size_t nr, unsigned int order)
 
 	for (i = 0; i < nr; i++) {
 		KUNIT_EXPECT_TRUE(test, cma_release(&fix->cma, fix->pages[i], 1UL << order));
-		KUNIT_EXPECT_EQ(test, bitmap_weight(fix->cma.bitmap, cma_bitmap_maxno(&fix->cma)),
+		KUNIT_EXPECT_EQ(test, bits_taken(fix),
 				(nr - 1 - i) << order >> fix->cma.order_per_bit);
 	}
 }
@@ -257,12 +258,12 @@ static void other_errors_end_the_scan(struct kunit *test)
 	size_t got = 0;
 
 	/* A taken chunk in the middle makes two ranges of the area. */
-	__set_bit((3UL << pageblock_order), fix->cma.bitmap);
+	__set_bit((3UL << pageblock_order), area_bitmap(&fix->cma));
 	kunit_activate_static_stub(test, cma_bulk_grab, grab_once_then_fail);
 	KUNIT_EXPECT_EQ(test, -EIO, cma_alloc_bulk(&fix->cma, 0, false, ORDER, NR_CHUNKS,
 						   fix->pages, &got));
 	kunit_deactivate_static_stub(test, cma_bulk_grab);
-	__clear_bit((3UL << pageblock_order), fix->cma.bitmap);
+	__clear_bit((3UL << pageblock_order), area_bitmap(&fix->cma));
 
 	KUNIT_EXPECT_EQ(test, fix->calls, 2);
 	KUNIT_EXPECT_GT(test, got, 0);
@@ -275,7 +276,7 @@ static void invalid_requests_are_refused(struct kunit *test)
 {
 	struct fixture *fix = test->priv;
 	struct cma_bulk_req req = request(fix, CMA_BULK_FAST, 1);
-	unsigned long *bitmap = fix->cma.bitmap;
+	unsigned long *bitmap = area_bitmap(&fix->cma);
 	size_t got = 7;
 
 	KUNIT_EXPECT_EQ(test, -EINVAL, cma_alloc_bulk(NULL, 0, true, ORDER, 1, fix->pages, &got));
@@ -288,14 +289,13 @@ static void invalid_requests_are_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			cma_alloc_bulk(&fix->cma, BITS_PER_LONG, true, 0, 1, fix->pages, &got));
 
-	fix->cma.bitmap = NULL;
+	area_deactivate(&fix->cma);
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			cma_alloc_bulk(&fix->cma, 0, true, ORDER, 1, fix->pages, &got));
-	fix->cma.bitmap = bitmap;
-	fix->cma.count = 0;
+	area_init(&fix->cma, fix->base_pfn, 0, bitmap);
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			cma_alloc_bulk(&fix->cma, 0, true, ORDER, 1, fix->pages, &got));
-	fix->cma.count = NR_PAGES;
+	area_init(&fix->cma, fix->base_pfn, NR_PAGES, bitmap);
 
 	req.effort = CMA_BULK_HARD + 1;
 	KUNIT_EXPECT_EQ(test, -EINVAL, cma_alloc_bulk_req(&fix->cma, &req));
@@ -387,12 +387,11 @@ static void blocks_that_others_isolated_are_skipped(struct kunit *test)
 {
 	struct fixture *fix = test->priv;
 	struct cma_bulk_req req = request(fix, CMA_BULK_HARD, NR_CHUNKS);
-	const unsigned long start = fix->cma.base_pfn + (4UL << pageblock_order);
+	const unsigned long start = fix->base_pfn + (4UL << pageblock_order);
 
-	KUNIT_ASSERT_EQ(test, 0, start_isolate_page_range(start, start + pageblock_nr_pages,
-							  MIGRATE_CMA, 0, GFP_KERNEL));
+	KUNIT_ASSERT_EQ(test, 0, cma_bulk_isolate(start, start + pageblock_nr_pages));
 	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk_req(&fix->cma, &req));
-	undo_isolate_page_range(start, start + pageblock_nr_pages, MIGRATE_CMA);
+	cma_bulk_unisolate(start, start + pageblock_nr_pages);
 
 	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - BLOCK_CHUNKS);
 	KUNIT_EXPECT_EQ(test, req.report.skipped_isolated, BLOCK_CHUNKS);
@@ -507,7 +506,7 @@ static void page_on_no_list_costs_its_piece(struct kunit *test)
 {
 	struct fixture *fix = test->priv;
 
-	fix->hidden_pfn = fix->cma.base_pfn + (5UL << pageblock_order) + 33;
+	fix->hidden_pfn = fix->base_pfn + (5UL << pageblock_order) + 33;
 	kunit_activate_static_stub(test, cma_bulk_grab, grab_but_one);
 	expect_hidden_costs(test, CMA_BULK_FAST, BLOCK_CHUNKS);
 	expect_hidden_costs(test, CMA_BULK_NORMAL, BLOCK_CHUNKS);
@@ -522,12 +521,12 @@ static void last_slot_needs_room_for_its_chunk_only(struct kunit *test)
 
 	/* Slots of two pageblocks each: the last one has room for one. */
 	req.align = pageblock_order + 1;
-	fix->cma.count = NR_PAGES - pageblock_nr_pages;
+	area_resize(&fix->cma, NR_PAGES - pageblock_nr_pages);
 	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk_req(&fix->cma, &req));
 	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_BLOCKS / 2);
 	expect_sound(test, req.nr_allocated, ORDER, req.align);
 	release(test, req.nr_allocated, ORDER);
-	fix->cma.count = NR_PAGES;
+	area_resize(&fix->cma, NR_PAGES);
 }
 
 /*
@@ -547,7 +546,7 @@ static int grab_among_others(struct cma_bulk_call *call, unsigned long start, un
 	int ret;
 
 	if (fix->calls == 0)
-		__set_bit(TAKEN_PAGE, fix->cma.bitmap);
+		__set_bit(TAKEN_PAGE, area_bitmap(&fix->cma));
 	if (fix->calls == CMA_BULK_BATCH_RANGES)
 		msleep(2 * CMA_BULK_BATCH_NS / NSEC_PER_MSEC);
 	fix->calls++;
@@ -567,7 +566,7 @@ static void dropped_range_stays_dropped(struct kunit *test)
 	kunit_activate_static_stub(test, cma_bulk_grab, grab_among_others);
 	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk_req(&fix->cma, &req));
 	kunit_deactivate_static_stub(test, cma_bulk_grab);
-	KUNIT_EXPECT_TRUE(test, __test_and_clear_bit(TAKEN_PAGE, fix->cma.bitmap));
+	KUNIT_EXPECT_TRUE(test, __test_and_clear_bit(TAKEN_PAGE, area_bitmap(&fix->cma)));
 
 	KUNIT_EXPECT_EQ(test, fix->calls, SMALL_SLOTS - 1);
 	KUNIT_EXPECT_EQ(test, req.nr_allocated, SMALL_SLOTS - 1);

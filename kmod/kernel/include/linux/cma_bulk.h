@@ -127,7 +127,7 @@ int cma_alloc_bulk(struct cma *cma, unsigned int align, bool fast,
 		   unsigned int order, size_t nr_requests,
 		   struct page **page_array, size_t *nr_allocated);
 unsigned int cma_bulk_order_per_bit(const struct cma *cma);
-unsigned int cma_bulk_max_order(const struct cma *cma);
+unsigned int cma_bulk_max_order(struct cma *cma);
 unsigned long cma_bulk_pages_available(struct cma *cma);
 
 #endif /* _LINUX_CMA_BULK_H */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How bulk CMA allocation tells pages from one another, as this kernel has them.
+ * They may be in flux: raw loads only, and values that were loaded before.
+ */
+#ifndef _MM_CMA_BULK_PAGE_H
+#define _MM_CMA_BULK_PAGE_H
+
+#include <linux/mm.h>
+#include <linux/page-flags.h>
+
+/* Largest order of the buddy lists */
+#define MAX_PAGE_ORDER		(MAX_ORDER - 1)
+
+#define CMA_BULK_MAPPING_ANON	PAGE_MAPPING_ANON
+
+static inline unsigned long cma_bulk_page_flags(const struct page *page)
+{
+	return READ_ONCE(page->flags);
+}
+
+static inline bool cma_bulk_has_type(unsigned int type)
+{
+	return (int)type < PAGE_MAPCOUNT_RESERVE;
+}
+
+static inline bool cma_bulk_is_buddy(unsigned int type)
+{
+	return (type & (PAGE_TYPE_BASE | PG_buddy)) == PAGE_TYPE_BASE;
+}
+
+static inline bool cma_bulk_is_hugetlb(const struct page *head, unsigned int type)
+{
+	return PageHuge((struct page *)head);
+}
+
+static inline bool cma_bulk_has_movable_ops(unsigned long flags, unsigned long mapping,
+					    unsigned int type)
+{
+	return (mapping & PAGE_MAPPING_FLAGS) == PAGE_MAPPING_MOVABLE;
+}
+
+static inline unsigned int cma_bulk_compound_order(const struct page *head)
+{
+	return READ_ONCE(head[1].compound_order);
+}
+
+#endif /* _MM_CMA_BULK_PAGE_H */

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What bulk CMA allocation stands on, as this kernel has it: areas, isolation,
+ * and the two halves of alloc_contig_range().
+ */
+#ifndef _MM_CMA_BULK_BASE_H
+#define _MM_CMA_BULK_BASE_H
+
+#include <kunit/static_stub.h>
+#include <linux/cma.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/page-isolation.h>
+
+#include "cma.h"
+#include "internal.h"
+
+/*
+ * An extent is pages that follow each other, with their base_pfn, count and
+ * bitmap. An area has one: itself.
+ */
+#define cma_bulk_extent		cma
+
+static inline unsigned int cma_bulk_nr_extents(const struct cma *cma)
+{
+	return 1;
+}
+
+static inline struct cma_bulk_extent *cma_bulk_extent_at(struct cma *cma,
+							 unsigned int index)
+{
+	return cma;
+}
+
+static inline bool cma_bulk_is_active(const struct cma *cma)
+{
+	return cma->bitmap;
+}
+
+/* Held while pageblocks of the area are isolated. */
+static inline struct mutex *cma_bulk_mutex(struct cma *cma)
+{
+	return &cma_mutex;
+}
+
+/* Pages whose bits are set under cma->lock; nothing else counts them. */
+static inline void cma_bulk_charge(struct cma *cma, unsigned long nr_pages)
+{
+}
+
+static inline void cma_bulk_clear_bits(struct cma *cma, struct cma_bulk_extent *extent,
+				       unsigned long pfn, unsigned long nr_pages)
+{
+	cma_clear_bitmap(cma, pfn, nr_pages);
+}
+
+/* Whether one can step through these pages; callers use nth_page(). */
+static inline bool cma_bulk_is_contiguous(unsigned long pfn, unsigned long nr_pages)
+{
+	return true;
+}
+
+static inline int cma_bulk_isolate(unsigned long start, unsigned long end)
+{
+	return start_isolate_page_range(start, end, MIGRATE_CMA, 0, GFP_KERNEL);
+}
+
+static inline void cma_bulk_unisolate(unsigned long start, unsigned long end)
+{
+	undo_isolate_page_range(start, end, MIGRATE_CMA);
+}
+
+static inline int cma_bulk_contig_migrate(unsigned long start, unsigned long end,
+					  bool fast, bool lru_disabled)
+{
+	unsigned int flags = 0;
+
+	if (fast)
+		flags |= CONTIG_RANGE_FAST;
+	if (lru_disabled)
+		flags |= CONTIG_RANGE_LRU_DISABLED;
+	return contig_range_migrate(start, end, MIGRATE_CMA,
+				    GFP_KERNEL | __GFP_NOWARN, flags);
+}
+
+static inline int cma_bulk_contig_grab(unsigned long start, unsigned long end)
+{
+	return contig_range_grab(start, end, GFP_KERNEL | __GFP_NOWARN);
+}
+
+/* A page that has been grabbed is on its way to the caller. */
+static inline void cma_bulk_own_page(struct page *page)
+{
+	/* Pageblocks differ in their tags, see cma_alloc(). */
+	page_kasan_tag_reset(page);
+}
+
+#endif /* _MM_CMA_BULK_BASE_H */

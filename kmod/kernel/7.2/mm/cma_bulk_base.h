@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What bulk CMA allocation stands on, as this kernel has it: areas, isolation,
+ * and the two halves of alloc_contig_range().
+ */
+#ifndef _MM_CMA_BULK_BASE_H
+#define _MM_CMA_BULK_BASE_H
+
+#include <kunit/static_stub.h>
+#include <linux/cma.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/page-isolation.h>
+
+#include "cma.h"
+#include "internal.h"
+
+/*
+ * An extent is pages that follow each other, with their base_pfn, count and
+ * bitmap: a range of the area.
+ */
+#define cma_bulk_extent			cma_memrange
+
+static inline unsigned int cma_bulk_nr_extents(const struct cma *cma)
+{
+	return cma->nranges;
+}
+
+static inline struct cma_bulk_extent *cma_bulk_extent_at(struct cma *cma,
+							 unsigned int index)
+{
+	return &cma->ranges[index];
+}
+
+static inline bool cma_bulk_is_active(const struct cma *cma)
+{
+	return test_bit(CMA_ACTIVATED, &cma->flags);
+}
+
+/* Held while pageblocks of the area are isolated. */
+static inline struct mutex *cma_bulk_mutex(struct cma *cma)
+{
+	return &cma->alloc_mutex;
+}
+
+/* Pages whose bits are set; cma->lock is still held. cma_clear_bitmap() discharges. */
+static inline void cma_bulk_charge(struct cma *cma, unsigned long nr_pages)
+{
+	cma->available_count -= nr_pages;
+}
+
+static inline void cma_bulk_clear_bits(struct cma *cma, struct cma_bulk_extent *extent,
+				       unsigned long pfn, unsigned long nr_pages)
+{
+	cma_clear_bitmap(cma, extent, pfn, nr_pages);
+}
+
+/* Whether one can step through these pages, as callers do. */
+static inline bool cma_bulk_is_contiguous(unsigned long pfn, unsigned long nr_pages)
+{
+	return page_range_contiguous(pfn_to_page(pfn), nr_pages);
+}
+
+static inline int cma_bulk_isolate(unsigned long start, unsigned long end)
+{
+	return start_isolate_page_range(start, end, PB_ISOLATE_MODE_CMA_ALLOC);
+}
+
+static inline void cma_bulk_unisolate(unsigned long start, unsigned long end)
+{
+	undo_isolate_page_range(start, end);
+}
+
+static inline int cma_bulk_contig_migrate(unsigned long start, unsigned long end,
+					  bool fast, bool lru_disabled)
+{
+	acr_flags_t flags = ACR_FLAGS_CMA;
+
+	if (fast)
+		flags |= ACR_FLAGS_FAST;
+	if (lru_disabled)
+		flags |= ACR_FLAGS_LRU_DISABLED;
+	return contig_range_migrate(start, end, flags, GFP_KERNEL | __GFP_NOWARN);
+}
+
+static inline int cma_bulk_contig_grab(unsigned long start, unsigned long end)
+{
+	return contig_frozen_range_grab(start, end, ACR_FLAGS_CMA,
+					GFP_KERNEL | __GFP_NOWARN);
+}
+
+/* A page that has been grabbed is on its way to the caller, who holds a reference. */
+static inline void cma_bulk_own_page(struct page *page)
+{
+	set_page_refcounted(page);
+	/* Pageblocks differ in their tags, see cma_alloc(). */
+	page_kasan_tag_reset(page);
+}
+
+#endif /* _MM_CMA_BULK_BASE_H */
