@@ -48,21 +48,21 @@ static bool pick_wanted(enum pick pick, const struct cma_bulk_want *want)
 	}
 }
 
-/* May @pick take a slot in state @slot? The unit has been checked before. */
+/* The slots that @pick takes, by their states. The unit has been checked before. */
+static const struct {
+	u8 best;
+	u8 worst;
+} pick_slots[NR_PICKS] = {
+	[PICK_FREE] = { CMA_SLOT_FREE, CMA_SLOT_FREE },
+	[PICK_SALVAGE_FREE] = { CMA_SLOT_FREE, CMA_SLOT_FREE },
+	[PICK_MOVE] = { CMA_SLOT_MOVABLE, CMA_SLOT_MOVABLE },
+	[PICK_SALVAGE_MOVE] = { CMA_SLOT_MOVABLE, CMA_SLOT_MOVABLE },
+	[PICK_WHOLE] = { CMA_SLOT_FREE, CMA_SLOT_SUSPECT },
+};
+
 static bool pick_takes(enum pick pick, u8 slot)
 {
-	switch (pick) {
-	case PICK_FREE:
-	case PICK_SALVAGE_FREE:
-		return slot == CMA_SLOT_FREE;
-	case PICK_MOVE:
-	case PICK_SALVAGE_MOVE:
-		return slot == CMA_SLOT_MOVABLE;
-	case PICK_WHOLE:
-		return slot <= CMA_SLOT_SUSPECT;
-	default:
-		return false;
-	}
+	return slot >= pick_slots[pick].best && slot <= pick_slots[pick].worst;
 }
 
 /* Has this unit a page that looks pinned or busy? */
@@ -241,10 +241,12 @@ static struct burden unit_burden(const struct cma_bulk_map *map,
 	const u32 per_unit = cma_bulk_unit_slots(map);
 	const u8 *slots = map->slots + (size_t)unit * per_unit;
 	const struct cma_bulk_unit *info = &map->units[unit];
+	struct burden burden = {};
 	u32 used = 0, picked = 0;
-	struct burden burden;
 	u32 i;
 
+	if (!info->movable && !info->suspect)
+		return burden;
 	for (i = 0; i < per_unit; i++) {
 		const u8 state = slots[i] & ~CMA_SLOT_PICKED;
 

@@ -100,14 +100,17 @@ static unsigned long survey_buddy(unsigned long pfn)
 /*
  * A page that is not in use nor known to be on the buddy lists: inside a larger
  * free page, or probably on a per-CPU list. What is claimed has been isolated
- * and drained, so what is on no buddy list then is in somebody's hands.
+ * and drained, so what is on no buddy list then is in somebody's hands. Else it
+ * is worth asking only of the first page of a pageblock, where a walk begins.
  */
 static unsigned long survey_unused(unsigned long pfn, bool claimed,
 				   enum cma_bulk_slot *kind)
 {
-	const unsigned long run = claimed ? survey_buddy(pfn) : 1;
+	unsigned long run = 0;
 
-	*kind = run ? CMA_SLOT_FREE : CMA_SLOT_SUSPECT;
+	if (claimed || pageblock_aligned(pfn))
+		run = survey_buddy(pfn);
+	*kind = run || !claimed ? CMA_SLOT_FREE : CMA_SLOT_SUSPECT;
 	return run ?: 1;
 }
 
