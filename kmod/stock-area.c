@@ -153,16 +153,6 @@ static unsigned long block_bits(unsigned long pfn)
 	return READ_ONCE(bitmap[bit / BITS_PER_LONG]) >> (bit % BITS_PER_LONG);
 }
 
-static bool block_is_isolated(unsigned long pfn)
-{
-	return BULK_BLOCK_ISOLATED(block_bits(pfn));
-}
-
-static bool block_is_cma(unsigned long pfn)
-{
-	return (block_bits(pfn) & BULK_BLOCK_TYPE_MASK) == MIGRATE_CMA;
-}
-
 /**
  * bulk_stock_isolated() - is somebody at work on one of these pageblocks?
  * @start:	first PFN, of an area that has been checked
@@ -175,7 +165,7 @@ bool bulk_stock_isolated(unsigned long start, unsigned long end)
 	unsigned long pfn;
 
 	for (pfn = pageblock_start_pfn(start); pfn < end; pfn += pageblock_nr_pages)
-		if (block_is_isolated(pfn))
+		if (BULK_BLOCK_ISOLATED(block_bits(pfn)))
 			return true;
 	return false;
 }
@@ -208,9 +198,10 @@ static int check_memory(const char *text, unsigned long start, unsigned long end
 /* An isolated pageblock does not say whose it is: wait until it is not. */
 static int check_block(const char *text, unsigned long pfn)
 {
+	unsigned long bits = block_bits(pfn);
 	unsigned int tries;
 
-	for (tries = 0; block_is_isolated(pfn); tries++) {
+	for (tries = 0; BULK_BLOCK_ISOLATED(bits); tries++) {
 		if (tries == ISOLATED_TRIES) {
 			pr_err("\"%s\": somebody keeps the pageblock at %pa isolated; try again\n",
 			       text, &(phys_addr_t){ PFN_PHYS(pfn) });
@@ -219,8 +210,10 @@ static int check_block(const char *text, unsigned long pfn)
 		msleep_interruptible(ISOLATED_DELAY_MS);
 		if (signal_pending(current))
 			return -EINTR;
+		bits = block_bits(pfn);
 	}
-	if (!block_is_cma(pfn)) {
+	/* The very bits that said "not isolated": that may have changed since. */
+	if ((bits & BULK_BLOCK_TYPE_MASK) != MIGRATE_CMA) {
 		pr_err("\"%s\": the pageblock at %pa is none of CMA's; areas and where they lie are in the kernel's log at boot\n",
 		       text, &(phys_addr_t){ PFN_PHYS(pfn) });
 		return -EINVAL;
