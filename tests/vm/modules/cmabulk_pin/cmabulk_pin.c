@@ -87,12 +87,19 @@ static int pin_area_has(struct cma *cma, void *data)
 	return pin->frame >= base && pin->frame - base < cma_get_size(cma) >> PAGE_SHIFT;
 }
 
+/* How alloc_contig_range() is told that pageblocks are CMA's: by a flag (7.2) or their type. */
+#ifdef ACR_FLAGS_CMA
+#define PIN_CONTIG_CMA	ACR_FLAGS_CMA
+#else
+#define PIN_CONTIG_CMA	MIGRATE_CMA
+#endif
+
 static int pin_take_frame(struct pin *pin)
 {
 	/* Undoing the isolation sets the type: never make an ordinary pageblock MIGRATE_CMA. */
 	if (!cma_for_each_area(pin_area_has, pin))
 		return -EXDEV;
-	return alloc_contig_range(pin->frame, pin->frame + 1, MIGRATE_CMA, GFP_KERNEL);
+	return alloc_contig_range(pin->frame, pin->frame + 1, PIN_CONTIG_CMA, GFP_KERNEL);
 }
 
 static int pin_add(struct pinner *pinner, unsigned int cmd, unsigned long frame)
