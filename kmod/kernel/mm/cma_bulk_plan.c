@@ -328,6 +328,40 @@ static void join_slot(const struct cma_bulk_map *map,
 	joiner->open = true;
 }
 
+/* Is @slot picked, and of @kind in a unit whose other slots are of kind @others? */
+static bool slot_joins(const struct cma_bulk_want *want, u8 slot, enum cma_bulk_kind kind,
+		       enum cma_bulk_kind others)
+{
+	if (!(slot & CMA_SLOT_PICKED))
+		return false;
+	return kind == (slot_is_lone_suspect(want, slot) ? CMA_RANGE_SUSPECT : others);
+}
+
+/*
+ * Join @nr slots of one unit that are in the same state. Where the first has gone
+ * the others follow, unless each is a range of its own.
+ */
+static void join_run(const struct cma_bulk_map *map, const struct cma_bulk_want *want,
+		     struct joiner *joiner, u32 first, u32 nr,
+		     const struct burden *burden, enum cma_bulk_kind kind)
+{
+	const bool is_free = (map->slots[first] & ~CMA_SLOT_PICKED) == CMA_SLOT_FREE;
+	struct cma_bulk_range *last;
+	u32 i;
+
+	if (map->slot_order != map->order || (kind == CMA_RANGE_SUSPECT && want->salvage)) {
+		for (i = 0; i < nr; i++)
+			join_slot(map, want, joiner, first + i, burden, kind);
+		return;
+	}
+	join_slot(map, want, joiner, first, burden, kind);
+	if (!joiner->open)
+		return;
+	last = joiner->ranges + joiner->nr_ranges - 1;
+	last->nr_slots += nr - 1;
+	last->migrate += is_free ? 0 : (nr - 1) * burden->per_slot;
+}
+
 /* Join the picked slots of @unit that are of @kind. */
 static void join_unit(const struct cma_bulk_map *map,
 		      const struct cma_bulk_want *want, struct joiner *joiner,
@@ -336,15 +370,17 @@ static void join_unit(const struct cma_bulk_map *map,
 	const u32 per_unit = cma_bulk_unit_slots(map);
 	const enum cma_bulk_kind others = (enum cma_bulk_kind)map->keys[unit];
 	const struct burden burden = unit_burden(map, want, unit);
-	u32 i;
+	const u32 end = (unit + 1) * per_unit;
+	const u8 *slots = map->slots;
+	u32 first, next;
 
-	for (i = unit * per_unit; i < (unit + 1) * per_unit; i++) {
-		const u8 slot = map->slots[i];
-
-		if (!(slot & CMA_SLOT_PICKED))
+	for (first = unit * per_unit; first < end; first = next) {
+		next = first + 1;
+		if (!slot_joins(want, slots[first], kind, others))
 			continue;
-		if (kind == (slot_is_lone_suspect(want, slot) ? CMA_RANGE_SUSPECT : others))
-			join_slot(map, want, joiner, i, &burden, kind);
+		while (next < end && slots[next] == slots[first])
+			next++;
+		join_run(map, want, joiner, first, next - first, &burden, kind);
 	}
 }
 
