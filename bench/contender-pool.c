@@ -215,8 +215,8 @@ void run_daemon(const struct contender *contender, struct scene *scene, const st
 	int r = cmabulk_connection_allocate(connection, request, &allocation);
 
 	if (r < 0)
-		g_error("allocating %" G_GUINT64_FORMAT " chunks through cmabulkd: %s", task->wanted,
-			cmabulk_connection_get_error_message(connection));
+		g_error("allocating %" G_GUINT64_FORMAT " chunks through cmabulkd: %s",
+			task->wanted, cmabulk_connection_get_error_message(connection));
 	outcome_owned(ret, start, migrated);
 	ret->got = cmabulk_allocation_get_granted(allocation);
 	ret->error = r ? -EBUSY : 0;

@@ -84,7 +84,8 @@ static void print_outcome(const struct condition *condition, const struct conten
 	       ",\"ranges\":%" G_GUINT64_FORMAT ",\"error\":%d,\"run\":%d",
 	       condition->name, contender->name, task->order, task->wanted, obtainable,
 	       outcome->got, (double)outcome->own / 1e3, (double)outcome->ready / 1e3,
-	       (double)outcome->fill / 1e3, outcome->migrated, outcome->ranges, outcome->error, run);
+	       (double)outcome->fill / 1e3, outcome->migrated, outcome->ranges, outcome->error,
+	       run);
 	if (outcome->fill)
 		printf(",\"survey_us\":%.1f,\"plan_us\":%.1f,\"drain_us\":%.1f,\"claim_us\":%.1f",
 		       (double)outcome->survey / 1e3, (double)outcome->plan / 1e3,
@@ -107,8 +108,8 @@ static void run_one(struct scene *scene, const struct condition *condition,
 	contender->run(contender, scene, &task, &outcome);
 	scene_clear(scene);
 	print_outcome(condition, contender, &task, obtainable, least, run, &outcome);
-	fprintf(stderr, "%-18s %d/%d %-16s %6" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
-			"  %9.2f ms\n",
+	fprintf(stderr,
+		"%-18s %d/%d %-16s %6" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT "  %9.2f ms\n",
 		condition->name, run + 1, chosen_runs, contender->name, outcome.got, obtainable,
 		milliseconds(outcome.own));
 }

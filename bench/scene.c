@@ -247,11 +247,10 @@ static guint64 kernel_symbol(const char *name)
 
 static void load_bench(void)
 {
-	g_autofree char *parameters =
-		g_strdup_printf("lru_add_drain_all=%#" G_GINT64_MODIFIER
-				"x drain_all_pages=%#" G_GINT64_MODIFIER "x",
-				kernel_symbol("lru_add_drain_all"),
-				kernel_symbol("drain_all_pages"));
+	g_autofree char *parameters = g_strdup_printf("lru_add_drain_all=%#" G_GINT64_MODIFIER
+						      "x drain_all_pages=%#" G_GINT64_MODIFIER "x",
+						      kernel_symbol("lru_add_drain_all"),
+						      kernel_symbol("drain_all_pages"));
 
 	module_load(BENCH_DEVICE, parameters);
 }
@@ -337,7 +336,10 @@ void scene_build(struct scene *scene, const struct condition *condition)
 /* Whether one of the frames [@first, @first + @count) of the area is pinned. */
 static bool any_pinned(const struct scene *scene, guint64 first, guint64 count)
 {
-	return memchr(scene->pinned + first, true, count);
+	for (guint64 i = first; i < first + count; i++)
+		if (scene->pinned[i])
+			return true;
+	return false;
 }
 
 guint64 scene_obtainable(const struct scene *scene, guint order, guint64 wanted)

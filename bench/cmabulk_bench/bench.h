@@ -28,7 +28,7 @@ struct bench_range {
  * @write_work:	ends writeback, one folio after the other
  */
 struct bench {
-	struct mutex lock;
+	struct mutex lock;	/* all of it */
 	struct bench_range *ranges;
 	unsigned long nr_ranges;
 	struct folio **written;

@@ -3,8 +3,8 @@
  * The contenders that are loops around alloc_contig_range(). Each is what its description in
  * cmabulk_bench.h says and no more: nothing here is cleverer than what it stands for.
  *
- * They leave the area's own bitmap alone, which a module cannot reach, so nobody else may claim from
- * the area meanwhile. The mutex and the bitmap they do without cost next to nothing.
+ * They leave the area's own bitmap alone, which a module cannot reach, so nobody else may claim
+ * from the area meanwhile. The mutex and the bitmap they do without cost next to nothing.
  */
 #include <linux/delay.h>
 #include <linux/gfp.h>
@@ -25,8 +25,8 @@
 #define SINGLE_STEP_ORDER	8
 
 /*
- * The RFC drains LRU caches and per-CPU page lists once. Neither function is exported; whoever loads
- * this module looks them up in /proc/kallsyms.
+ * The RFC drains LRU caches and per-CPU page lists once. Neither function is exported; whoever
+ * loads this module looks them up in /proc/kallsyms.
  */
 static unsigned long lru_add_drain_all_address;
 module_param_named(lru_add_drain_all, lru_add_drain_all_address, ulong, 0400);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * The interface of /dev/cmabulk_bench: the ways to get many chunks out of an area that the engine is
- * measured against, and what the benchmark needs to put memory into a state. One open file holds
- * the chunks of one claim, until released or closed.
+ * The interface of /dev/cmabulk_bench: the ways to get many chunks out of an area that the engine
+ * is measured against, and what the benchmark needs to put memory into a state. One open file
+ * holds the chunks of one claim, until released or closed.
  */
 #ifndef CMABULK_BENCH_H
 #define CMABULK_BENCH_H
@@ -19,7 +19,7 @@ enum bench_method {
 	BENCH_BLOCK_LOOP,
 	/* All in one piece, moving on by 1 MiB when it is busy, as cma_alloc() does. */
 	BENCH_SINGLE,
-	/* The RFC of cma_alloc_bulk(): one drain, then one per pageblock, what is busy is skipped. */
+	/* The RFC of cma_alloc_bulk(): one drain, then one per pageblock, skipping busy ones. */
 	BENCH_RFC_SCAN,
 	/* The same with its fast mode: no drain and one migration try per pageblock. */
 	BENCH_RFC_SCAN_FAST,
@@ -85,7 +85,7 @@ struct bench_writeback {
 #define BENCH_ZERO	_IOWR(BENCH_MAGIC, 1, struct bench_zero)
 /* Give the chunks back with free_contig_range(); out: nanoseconds it took. */
 #define BENCH_RELEASE	_IOR(BENCH_MAGIC, 2, __u64)
-/* A new file of that many bytes, all zero, whose page cache is clean and movable; returns its fd. */
+/* A new file of that many bytes, all zero, with clean, movable page cache; returns its fd. */
 #define BENCH_FILE	_IOW(BENCH_MAGIC, 3, __u64)
 /* Put all cached pages of a bench file under writeback, which time will end. */
 #define BENCH_WRITEBACK	_IOWR(BENCH_MAGIC, 4, struct bench_writeback)

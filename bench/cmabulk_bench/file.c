@@ -6,6 +6,7 @@
  */
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/highmem.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/mount.h>
@@ -16,9 +17,20 @@
 
 #define BENCH_FS_MAGIC	0x636d6162
 
-/* ram_aops, whose pages would otherwise move the slow way of a file system that cannot. */
-static struct address_space_operations bench_aops;
 static struct vfsmount *bench_mount;
+
+static int bench_read_folio(struct file *file, struct folio *folio)
+{
+	folio_zero_range(folio, 0, folio_size(folio));
+	folio_mark_uptodate(folio);
+	folio_unlock(folio);
+	return 0;
+}
+
+static const struct address_space_operations bench_aops = {
+	.read_folio = bench_read_folio,
+	.migrate_folio = filemap_migrate_folio,
+};
 
 static const struct file_operations bench_fops = {
 	.read_iter = generic_file_read_iter,
@@ -166,8 +178,6 @@ void bench_settle(struct bench *bench)
 
 int bench_file_init(void)
 {
-	bench_aops = ram_aops;
-	bench_aops.migrate_folio = filemap_migrate_folio;
 	bench_mount = kern_mount(&bench_fs);
 	return PTR_ERR_OR_ZERO(bench_mount);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The least that zeroing can take: the same memory, cleared by one thread per CPU that share it page
- * by page, or by the caller alone.
+ * The least that zeroing can take: the same memory, cleared by one thread per CPU, or by the caller
+ * alone.
  */
 #include <linux/atomic.h>
 #include <linux/completion.h>
@@ -69,7 +69,7 @@ static int zero_thread(void *data)
 	return 0;
 }
 
-/* Threads on CPUs of their own, as many as there are or as are wanted; at least one, or an error. */
+/* Threads on CPUs of their own, as many as are wanted or as there are CPUs; at least one. */
 static int start_threads(struct zeroing *zeroing, unsigned int threads)
 {
 	struct task_struct *thread;

@@ -488,28 +488,26 @@ static void *watcher_run(void *data)
 	return NULL;
 }
 
-G_GNUC_PRINTF(1, 2) static const char *parameter(const char *format, ...)
+/* @pattern with the areas of both pools in place of their names here. */
+static const char *parameter(const char *pattern)
 {
-	g_autofree char *text = NULL;
-	va_list arguments;
+	g_autoptr(GString) text = g_string_new(pattern);
 
-	va_start(arguments, format);
-	text = g_strdup_vprintf(format, arguments);
-	va_end(arguments);
-	return g_intern_string(text);
+	g_string_replace(text, "MEDIA", module_area(AREA_MEDIA), 0);
+	g_string_replace(text, "CAMERA", module_area(AREA_CAMERA), 0);
+	return g_intern_string(text->str);
 }
 
 /* A module that cannot do what its parameters say does not stay, and leaves nothing. */
 static void test_loaded_wrongly(void)
 {
-	const char *const media = module_area(AREA_MEDIA), *const camera = module_area(AREA_CAMERA);
 	const char *const wrong[] = {
 		"pools=a:nothing",
-		parameter("pools=a:%s,b:nothing", media),
-		parameter("pools=a:%s,a:%s", media, camera),
-		parameter("pools=a:%s,b:%s", media, media),
+		parameter("pools=a:MEDIA,b:nothing"),
+		parameter("pools=a:MEDIA,a:CAMERA"),
+		parameter("pools=a:MEDIA,b:MEDIA"),
 		"pools=a",
-		parameter("pools=/:%s", media),
+		parameter("pools=/:MEDIA"),
 		"pools=,",
 	};
 	struct watcher watcher = { 0 };

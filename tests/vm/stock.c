@@ -115,7 +115,7 @@ static bool log_says(int log, const char *text)
 	return found;
 }
 
-G_GNUC_PRINTF(1, 2) static int add(const char *format, ...)
+static int G_GNUC_PRINTF(1, 2) add(const char *format, ...)
 {
 	g_autofree char *spec = NULL;
 	va_list arguments;

@@ -228,7 +228,7 @@ bool machine_is_stock(void)
 {
 	const char *engine = g_getenv("CMABULK_ENGINE");
 
-	if (engine && strcmp(engine, "kernel") && strcmp(engine, "stock"))
+	if (engine && !g_str_equal(engine, "kernel") && !g_str_equal(engine, "stock"))
 		g_error("CMABULK_ENGINE=%s: kernel or stock", engine);
 	return engine && !strcmp(engine, "stock");
 }

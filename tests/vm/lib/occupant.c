@@ -30,8 +30,7 @@ static void occupant_map(struct occupant *occupant, enum occupant_kind kind, int
 	occupant->kind = kind;
 	occupant->file = file;
 	occupant->reserved = machine_read_key("/proc/meminfo", "MemTotal") * 1024;
-	occupant->base =
-		mmap(NULL, occupant->reserved, protection, flags | MAP_NORESERVE, file, 0);
+	occupant->base = mmap(NULL, occupant->reserved, protection, flags | MAP_NORESERVE, file, 0);
 	g_assert_true(occupant->base != MAP_FAILED);
 	g_assert_no_errno(madvise(occupant->base, occupant->reserved,
 				  kind == OCCUPANT_HUGE ? MADV_HUGEPAGE : MADV_NOHUGEPAGE));
@@ -165,8 +164,7 @@ void occupant_thin(struct occupant *occupant, const struct area *area, GRand *ra
 	size_t blocks = area->pages / FRAMES_PER_BLOCK;
 
 	while (occupant->inside > pages) {
-		GArray *indices =
-			occupant_in_block(occupant, area, random_below(random, blocks));
+		GArray *indices = occupant_in_block(occupant, area, random_below(random, blocks));
 
 		if (indices->len)
 			occupant_thin_block(occupant, indices, random,
