@@ -229,13 +229,18 @@ static bool is_anything_under_way(struct delivery *delivery)
 static void delivery_set_tick(struct delivery *delivery)
 {
 	bool is_waiting = !g_queue_is_empty(&delivery->waiting);
+	uint64_t time = clock_now_usec() + (is_waiting ? TICK_WAITING_USEC : TICK_USEC);
+	uint64_t set;
 
 	if (!delivery->self_ping && !is_anything_under_way(delivery)) {
 		sd_event_source_set_enabled(delivery->tick, SD_EVENT_OFF);
 		return;
 	}
-	sd_event_source_set_time_relative(delivery->tick,
-					  is_waiting ? TICK_WAITING_USEC : TICK_USEC);
+	/* Whatever happens meanwhile does not put it off: it could be put off for ever. */
+	if (sd_event_source_get_enabled(delivery->tick, NULL) > 0 &&
+	    sd_event_source_get_time(delivery->tick, &set) >= 0 && set <= time)
+		return;
+	sd_event_source_set_time(delivery->tick, time);
 	sd_event_source_set_enabled(delivery->tick, SD_EVENT_ONESHOT);
 }
 
