@@ -101,17 +101,20 @@ static void run_one(struct scene *scene, const struct condition *condition,
 	struct task task = make_task(scene, condition);
 	struct outcome outcome = { 0 };
 	guint64 obtainable, least;
+	gint64 start = machine_now(), built;
 
 	scene_build(scene, condition);
+	built = machine_now() - start;
 	obtainable = scene_obtainable(scene, task.order, task.wanted);
 	least = scene_least_moves(scene, task.order, task.wanted);
 	contender->run(contender, scene, &task, &outcome);
 	scene_clear(scene);
 	print_outcome(condition, contender, &task, obtainable, least, run, &outcome);
 	fprintf(stderr,
-		"%-18s %d/%d %-16s %6" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT "  %9.2f ms\n",
+		"%-18s %d/%d %-16s %6" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+		"  %9.2f ms (built in %.1f s)\n",
 		condition->name, run + 1, chosen_runs, contender->name, outcome.got, obtainable,
-		milliseconds(outcome.own));
+		milliseconds(outcome.own), milliseconds((guint64)built) / 1000);
 }
 
 /* Each in turn, so that what changes in the course of time hits all alike. */
