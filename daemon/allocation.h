@@ -34,6 +34,10 @@ char *allocation_format_path(const char *sender, const char *token);
 int allocation_new(struct client *client, struct pool *pool, const struct account_rule *rule,
 		   const struct allocation_ask *ask, sd_bus_message *call, uint64_t *ret_when_ns,
 		   sd_bus_error *error);
+/* An Allocate that waited to be admitted returns instead, as @status. @reason may be NULL, as in a report. */
+int allocation_return_nothing(struct client *client, const struct pool *pool,
+			      const struct allocation_ask *ask, sd_bus_message *call,
+			      enum broker_status status, int result, const char *reason);
 /* Gives back what was not delivered; the Allocate, if it did not return, gets no answer. */
 void allocation_free(struct allocation *allocation);
 void allocation_free_all(struct client *client);

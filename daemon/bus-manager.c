@@ -46,7 +46,6 @@ static uint64_t deadline_of(const struct config *config, const struct allocation
 	return ask->since_ns + timeout * NSEC_PER_USEC;
 }
 
-static int allocate(struct client *client, sd_bus_message *call, sd_bus_error *error);
 static int allocate_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
 			  sd_bus_error *error);
 
@@ -87,7 +86,7 @@ static int allocate_since(struct client *client, sd_bus_message *call, uint64_t 
 			"token '%s' names another allocation of this connection: use "
 			"a new one",
 			ask.token);
-	r = delivery_check(client, call, allocate, error);
+	r = delivery_check(client, call, allocate_since, since_ns, error);
 	return r != 0 ? r : admit(client, call, &ask, error);
 }
 
@@ -104,18 +103,50 @@ static int method_allocate(sd_bus_message *call, void *userdata, sd_bus_error *e
 	return client_call(userdata, call, allocate, error);
 }
 
-static int cancel_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
-			sd_bus_error *error)
+static int return_cancelled(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			    sd_bus_error *error)
 {
-	struct allocation *allocation;
+	struct allocation_ask ask = { .since_ns = since_ns };
+	struct pool *pool = NULL;
+	int r = bus_request_read(call, &ask, error);
+
+	if (r >= 0)
+		r = find_pool(client->manager, ask.pool, ask.ask.order, &pool, error);
+	return r < 0 ? r :
+		       allocation_return_nothing(client, pool, &ask, call, BROKER_CANCELLED,
+						 -ECANCELED, NULL);
+}
+
+/* Wherever the Allocate is that is to return. */
+static int find_and_cancel(struct client *client, const char *token)
+{
+	struct allocation *allocation = allocation_find_token(client, token);
+	uint64_t since = clock_now_ns();
+	sd_bus_message *call;
+
+	if (allocation && allocation_cancel(allocation) >= 0)
+		return 0;
+	call = client_take(client, token);
+	if (!call && client->is_known)
+		call = delivery_take_held(client, token, &since);
+	if (!call && client->is_known)
+		call = inquiry_take(client, token, &since);
+	if (!call)
+		return -ESRCH;
+	client_run_since(client, call, return_cancelled, since);
+	sd_bus_message_unref(call);
+	return 0;
+}
+
+static int cancel(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
 	char excerpt[TEXT_EXCERPT_MAX];
 	const char *token;
 	int r = sd_bus_message_read(call, "s", &token);
 
 	if (r < 0)
 		return r;
-	allocation = allocation_find_token(client, token);
-	if (!allocation || allocation_cancel(allocation) < 0)
+	if (find_and_cancel(client, token) < 0)
 		return sd_bus_error_setf(error, CMABULK_ERROR_NO_SUCH_ALLOCATION,
 					 "this connection has no Allocate with token '%s' that has "
 					 "not returned",
@@ -123,23 +154,12 @@ static int cancel_since(struct client *client, sd_bus_message *call, uint64_t si
 	return sd_bus_reply_method_return(call, NULL);
 }
 
-static int cancel(struct client *client, sd_bus_message *call, sd_bus_error *error)
-{
-	const char *token;
-	int r = sd_bus_message_read(call, "s", &token);
-
-	if (r < 0)
-		return r;
-	/* The Allocate may be among them. */
-	if (!allocation_find_token(client, token) && inquiry_has_some(client))
-		return inquiry_put(client, call, cancel_since, clock_now_ns(), 0);
-	r = sd_bus_message_rewind(call, true);
-	return r < 0 ? r : cancel_since(client, call, 0, error);
-}
-
 static int method_cancel(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-	return client_call(userdata, call, cancel, error);
+	struct client *client = client_get(userdata, sd_bus_message_get_sender(call));
+
+	/* It need not be known: it may cancel what waits until it is, and this waits for nothing. */
+	return client ? cancel(client, call, error) : -ENOBUFS;
 }
 
 /* --- Lists ----------------------------------------------------------------------------------- */

@@ -51,8 +51,11 @@ bool delivery_wants_ping(const struct client *client);
  * the reply before was confirmed; a client's answer to a ping may be behind its next call. Negative, with @error
  * set, when the client, or its user, left one unread.
  */
-int delivery_check(struct client *client, sd_bus_message *call, client_function function,
-		   sd_bus_error *error);
+int delivery_check(struct client *client, sd_bus_message *call, client_since_function function,
+		   uint64_t since_ns, sd_bus_error *error);
+/* Takes the Allocate with that token out of those that are held. NULL: it is not among them. */
+sd_bus_message *delivery_take_held(struct client *client, const char *token,
+				   uint64_t *ret_since_ns);
 
 /* Something may be sent to the bus: until all is taken it is looked whether it takes anything. */
 void delivery_watch_bus(struct delivery *delivery);

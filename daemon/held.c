@@ -2,6 +2,7 @@
 /* Calls for more, of clients that may not have read what they were sent before. */
 #include <inttypes.h>
 
+#include "bus.h"
 #include "clock.h"
 #include "delivery-state.h"
 #include "errors.h"
@@ -16,8 +17,9 @@
 struct held_call {
 	struct client *client;
 	sd_bus_message *call;
-	client_function function;
-	uint64_t since_usec;
+	client_since_function function;
+	uint64_t since_ns; /* asked */
+	uint64_t since_usec; /* held */
 };
 
 static void held_call_free(struct held_call *held)
@@ -50,8 +52,8 @@ static int refuse_unconfirmed(const struct client *client, sd_bus_error *error)
 		client->user->unconfirmed->serial);
 }
 
-int delivery_check(struct client *client, sd_bus_message *call, client_function function,
-		   sd_bus_error *error)
+int delivery_check(struct client *client, sd_bus_message *call, client_since_function function,
+		   uint64_t since_ns, sd_bus_error *error)
 {
 	struct delivery *delivery = client->manager->delivery;
 	struct held_call *held;
@@ -64,13 +66,15 @@ int delivery_check(struct client *client, sd_bus_message *call, client_function 
 	held->client = client;
 	held->call = sd_bus_message_ref(call);
 	held->function = function;
+	held->since_ns = since_ns;
 	held->since_usec = clock_now_usec();
 	g_queue_push_tail(&delivery->held, held);
 	delivery_wake(delivery);
 	return 1;
 }
 
-static int refuse_held(struct client *client, sd_bus_message *call, sd_bus_error *error)
+static int refuse_held(struct client *client, sd_bus_message *call, uint64_t since_ns,
+		       sd_bus_error *error)
 {
 	return refuse_unconfirmed(client, error);
 }
@@ -89,11 +93,29 @@ void held_run(struct delivery *delivery)
 			g_queue_push_tail(&delivery->held, held);
 			continue;
 		}
-		if (sd_bus_message_rewind(held->call, true) >= 0)
-			client_run(held->client, held->call,
-				   is_blocked ? refuse_held : held->function);
+		client_run_since(held->client, held->call,
+				 is_blocked ? refuse_held : held->function, held->since_ns);
 		held_call_free(held);
 	}
+}
+
+sd_bus_message *delivery_take_held(struct client *client, const char *token, uint64_t *ret_since_ns)
+{
+	GQueue *queue = &client->manager->delivery->held;
+
+	for (GList *link = queue->head; link; link = link->next) {
+		struct held_call *held = link->data;
+		sd_bus_message *call;
+
+		if (held->client != client || !bus_request_is(held->call, token))
+			continue;
+		call = sd_bus_message_ref(held->call);
+		*ret_since_ns = held->since_ns;
+		g_queue_delete_link(queue, link);
+		held_call_free(held);
+		return call;
+	}
+	return NULL;
 }
 
 void held_forget_client(struct delivery *delivery, const struct client *client)

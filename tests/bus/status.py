@@ -2,9 +2,11 @@
 """What was admitted returns, and a short result says how much there was, and why."""
 
 import errno
+import signal
 import time
 
-from manager import BOB, MIB, PAGE, daemon_with_clients, expect_error, user
+from client import NO_REPLY, BusError, GLib
+from manager import BOB, ERROR, MIB, PAGE, daemon_with_clients, expect_error, user
 
 # A pageblock of the simulated pools.
 BLOCK = 2 * MIB
@@ -101,6 +103,68 @@ def cancelled_while_filling(bus):
     check_short(allocation, "cancelled", 0)
     assert taken < 1, f"64 MiB take 3.2 s; cancelling them took {taken:.2f} s"
     alice.wait_whole()
+
+
+def cancelled_while_held(bus):
+    """One that waits until a reply before it was read, answered or not: no other is taken for it."""
+    daemon_with_clients(bus)
+    alice = user(bus, answers_pings=False)
+    first = alice.allocate(count=1)
+    held, other = (alice.start_allocate(token, count=2) for token in ("held", "other"))
+    expect_error("NoSuchAllocation", alice.cancel, "nobody")
+    alice.cancel("held")
+    check_short(alice.finish_allocate(held), "cancelled", 0)
+    expect_error("NoSuchAllocation", alice.cancel, "held")
+    assert not alice.has_reply(other)
+    alice.start_manager("Cancel", GLib.Variant("(s)", ("other",)), NO_REPLY)
+    check_short(alice.finish_allocate(other), "cancelled", 0)
+    assert alice.pool()["Buffers"] == 1
+    first.close()
+    alice.wait_whole()
+
+
+def ask_too_much_and_cancel(client):
+    for _ in range(20):
+        # Refused by books that were just read; the next is not before they can be read again.
+        expect_error("QuotaExceeded", client.allocate, count=5 * MIB // PAGE)
+        lists = [client.start_list_buffers() for _ in range(3)]
+        serial = client.start_allocate("far", count=5 * MIB // PAGE)
+        client.start_manager("Cancel", GLib.Variant("(s)", ("far",)), NO_REPLY)
+        try:
+            return client.finish_allocate(serial)
+        except BusError as error:  # they were, before the Cancel came
+            assert error.name == ERROR + "QuotaExceeded", error
+        finally:
+            for each in lists:
+                client.finish(each)
+    raise AssertionError("no Cancel came in time")
+
+
+def cancelled_while_its_turn_is_far(bus):
+    """One that waits for newer books than there are, behind other calls of its user."""
+    daemon_with_clients(bus, configuration="[Account default]\nMaxBytes=16M\n")
+    alice = user(bus)
+    theirs = alice.allocate(count=12 * MIB // PAGE)
+    check_short(ask_too_much_and_cancel(alice), "cancelled", 0)
+    expect_error("NoSuchAllocation", alice.cancel, "far")
+    theirs.close()
+    alice.wait_whole()
+    alice.allocate(count=5 * MIB // PAGE).close()
+    alice.wait_whole()
+
+
+def cancelled_before_its_sender_is_known(bus):
+    """The very first calls of a connection, both there when the daemon looks."""
+    daemon = daemon_with_clients(bus)
+    for flags in (None, NO_REPLY):
+        alice = user(bus)
+        daemon.signal(signal.SIGSTOP)
+        serial = alice.start_allocate("early", count=1)
+        alice.start_manager("Cancel", GLib.Variant("(s)", ("early",)), flags)
+        alice.call_bus("GetId")
+        daemon.signal(signal.SIGCONT)
+        check_short(alice.finish_allocate(serial), "cancelled", 0)
+        alice.wait_whole()
 
 
 def cancel_is_for_ones_own(bus):
