@@ -38,6 +38,11 @@ static int confirm(struct client *client, const struct allocation *allocation, u
 static int fetch_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
 		       sd_bus_error *error)
 {
+	struct delivery_hold hold = {
+		.function = fetch_since,
+		.since_ns = since_ns,
+		.deadline_ns = UINT64_MAX,
+	};
 	struct allocation *allocation;
 	uint64_t serial;
 	uint32_t first;
@@ -51,7 +56,7 @@ static int fetch_since(struct client *client, sd_bus_message *call, uint64_t sin
 	if (r >= 0)
 		r = find(client, call, &allocation, error);
 	if (r >= 0)
-		r = delivery_check(client, call, fetch_since, since_ns, error);
+		r = delivery_check(client, call, &hold, error);
 	return r != 0 ? r : allocation_fetch(allocation, call, first, error);
 }
 

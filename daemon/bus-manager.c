@@ -46,30 +46,60 @@ static uint64_t deadline_of(const struct config *config, const struct allocation
 	return ask->since_ns + timeout * NSEC_PER_USEC;
 }
 
+/* Of a call that was read before. */
+static int return_nothing(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			  enum broker_status status, int result, const char *reason,
+			  sd_bus_error *error)
+{
+	struct allocation_ask ask = { .since_ns = since_ns };
+	struct pool *pool = NULL;
+	int r = bus_request_read(call, &ask, error);
+
+	if (r >= 0)
+		r = find_pool(client->manager, ask.pool, ask.ask.order, &pool, error);
+	return r < 0 ? r :
+		       allocation_return_nothing(client, pool, &ask, call, status, result, reason);
+}
+
+static int return_cancelled(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			    sd_bus_error *error)
+{
+	return return_nothing(client, call, since_ns, BROKER_CANCELLED, -ECANCELED, NULL, error);
+}
+
+static int return_timed_out(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			    sd_bus_error *error)
+{
+	return return_nothing(client, call, since_ns, BROKER_TIMED_OUT, -ETIME,
+			      "the time was over before the last reply with buffers was confirmed",
+			      error);
+}
+
 static int allocate_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
 			  sd_bus_error *error);
 
-static int admit(struct client *client, sd_bus_message *call, struct allocation_ask *ask,
-		 sd_bus_error *error)
+static int admit(struct client *client, struct pool *pool, sd_bus_message *call,
+		 const struct allocation_ask *ask, sd_bus_error *error)
 {
-	struct manager *manager = client->manager;
+	struct account_rules *rules = client->manager->config->accounts;
 	struct identity identity = client_get_identity(client);
-	struct pool *pool = NULL;
 	uint64_t when = 0;
-	int r = find_pool(manager, ask->pool, ask->ask.order, &pool, error);
+	int r = allocation_new(client, pool, account_rules_match(rules, &identity), ask, call,
+			       &when, error);
 
-	if (r < 0)
-		return r;
-	ask->ask.deadline_ns = deadline_of(manager->config, ask);
-	r = allocation_new(client, pool, account_rules_match(manager->config->accounts, &identity),
-			   ask, call, &when, error);
 	return r == -EAGAIN ? inquiry_put(client, call, allocate_since, ask->since_ns, when) : r;
 }
 
 static int allocate_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
 			  sd_bus_error *error)
 {
+	struct delivery_hold hold = {
+		.function = allocate_since,
+		.late = return_timed_out,
+		.since_ns = since_ns,
+	};
 	struct allocation_ask ask = { .since_ns = since_ns };
+	struct pool *pool = NULL;
 	int r;
 
 	if (client->manager->is_stopping)
@@ -86,8 +116,13 @@ static int allocate_since(struct client *client, sd_bus_message *call, uint64_t 
 			"token '%s' names another allocation of this connection: use "
 			"a new one",
 			ask.token);
-	r = delivery_check(client, call, allocate_since, since_ns, error);
-	return r != 0 ? r : admit(client, call, &ask, error);
+	r = find_pool(client->manager, ask.pool, ask.ask.order, &pool, error);
+	if (r < 0)
+		return r;
+	ask.ask.deadline_ns = deadline_of(client->manager->config, &ask);
+	hold.deadline_ns = ask.ask.deadline_ns;
+	r = delivery_check(client, call, &hold, error);
+	return r != 0 ? r : admit(client, pool, call, &ask, error);
 }
 
 static int allocate(struct client *client, sd_bus_message *call, sd_bus_error *error)
@@ -101,20 +136,6 @@ static int method_allocate(sd_bus_message *call, void *userdata, sd_bus_error *e
 	if (!sd_bus_message_get_expect_reply(call))
 		return 1;
 	return client_call(userdata, call, allocate, error);
-}
-
-static int return_cancelled(struct client *client, sd_bus_message *call, uint64_t since_ns,
-			    sd_bus_error *error)
-{
-	struct allocation_ask ask = { .since_ns = since_ns };
-	struct pool *pool = NULL;
-	int r = bus_request_read(call, &ask, error);
-
-	if (r >= 0)
-		r = find_pool(client->manager, ask.pool, ask.ask.order, &pool, error);
-	return r < 0 ? r :
-		       allocation_return_nothing(client, pool, &ask, call, BROKER_CANCELLED,
-						 -ECANCELED, NULL);
 }
 
 /* Wherever the Allocate is that is to return. */

@@ -17,9 +17,8 @@
 struct held_call {
 	struct client *client;
 	sd_bus_message *call;
-	client_since_function function;
-	uint64_t since_ns; /* asked */
-	uint64_t since_usec; /* held */
+	struct delivery_hold hold;
+	uint64_t since_usec;
 };
 
 static void held_call_free(struct held_call *held)
@@ -52,8 +51,8 @@ static int refuse_unconfirmed(const struct client *client, sd_bus_error *error)
 		client->user->unconfirmed->serial);
 }
 
-int delivery_check(struct client *client, sd_bus_message *call, client_since_function function,
-		   uint64_t since_ns, sd_bus_error *error)
+int delivery_check(struct client *client, sd_bus_message *call, const struct delivery_hold *hold,
+		   sd_bus_error *error)
 {
 	struct delivery *delivery = client->manager->delivery;
 	struct held_call *held;
@@ -65,8 +64,7 @@ int delivery_check(struct client *client, sd_bus_message *call, client_since_fun
 	held = g_new0(struct held_call, 1);
 	held->client = client;
 	held->call = sd_bus_message_ref(call);
-	held->function = function;
-	held->since_ns = since_ns;
+	held->hold = *hold;
 	held->since_usec = clock_now_usec();
 	g_queue_push_tail(&delivery->held, held);
 	delivery_wake(delivery);
@@ -79,6 +77,16 @@ static int refuse_held(struct client *client, sd_bus_message *call, uint64_t sin
 	return refuse_unconfirmed(client, error);
 }
 
+/* NULL: it is held on. */
+static client_since_function held_call_next(const struct held_call *held, uint64_t now_usec)
+{
+	if (!client_is_blocked(held->client))
+		return held->hold.function;
+	if (now_usec >= held->hold.deadline_ns / NSEC_PER_USEC)
+		return held->hold.late;
+	return now_usec - held->since_usec < HOLD_USEC ? NULL : refuse_held;
+}
+
 void held_run(struct delivery *delivery)
 {
 	uint64_t now = clock_now_usec();
@@ -87,14 +95,13 @@ void held_run(struct delivery *delivery)
 	/* A call that runs may be held again: at the tail. */
 	while (count-- > 0) {
 		struct held_call *held = g_queue_pop_head(&delivery->held);
-		bool is_blocked = client_is_blocked(held->client);
+		client_since_function function = held_call_next(held, now);
 
-		if (is_blocked && now - held->since_usec < HOLD_USEC) {
+		if (!function) {
 			g_queue_push_tail(&delivery->held, held);
 			continue;
 		}
-		client_run_since(held->client, held->call,
-				 is_blocked ? refuse_held : held->function, held->since_ns);
+		client_run_since(held->client, held->call, function, held->hold.since_ns);
 		held_call_free(held);
 	}
 }
@@ -110,7 +117,7 @@ sd_bus_message *delivery_take_held(struct client *client, const char *token, uin
 		if (held->client != client || !bus_request_is(held->call, token))
 			continue;
 		call = sd_bus_message_ref(held->call);
-		*ret_since_ns = held->since_ns;
+		*ret_since_ns = held->hold.since_ns;
 		g_queue_delete_link(queue, link);
 		held_call_free(held);
 		return call;

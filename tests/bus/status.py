@@ -78,6 +78,43 @@ def timed_out_while_filling(bus):
     alice.wait_whole()
 
 
+def timed_out_while_held(bus):
+    """The reply before is not read, and the request's time is over before it would be refused."""
+    daemon_with_clients(bus)
+    alice = user(bus, answers_pings=False)
+    first = alice.allocate(count=1)
+    start = time.monotonic()
+    allocation = alice.allocate(count=2, timeout_usec=1_000_000)
+    taken = time.monotonic() - start
+    check_short(allocation, "timed-out", 0)
+    assert "confirmed" in allocation.report["reason"], allocation.report
+    assert 1 <= taken < 3, f"after {taken:.2f} s"
+    assert allocation.report["queued-usec"] >= 1_000_000, allocation.report
+    first.close()
+    alice.wait_whole()
+
+
+def time_held_counts(bus):
+    """Held for most of its time, it waits in the queue for no more than the rest."""
+    daemon_with_clients(bus)
+    alice, bob = user(bus, answers_pings=False), user(bus, BOB)
+    holder = bob.allocate(count=63 * MIB // PAGE)
+    first = alice.allocate(count=1)
+    alice.wait_for("a ping", lambda: alice.pings)
+    start = time.monotonic()
+    serial = alice.start_allocate(count=32 * MIB // PAGE, timeout_usec=3_000_000)
+    assert not alice.process(start + 2), "it was not held"
+    alice.pong(alice.pings.pop())
+    allocation = alice.finish_allocate(serial)
+    taken = time.monotonic() - start
+    check_short(allocation, "timed-out", 0)
+    assert 3 <= taken < 4.5, f"3 s took {taken:.2f} s"
+    assert allocation.report["elapsed-usec"] >= 3_000_000, allocation.report
+    for each in (first, holder):
+        each.close()
+    alice.wait_whole()
+
+
 def cancelled_while_waiting(bus):
     daemon_with_clients(bus)
     alice, bob = user(bus), user(bus, BOB)
