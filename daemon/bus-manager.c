@@ -239,32 +239,44 @@ static int reply_buffers(struct client *client, sd_bus_message *call, const stru
 	return r < 0 ? r : 1;
 }
 
+static int read_list_buffers(struct client *client, sd_bus_message *call, struct pool **ret,
+			     uint64_t *ret_after, sd_bus_error *error)
+{
+	const char *name;
+	int r = sd_bus_message_read(call, "st", &name, ret_after);
+
+	if (r >= 0)
+		r = access_check_allocate(client, error);
+	return r < 0 ? r : find_pool(client->manager, name, 0, ret, error);
+}
+
 static int list_buffers_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
 			      sd_bus_error *error)
 {
 	const struct backend_snapshot *snapshot;
 	struct pool *pool = NULL;
 	uint64_t after, when;
-	const char *name;
-	int r = sd_bus_message_read(call, "st", &name, &after);
+	int r = read_list_buffers(client, call, &pool, &after, error);
 
-	if (r >= 0)
-		r = access_check_allocate(client, error);
-	if (r >= 0)
-		r = find_pool(client->manager, name, 0, &pool, error);
 	if (r < 0)
 		return r;
 	r = pool_list(pool, since_ns, &snapshot, &when);
 	if (r == -EAGAIN)
 		return inquiry_put(client, call, list_buffers_since, since_ns, when);
 	if (r == -ENODEV)
-		return sd_bus_error_setf(error, CMABULK_ERROR_POOL_GONE, "pool %s went away", name);
+		return sd_bus_error_setf(error, CMABULK_ERROR_POOL_GONE, "pool %s went away",
+					 pool_get_name(pool));
 	return r < 0 ? r : reply_buffers(client, call, pool, snapshot, after);
 }
 
 static int list_buffers(struct client *client, sd_bus_message *call, sd_bus_error *error)
 {
-	return inquiry_put(client, call, list_buffers_since, clock_now_ns(), 0);
+	struct pool *pool = NULL;
+	uint64_t after;
+	int r = read_list_buffers(client, call, &pool, &after, error);
+
+	/* What is refused anyway is not kept: its name of a pool may be as long as a message. */
+	return r < 0 ? r : inquiry_put(client, call, list_buffers_since, clock_now_ns(), 0);
 }
 
 static int method_list_buffers(sd_bus_message *call, void *userdata, sd_bus_error *error)
