@@ -209,8 +209,13 @@ static void set_problems(struct manager *manager, GPtrArray *problems)
 {
 	g_ptr_array_unref(manager->problems);
 	manager->problems = g_ptr_array_ref(problems);
-	for (unsigned int i = 0; i < problems->len; i++)
-		log_warning("%s", (const char *)g_ptr_array_index(problems, i));
+	manager->problems_bytes = 0;
+	for (unsigned int i = 0; i < problems->len; i++) {
+		const char *problem = g_ptr_array_index(problems, i);
+
+		manager->problems_bytes += strlen(problem);
+		log_warning("%s", problem);
+	}
 }
 
 static int load_config(struct manager *manager)

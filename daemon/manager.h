@@ -31,6 +31,7 @@ struct manager {
 	sd_event *event;
 	struct config *config;
 	GPtrArray *problems; /* of the last reading: sentences */
+	size_t problems_bytes; /* in all */
 	GPtrArray *pools; /* struct pool, by name */
 	GPtrArray *leaving; /* struct pool: gone, but for requests that still end */
 	struct udev_watch *watch;

@@ -8,8 +8,8 @@ import time
 
 from client import BUS, NO_REPLY, Gio, GLib
 from fixture import NAME, eventually
-from manager import (ALICE, ALLOCATION, BOB, CAROL, DAVE, MIB, PAGE, PATH, administrator,
-                     daemon_with_clients, expect_error, expect_prompt, user)
+from manager import (ALICE, ALLOCATION, BOB, CAROL, DAVE, MANAGER, MIB, PAGE, PATH, POOL,
+                     administrator, daemon_with_clients, expect_error, expect_prompt, user)
 
 LIMIT = 1.0
 # Of messages from one sender that lie with the bus: max_incoming_bytes, as dbus-daemon(1) has it.
@@ -63,6 +63,27 @@ def calls_whose_answers_nobody_reads(bus):
     check_others_are_served(bus)
     for client in hostile:
         client.close()
+    check_others_are_served(bus)
+
+
+def long_names_whose_refusals_nobody_reads(bus):
+    """Errors repeat what was called, and what is not there may be called by a name of any length."""
+    daemon_with_clients(bus)
+    root, hostile = administrator(bus), user(bus, ALICE)
+    name = "x" * MIB
+
+    def get():
+        hostile.start(NAME, PATH, f"{BUS}.Properties", "GetAll", GLib.Variant("(s)", (name,)))
+
+    def release():
+        hostile.start(NAME, f"{PATH}/allocation/{name}", ALLOCATION, "Release",
+                      GLib.Variant("(t)", (0,)))
+
+    for call in (get, release):
+        send_without_reading(hostile, 100, call)
+    root.pools()
+    unread = bus_statistics(root, hostile)["OutgoingBytes"]
+    assert 2 * MIB < unread < UNREAD_LIMIT / 4, f"{unread} bytes are unread"
     check_others_are_served(bus)
 
 
@@ -307,3 +328,13 @@ def penalty_begins_and_ends(bus):
         allocate(honest)
         hostile.close()
     root.wait_whole()
+
+
+def properties_without_dispatching(bus):
+    """A program that reads a value now and then by blocking calls, and answers nothing, reads on."""
+    daemon_with_clients(bus)
+    watcher = user(bus, answers_pings=False)
+    for _ in range(1000):
+        watcher.get_property(NAME, f"{PATH}/pool/main", POOL, "Free")
+        watcher.get_property(NAME, PATH, MANAGER, "Version")
+    watcher.wait_for("a ping", lambda: watcher.pings)
