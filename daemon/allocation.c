@@ -424,8 +424,7 @@ static void fill_report(struct report *report, const struct pool *pool,
 }
 
 int allocation_new(struct client *client, struct pool *pool, const struct account_rule *rule,
-		   const struct allocation_ask *ask, sd_bus_message *call, uint64_t *ret_when_ns,
-		   sd_bus_error *error)
+		   const struct allocation_ask *ask, sd_bus_message *call, sd_bus_error *error)
 {
 	uint64_t cookie = manager_new_cookie(client->manager);
 	struct cmabulk_owner owner = owner_of(client, ask, cookie);
@@ -438,7 +437,7 @@ int allocation_new(struct client *client, struct pool *pool, const struct accoun
 		return r;
 	}
 	r = pool_submit(pool, rule, &owner, &ask->ask, ask->since_ns, allocation,
-			&allocation->request, &refusal, ret_when_ns);
+			&allocation->request, &refusal);
 	if (r < 0) {
 		sd_bus_message_unref(allocation->call);
 		g_free(allocation);

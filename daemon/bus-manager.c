@@ -75,31 +75,32 @@ static int return_timed_out(struct client *client, sd_bus_message *call, uint64_
 			      error);
 }
 
-static int allocate_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
-			  sd_bus_error *error);
+static int allocate_in_turn(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			    sd_bus_error *error);
+
+static int look_error(const struct pool *pool, int r, sd_bus_error *error)
+{
+	return r == -ENODEV ? sd_bus_error_setf(error, CMABULK_ERROR_POOL_GONE, "pool %s went away",
+						pool_get_name(pool)) :
+			      r;
+}
 
 static int admit(struct client *client, struct pool *pool, sd_bus_message *call,
 		 const struct allocation_ask *ask, sd_bus_error *error)
 {
 	struct account_rules *rules = client->manager->config->accounts;
 	struct identity identity = client_get_identity(client);
-	uint64_t when = 0;
 	int r = allocation_new(client, pool, account_rules_match(rules, &identity), ask, call,
-			       &when, error);
+			       error);
 
-	return r == -EAGAIN ? inquiry_put(client, call, allocate_since, ask->since_ns, when) : r;
+	return r == -EAGAIN ? inquiry_put_first(client, call, allocate_in_turn, ask->since_ns, 0) :
+			      r;
 }
 
-static int allocate_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
-			  sd_bus_error *error)
+/* Reads the call, and finds whether it may be made, and of which pool. */
+static int prepare(struct client *client, sd_bus_message *call, struct allocation_ask *ask,
+		   struct pool **ret, sd_bus_error *error)
 {
-	struct delivery_hold hold = {
-		.function = allocate_since,
-		.late = return_timed_out,
-		.since_ns = since_ns,
-	};
-	struct allocation_ask ask = { .since_ns = since_ns };
-	struct pool *pool = NULL;
 	int r;
 
 	if (client->manager->is_stopping)
@@ -107,22 +108,56 @@ static int allocate_since(struct client *client, sd_bus_message *call, uint64_t 
 					 "cmabulkd stops; ask again when it is back");
 	r = access_check_allocate(client, error);
 	if (r >= 0)
-		r = bus_request_read(call, &ask, error);
+		r = bus_request_read(call, ask, error);
 	if (r < 0)
 		return r;
-	if (allocation_find_token(client, ask.token))
+	if (allocation_find_token(client, ask->token))
 		return sd_bus_error_setf(
 			error, CMABULK_ERROR_TOKEN_IN_USE,
 			"token '%s' names another allocation of this connection: use "
 			"a new one",
-			ask.token);
-	r = find_pool(client->manager, ask.pool, ask.ask.order, &pool, error);
+			ask->token);
+	ask->ask.deadline_ns = deadline_of(client->manager->config, ask);
+	return find_pool(client->manager, ask->pool, ask->ask.order, ret, error);
+}
+
+static int allocate_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			  sd_bus_error *error)
+{
+	struct allocation_ask ask = { .since_ns = since_ns };
+	struct delivery_hold hold = {
+		.function = allocate_since,
+		.late = return_timed_out,
+		.since_ns = since_ns,
+	};
+	struct pool *pool = NULL;
+	int r = prepare(client, call, &ask, &pool, error);
+
 	if (r < 0)
 		return r;
-	ask.ask.deadline_ns = deadline_of(client->manager->config, &ask);
 	hold.deadline_ns = ask.ask.deadline_ns;
 	r = delivery_check(client, call, &hold, error);
 	return r != 0 ? r : admit(client, pool, call, &ask, error);
+}
+
+/* It was too much by books that were older than it: now these are loaded. */
+static int allocate_in_turn(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			    sd_bus_error *error)
+{
+	struct allocation_ask ask = { .since_ns = since_ns };
+	struct pool *pool = NULL;
+	uint64_t when;
+	int r = prepare(client, call, &ask, &pool, error);
+
+	if (r < 0)
+		return r;
+	r = pool_look(pool, since_ns, &when);
+	if (r == -EAGAIN)
+		return inquiry_put_first(client, call, allocate_in_turn, since_ns, when);
+	if (r < 0)
+		return look_error(pool, r, error);
+	r = sd_bus_message_rewind(call, true);
+	return r < 0 ? r : allocate_since(client, call, since_ns, error);
 }
 
 static int allocate(struct client *client, sd_bus_message *call, sd_bus_error *error)
@@ -263,10 +298,8 @@ static int list_buffers_since(struct client *client, sd_bus_message *call, uint6
 	r = pool_list(pool, since_ns, &snapshot, &when);
 	if (r == -EAGAIN)
 		return inquiry_put(client, call, list_buffers_since, since_ns, when);
-	if (r == -ENODEV)
-		return sd_bus_error_setf(error, CMABULK_ERROR_POOL_GONE, "pool %s went away",
-					 pool_get_name(pool));
-	return r < 0 ? r : reply_buffers(client, call, pool, snapshot, after);
+	return r < 0 ? look_error(pool, r, error) :
+		       reply_buffers(client, call, pool, snapshot, after);
 }
 
 static int list_buffers(struct client *client, sd_bus_message *call, sd_bus_error *error)

@@ -18,6 +18,7 @@ struct inquiry {
 	client_since_function function;
 	uint64_t since_ns;
 	uint64_t when_ns;
+	bool is_first;
 };
 
 struct inquiries {
@@ -114,10 +115,10 @@ static int on_timer(sd_event_source *source, uint64_t time_usec, void *userdata)
 
 /* --- What others ask of it ------------------------------------------------------------------- */
 
-int inquiry_put(struct client *client, sd_bus_message *call, client_since_function function,
-		uint64_t since_ns, uint64_t when_ns)
+static struct inquiry *inquiry_new(struct client *client, sd_bus_message *call,
+				   client_since_function function, uint64_t since_ns,
+				   uint64_t when_ns)
 {
-	struct inquiries *inquiries = client->manager->inquiries;
 	struct inquiry *inquiry = g_new(struct inquiry, 1);
 
 	*inquiry = (struct inquiry){
@@ -127,13 +128,40 @@ int inquiry_put(struct client *client, sd_bus_message *call, client_since_functi
 		.since_ns = since_ns,
 		.when_ns = when_ns,
 	};
-	if (g_queue_is_empty(&client->user->inquiries))
-		g_queue_push_tail(&inquiries->turns, client->user);
-	g_queue_push_tail(&client->user->inquiries, inquiry);
+	return inquiry;
+}
+
+/* Before @sibling of the user's; NULL: behind all of them. */
+static int inquiry_insert(struct inquiry *inquiry, GList *sibling)
+{
+	struct inquiries *inquiries = inquiry->client->manager->inquiries;
+	struct user *user = inquiry->client->user;
+
+	if (g_queue_is_empty(&user->inquiries))
+		g_queue_push_tail(&inquiries->turns, user);
+	g_queue_insert_before(&user->inquiries, sibling, inquiry);
 	/* One that is due already has set the time of the next. */
 	if (sd_event_source_get_enabled(inquiries->run, NULL) <= 0)
 		inquiries_wake(inquiries);
 	return 1;
+}
+
+int inquiry_put(struct client *client, sd_bus_message *call, client_since_function function,
+		uint64_t since_ns, uint64_t when_ns)
+{
+	return inquiry_insert(inquiry_new(client, call, function, since_ns, when_ns), NULL);
+}
+
+int inquiry_put_first(struct client *client, sd_bus_message *call, client_since_function function,
+		      uint64_t since_ns, uint64_t when_ns)
+{
+	struct inquiry *inquiry = inquiry_new(client, call, function, since_ns, when_ns);
+	GList *link = client->user->inquiries.head;
+
+	inquiry->is_first = true;
+	while (link && ((const struct inquiry *)link->data)->is_first)
+		link = link->next;
+	return inquiry_insert(inquiry, link);
 }
 
 /* Some of @user's were taken out, whosever turn it is. */

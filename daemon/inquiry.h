@@ -21,6 +21,9 @@ struct inquiries *inquiries_free(struct inquiries *inquiries);
  */
 int inquiry_put(struct client *client, sd_bus_message *call, client_since_function function,
 		uint64_t since_ns, uint64_t when_ns);
+/* The same, but before all of its user's that were not put so: what has a deadline. */
+int inquiry_put_first(struct client *client, sd_bus_message *call, client_since_function function,
+		      uint64_t since_ns, uint64_t when_ns);
 /* Takes the Allocate with that token out. NULL: it does not wait here. */
 sd_bus_message *inquiry_take(struct client *client, const char *token, uint64_t *ret_since_ns);
 /* Nobody waits for an answer any more: the client is gone, or the connection. */
