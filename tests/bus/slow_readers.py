@@ -8,7 +8,7 @@ import time
 
 from client import BUS, NO_REPLY, Gio, GLib
 from fixture import NAME, eventually
-from manager import (ALICE, ALLOCATION, BOB, CAROL, DAVE, MANAGER, MIB, PAGE, PATH, POOL,
+from manager import (ALICE, ALLOCATION, BOB, CAROL, DAVE, EVE, MANAGER, MIB, PAGE, PATH, POOL, User,
                      administrator, daemon_with_clients, expect_error, expect_prompt, user)
 
 LIMIT = 1.0
@@ -129,8 +129,6 @@ def calls_without_end(bus):
 
 def flood(path, uid):
     """A process that calls without an end, at most so many that the bus refuses no more."""
-    from manager import User
-
     def run(child):
         hostile = User(path, uid, (uid,))
         child.say("begin")
@@ -328,6 +326,38 @@ def penalty_begins_and_ends(bus):
         allocate(honest)
         hostile.close()
     root.wait_whole()
+
+
+def ping_without_end(path):
+    """A process that always has calls under way, and reads all answers."""
+    def start(client):
+        return client.start(NAME, PATH, f"{BUS}.Peer", "Ping")
+
+    def run(child):
+        poller = User(path, EVE, (EVE,))
+        waiting = [start(poller) for _ in range(6)]
+        child.say("begin")
+        while True:
+            poller.finish(waiting.pop(0))
+            waiting.append(start(poller))
+
+    return run
+
+
+def found_while_others_call_often(bus):
+    """Who does not read is found in time, however often others call, who may do nothing else."""
+    daemon = daemon_with_clients(bus, configuration="FetchTimeoutSec=2\n")
+    hostile = user(bus, answers_pings=False)
+    pollers = [bus.child(ping_without_end(bus.path), EVE, (EVE,)) for _ in range(4)]
+    for poller in pollers:
+        poller.hear()
+    allocation = hostile.allocate(count=16, buffers=16)
+    eventually("its user is penalised", lambda: "gets no more buffers" in daemon.said(), 15)
+    for poller in pollers:
+        poller.kill()
+    allocation.close()
+    hostile.close()
+    administrator(bus).wait_whole()
 
 
 def properties_without_dispatching(bus):
