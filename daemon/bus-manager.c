@@ -104,8 +104,7 @@ static int prepare(struct client *client, sd_bus_message *call, struct allocatio
 	int r;
 
 	if (client->manager->is_stopping)
-		return sd_bus_error_setf(error, CMABULK_ERROR_RESTARTING,
-					 "cmabulkd stops; ask again when it is back");
+		return client_refuse_restarting(client, call, ask->since_ns, error);
 	r = access_check_allocate(client, error);
 	if (r >= 0)
 		r = bus_request_read(call, ask, error);

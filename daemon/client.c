@@ -323,6 +323,23 @@ int client_call(struct manager *manager, sd_bus_message *call, client_function f
 	return 1;
 }
 
+int client_refuse_restarting(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			     sd_bus_error *error)
+{
+	return sd_bus_error_setf(error, CMABULK_ERROR_RESTARTING,
+				 "cmabulkd stops; ask again when it is back");
+}
+
+void client_stop(struct client *client)
+{
+	struct waiting_call *waiting;
+
+	while ((waiting = g_queue_pop_head(&client->calls))) {
+		client_run_since(client, waiting->call, client_refuse_restarting, 0);
+		waiting_call_free(waiting);
+	}
+}
+
 sd_bus_message *client_take(struct client *client, const char *token)
 {
 	for (GList *link = client->calls.head; link; link = link->next) {

@@ -58,6 +58,11 @@ int client_call(struct manager *manager, sd_bus_message *call, client_function f
 /* For a call whose handler returned long ago: it is read from its begin, errors are replied. */
 void client_run_since(struct client *client, sd_bus_message *call, client_since_function function,
 		      uint64_t since_ns);
+/* What all calls that wait get when the daemon ends. */
+int client_refuse_restarting(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			     sd_bus_error *error);
+/* The same for those that wait until the client is known. */
+void client_stop(struct client *client);
 /*
  * Takes the Allocate with that token out of the calls that wait until the client is known. NULL: it is
  * not among them.

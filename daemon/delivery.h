@@ -65,6 +65,8 @@ int delivery_check(struct client *client, sd_bus_message *call, const struct del
 sd_bus_message *delivery_take_held(struct client *client, const char *token,
 				   uint64_t *ret_since_ns);
 
+/* The daemon ends: all that is held is told so. */
+void delivery_stop(struct delivery *delivery);
 /* Something may be sent to the bus: until all is taken it is looked whether it takes anything. */
 void delivery_watch_bus(struct delivery *delivery);
 

@@ -125,6 +125,17 @@ sd_bus_message *delivery_take_held(struct client *client, const char *token, uin
 	return NULL;
 }
 
+void delivery_stop(struct delivery *delivery)
+{
+	struct held_call *held;
+
+	while ((held = g_queue_pop_head(&delivery->held))) {
+		client_run_since(held->client, held->call, client_refuse_restarting,
+				 held->hold.since_ns);
+		held_call_free(held);
+	}
+}
+
 void held_forget_client(struct delivery *delivery, const struct client *client)
 {
 	GList *next;

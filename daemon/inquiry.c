@@ -192,6 +192,18 @@ sd_bus_message *inquiry_take(struct client *client, const char *token, uint64_t 
 	return NULL;
 }
 
+void inquiries_stop(struct inquiries *inquiries)
+{
+	struct inquiry *inquiry;
+
+	while ((inquiry = inquiries_take(inquiries, UINT64_MAX))) {
+		client_run_since(inquiry->client, inquiry->call, client_refuse_restarting,
+				 inquiry->since_ns);
+		inquiry_free(inquiry);
+	}
+	inquiries_wake(inquiries);
+}
+
 void inquiry_forget_client(struct inquiries *inquiries, struct client *client)
 {
 	GQueue *queue = &client->user->inquiries;

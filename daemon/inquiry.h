@@ -26,6 +26,8 @@ int inquiry_put_first(struct client *client, sd_bus_message *call, client_since_
 		      uint64_t since_ns, uint64_t when_ns);
 /* Takes the Allocate with that token out. NULL: it does not wait here. */
 sd_bus_message *inquiry_take(struct client *client, const char *token, uint64_t *ret_since_ns);
+/* The daemon ends: all that wait are told so. */
+void inquiries_stop(struct inquiries *inquiries);
 /* Nobody waits for an answer any more: the client is gone, or the connection. */
 void inquiry_forget_client(struct inquiries *inquiries, struct client *client);
 

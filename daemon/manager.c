@@ -272,16 +272,20 @@ static int on_stop_idle(sd_event_source *source, void *userdata)
 	return queued > 0 ? 0 : sd_event_exit(manager->event, manager->exit_code);
 }
 
-static void stop_allocations(struct manager *manager)
+/* Wherever they wait. */
+static void stop_calls(struct manager *manager)
 {
 	g_autoptr(GList) clients = g_hash_table_get_values(manager->clients);
 
+	delivery_stop(manager->delivery);
+	inquiries_stop(manager->inquiries);
 	for (GList *link = clients; link; link = link->next) {
 		struct client *client = link->data;
 		g_autoptr(GList) allocations = g_hash_table_get_values(client->allocations);
 
 		for (GList *allocation = allocations; allocation; allocation = allocation->next)
 			allocation_stop(allocation->data, true);
+		client_stop(client);
 	}
 }
 
@@ -295,7 +299,7 @@ void manager_stop(struct manager *manager, int exit_code)
 	manager->exit_code = exit_code;
 	sd_notify(false, "STOPPING=1\nSTATUS=Stopping");
 	if (exit_code == 0)
-		stop_allocations(manager);
+		stop_calls(manager);
 	r = sd_event_add_time_relative(manager->event, NULL, CLOCK_MONOTONIC, STOP_USEC, 0,
 				       on_stop_timer, manager);
 	if (r >= 0)
