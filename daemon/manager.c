@@ -185,7 +185,7 @@ struct pool *manager_choose_pool(const struct manager *manager, unsigned int ord
 		struct pool *pool = g_ptr_array_index(manager->pools, i);
 		const struct cmabulk_query *query = pool_get_query(pool);
 
-		if (order < query->order_per_bit || order > query->max_order)
+		if (pool_is_gone(pool) || order < query->order_per_bit || order > query->max_order)
 			continue;
 		if (!best || free_bytes(pool) > free_bytes(best))
 			best = pool;
