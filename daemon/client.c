@@ -230,7 +230,10 @@ static int on_credentials(sd_bus_message *message, void *userdata, sd_bus_error 
 	client->asking = sd_bus_slot_unref(client->asking);
 	/* It has left, and the signal that says so is on its way; or the bus was too slow. */
 	if (sd_bus_message_is_method_error(message, NULL)) {
-		client_stays_unknown(client, sd_bus_message_get_error(message)->message);
+		const sd_bus_error *problem = sd_bus_message_get_error(message);
+
+		/* A sentence need not come with it. */
+		client_stays_unknown(client, problem->message ?: problem->name);
 		return 1;
 	}
 	r = read_credentials(message, &credentials);
