@@ -97,26 +97,31 @@ void allocation_free_all(struct client *client)
 
 /* --- Returning ------------------------------------------------------------------------------- */
 
+static int reply_nothing(struct client *client, const struct report *report, sd_bus_message *call,
+			 const char *path)
+{
+	sd_bus_message *reply = NULL;
+	int r = report_compose(report, call, path, 0, &reply);
+
+	if (r >= 0)
+		r = delivery_append_fds(reply, NULL, 0);
+	if (r >= 0)
+		r = delivery_reply(client, reply, report_get_bytes(report));
+	if (r < 0)
+		log_warning("%s gets no answer: %s", client->name, strerror(-r));
+	sd_bus_message_unref(reply);
+	return r;
+}
+
 /* Nothing of it is kept; the report says why. */
 static void return_nothing(struct allocation *allocation)
 {
-	sd_bus_message *reply = NULL;
-	int r;
-
 	/* Nobody hears of the end of what nobody heard of. */
 	asker_remove(allocation->client, allocation->cookie);
 	close_all(allocation);
 	allocation->report.granted = 0;
 	allocation->report.n_buffers = 0;
-	r = report_compose(&allocation->report, allocation->call, allocation->path, 0, &reply);
-	if (r >= 0)
-		r = delivery_append_fds(reply, NULL, 0);
-	if (r >= 0)
-		r = delivery_reply(allocation->client, reply,
-				   report_get_bytes(&allocation->report));
-	if (r < 0)
-		log_warning("%s gets no answer: %s", allocation->client->name, strerror(-r));
-	sd_bus_message_unref(reply);
+	reply_nothing(allocation->client, &allocation->report, allocation->call, allocation->path);
 	allocation_free(allocation);
 }
 
@@ -419,8 +424,7 @@ static void fill_report(struct report *report, const struct pool *pool,
 }
 
 int allocation_new(struct client *client, struct pool *pool, const struct account_rule *rule,
-		   const struct allocation_ask *ask, sd_bus_message *call, uint64_t *ret_when_ns,
-		   sd_bus_error *error)
+		   const struct allocation_ask *ask, sd_bus_message *call, sd_bus_error *error)
 {
 	uint64_t cookie = manager_new_cookie(client->manager);
 	struct cmabulk_owner owner = owner_of(client, ask, cookie);
@@ -433,7 +437,7 @@ int allocation_new(struct client *client, struct pool *pool, const struct accoun
 		return r;
 	}
 	r = pool_submit(pool, rule, &owner, &ask->ask, ask->since_ns, allocation,
-			&allocation->request, &refusal, ret_when_ns);
+			&allocation->request, &refusal);
 	if (r < 0) {
 		sd_bus_message_unref(allocation->call);
 		g_free(allocation);
@@ -447,4 +451,17 @@ int allocation_new(struct client *client, struct pool *pool, const struct accoun
 	fill_report(&allocation->report, pool, &ask->ask);
 	g_hash_table_insert(client->allocations, allocation->token, allocation);
 	return 1;
+}
+
+int allocation_return_nothing(struct client *client, const struct pool *pool,
+			      const struct allocation_ask *ask, sd_bus_message *call,
+			      enum broker_status status, int result, const char *reason)
+{
+	g_autofree char *path = allocation_format_path(client->name, ask->token);
+	struct report report = { .status = status, .error = result, .reason = reason };
+
+	fill_report(&report, pool, &ask->ask);
+	report.elapsed_ns = clock_now_ns() - ask->since_ns;
+	report.queued_ns = report.elapsed_ns;
+	return reply_nothing(client, &report, call, path);
 }

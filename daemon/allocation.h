@@ -30,10 +30,13 @@ struct allocation_ask {
 /* "/org/cmabulk1/allocation/SENDER/TOKEN" */
 char *allocation_format_path(const char *sender, const char *token);
 
-/* Admits it. -EAGAIN: that cannot be said before *ret_when_ns. Else negative: @error is set. */
+/* Admits it. -EAGAIN: as pool_submit() returns it. Else negative: @error is set. */
 int allocation_new(struct client *client, struct pool *pool, const struct account_rule *rule,
-		   const struct allocation_ask *ask, sd_bus_message *call, uint64_t *ret_when_ns,
-		   sd_bus_error *error);
+		   const struct allocation_ask *ask, sd_bus_message *call, sd_bus_error *error);
+/* An Allocate that waited to be admitted returns instead, as @status. @reason may be NULL, as in a report. */
+int allocation_return_nothing(struct client *client, const struct pool *pool,
+			      const struct allocation_ask *ask, sd_bus_message *call,
+			      enum broker_status status, int result, const char *reason);
 /* Gives back what was not delivered; the Allocate, if it did not return, gets no answer. */
 void allocation_free(struct allocation *allocation);
 void allocation_free_all(struct client *client);

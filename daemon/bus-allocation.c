@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "bus.h"
+#include "clock.h"
 #include "delivery.h"
 #include "errors.h"
 
@@ -34,8 +35,14 @@ static int confirm(struct client *client, const struct allocation *allocation, u
 				 "%" PRIu64 " is not the serial of the last reply", serial);
 }
 
-static int fetch(struct client *client, sd_bus_message *call, sd_bus_error *error)
+static int fetch_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
+		       sd_bus_error *error)
 {
+	struct delivery_hold hold = {
+		.function = fetch_since,
+		.since_ns = since_ns,
+		.deadline_ns = UINT64_MAX,
+	};
 	struct allocation *allocation;
 	uint64_t serial;
 	uint32_t first;
@@ -49,8 +56,13 @@ static int fetch(struct client *client, sd_bus_message *call, sd_bus_error *erro
 	if (r >= 0)
 		r = find(client, call, &allocation, error);
 	if (r >= 0)
-		r = delivery_check(client, call, fetch, error);
+		r = delivery_check(client, call, &hold, error);
 	return r != 0 ? r : allocation_fetch(allocation, call, first, error);
+}
+
+static int fetch(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
+	return fetch_since(client, call, clock_now_ns(), error);
 }
 
 static int release(struct client *client, sd_bus_message *call, sd_bus_error *error)

@@ -46,49 +46,117 @@ static uint64_t deadline_of(const struct config *config, const struct allocation
 	return ask->since_ns + timeout * NSEC_PER_USEC;
 }
 
-static int allocate(struct client *client, sd_bus_message *call, sd_bus_error *error);
-static int allocate_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
-			  sd_bus_error *error);
-
-static int admit(struct client *client, sd_bus_message *call, struct allocation_ask *ask,
-		 sd_bus_error *error)
+/* Of a call that was read before. */
+static int return_nothing(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			  enum broker_status status, int result, const char *reason,
+			  sd_bus_error *error)
 {
-	struct manager *manager = client->manager;
-	struct identity identity = client_get_identity(client);
+	struct allocation_ask ask = { .since_ns = since_ns };
 	struct pool *pool = NULL;
-	uint64_t when = 0;
-	int r = find_pool(manager, ask->pool, ask->ask.order, &pool, error);
+	int r = bus_request_read(call, &ask, error);
 
+	if (r >= 0)
+		r = find_pool(client->manager, ask.pool, ask.ask.order, &pool, error);
+	return r < 0 ? r :
+		       allocation_return_nothing(client, pool, &ask, call, status, result, reason);
+}
+
+static int return_cancelled(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			    sd_bus_error *error)
+{
+	return return_nothing(client, call, since_ns, BROKER_CANCELLED, -ECANCELED, NULL, error);
+}
+
+static int return_timed_out(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			    sd_bus_error *error)
+{
+	return return_nothing(client, call, since_ns, BROKER_TIMED_OUT, -ETIME,
+			      "the time was over before the last reply with buffers was confirmed",
+			      error);
+}
+
+static int allocate_in_turn(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			    sd_bus_error *error);
+
+static int look_error(const struct pool *pool, int r, sd_bus_error *error)
+{
+	return r == -ENODEV ? sd_bus_error_setf(error, CMABULK_ERROR_POOL_GONE, "pool %s went away",
+						pool_get_name(pool)) :
+			      r;
+}
+
+static int admit(struct client *client, struct pool *pool, sd_bus_message *call,
+		 const struct allocation_ask *ask, sd_bus_error *error)
+{
+	struct account_rules *rules = client->manager->config->accounts;
+	struct identity identity = client_get_identity(client);
+	int r = allocation_new(client, pool, account_rules_match(rules, &identity), ask, call,
+			       error);
+
+	return r == -EAGAIN ? inquiry_put_first(client, call, allocate_in_turn, ask->since_ns, 0) :
+			      r;
+}
+
+/* Reads the call, and finds whether it may be made, and of which pool. */
+static int prepare(struct client *client, sd_bus_message *call, struct allocation_ask *ask,
+		   struct pool **ret, sd_bus_error *error)
+{
+	int r;
+
+	if (client->manager->is_stopping)
+		return client_refuse_restarting(client, call, ask->since_ns, error);
+	r = access_check_allocate(client, error);
+	if (r >= 0)
+		r = bus_request_read(call, ask, error);
 	if (r < 0)
 		return r;
-	ask->ask.deadline_ns = deadline_of(manager->config, ask);
-	r = allocation_new(client, pool, account_rules_match(manager->config->accounts, &identity),
-			   ask, call, &when, error);
-	return r == -EAGAIN ? inquiry_put(client, call, allocate_since, ask->since_ns, when) : r;
+	if (allocation_find_token(client, ask->token))
+		return sd_bus_error_setf(
+			error, CMABULK_ERROR_TOKEN_IN_USE,
+			"token '%s' names another allocation of this connection: use "
+			"a new one",
+			ask->token);
+	ask->ask.deadline_ns = deadline_of(client->manager->config, ask);
+	return find_pool(client->manager, ask->pool, ask->ask.order, ret, error);
 }
 
 static int allocate_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
 			  sd_bus_error *error)
 {
 	struct allocation_ask ask = { .since_ns = since_ns };
-	int r;
+	struct delivery_hold hold = {
+		.function = allocate_since,
+		.late = return_timed_out,
+		.since_ns = since_ns,
+	};
+	struct pool *pool = NULL;
+	int r = prepare(client, call, &ask, &pool, error);
 
-	if (client->manager->is_stopping)
-		return sd_bus_error_setf(error, CMABULK_ERROR_RESTARTING,
-					 "cmabulkd stops; ask again when it is back");
-	r = access_check_allocate(client, error);
-	if (r >= 0)
-		r = bus_request_read(call, &ask, error);
 	if (r < 0)
 		return r;
-	if (allocation_find_token(client, ask.token))
-		return sd_bus_error_setf(
-			error, CMABULK_ERROR_TOKEN_IN_USE,
-			"token '%s' names another allocation of this connection: use "
-			"a new one",
-			ask.token);
-	r = delivery_check(client, call, allocate, error);
-	return r != 0 ? r : admit(client, call, &ask, error);
+	hold.deadline_ns = ask.ask.deadline_ns;
+	r = delivery_check(client, call, &hold, error);
+	return r != 0 ? r : admit(client, pool, call, &ask, error);
+}
+
+/* It was too much by books that were older than it: now these are loaded. */
+static int allocate_in_turn(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			    sd_bus_error *error)
+{
+	struct allocation_ask ask = { .since_ns = since_ns };
+	struct pool *pool = NULL;
+	uint64_t when;
+	int r = prepare(client, call, &ask, &pool, error);
+
+	if (r < 0)
+		return r;
+	r = pool_look(pool, since_ns, &when);
+	if (r == -EAGAIN)
+		return inquiry_put_first(client, call, allocate_in_turn, since_ns, when);
+	if (r < 0)
+		return look_error(pool, r, error);
+	r = sd_bus_message_rewind(call, true);
+	return r < 0 ? r : allocate_since(client, call, since_ns, error);
 }
 
 static int allocate(struct client *client, sd_bus_message *call, sd_bus_error *error)
@@ -104,18 +172,36 @@ static int method_allocate(sd_bus_message *call, void *userdata, sd_bus_error *e
 	return client_call(userdata, call, allocate, error);
 }
 
-static int cancel_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
-			sd_bus_error *error)
+/* Wherever the Allocate is that is to return. */
+static int find_and_cancel(struct client *client, const char *token)
 {
-	struct allocation *allocation;
+	struct allocation *allocation = allocation_find_token(client, token);
+	uint64_t since = clock_now_ns();
+	sd_bus_message *call;
+
+	if (allocation && allocation_cancel(allocation) >= 0)
+		return 0;
+	call = client_take(client, token);
+	if (!call && client->is_known)
+		call = delivery_take_held(client, token, &since);
+	if (!call && client->is_known)
+		call = inquiry_take(client, token, &since);
+	if (!call)
+		return -ESRCH;
+	client_run_since(client, call, return_cancelled, since);
+	sd_bus_message_unref(call);
+	return 0;
+}
+
+static int cancel(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
 	char excerpt[TEXT_EXCERPT_MAX];
 	const char *token;
 	int r = sd_bus_message_read(call, "s", &token);
 
 	if (r < 0)
 		return r;
-	allocation = allocation_find_token(client, token);
-	if (!allocation || allocation_cancel(allocation) < 0)
+	if (find_and_cancel(client, token) < 0)
 		return sd_bus_error_setf(error, CMABULK_ERROR_NO_SUCH_ALLOCATION,
 					 "this connection has no Allocate with token '%s' that has "
 					 "not returned",
@@ -123,23 +209,12 @@ static int cancel_since(struct client *client, sd_bus_message *call, uint64_t si
 	return sd_bus_reply_method_return(call, NULL);
 }
 
-static int cancel(struct client *client, sd_bus_message *call, sd_bus_error *error)
-{
-	const char *token;
-	int r = sd_bus_message_read(call, "s", &token);
-
-	if (r < 0)
-		return r;
-	/* The Allocate may be among them. */
-	if (!allocation_find_token(client, token) && inquiry_has_some(client))
-		return inquiry_put(client, call, cancel_since, clock_now_ns(), 0);
-	r = sd_bus_message_rewind(call, true);
-	return r < 0 ? r : cancel_since(client, call, 0, error);
-}
-
 static int method_cancel(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-	return client_call(userdata, call, cancel, error);
+	struct client *client = client_get(userdata, sd_bus_message_get_sender(call));
+
+	/* It need not be known: it may cancel what waits until it is, and this waits for nothing. */
+	return client ? cancel(client, call, error) : -ENOBUFS;
 }
 
 /* --- Lists ----------------------------------------------------------------------------------- */
@@ -198,32 +273,42 @@ static int reply_buffers(struct client *client, sd_bus_message *call, const stru
 	return r < 0 ? r : 1;
 }
 
+static int read_list_buffers(struct client *client, sd_bus_message *call, struct pool **ret,
+			     uint64_t *ret_after, sd_bus_error *error)
+{
+	const char *name;
+	int r = sd_bus_message_read(call, "st", &name, ret_after);
+
+	if (r >= 0)
+		r = access_check_allocate(client, error);
+	return r < 0 ? r : find_pool(client->manager, name, 0, ret, error);
+}
+
 static int list_buffers_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
 			      sd_bus_error *error)
 {
 	const struct backend_snapshot *snapshot;
 	struct pool *pool = NULL;
 	uint64_t after, when;
-	const char *name;
-	int r = sd_bus_message_read(call, "st", &name, &after);
+	int r = read_list_buffers(client, call, &pool, &after, error);
 
-	if (r >= 0)
-		r = access_check_allocate(client, error);
-	if (r >= 0)
-		r = find_pool(client->manager, name, 0, &pool, error);
 	if (r < 0)
 		return r;
 	r = pool_list(pool, since_ns, &snapshot, &when);
 	if (r == -EAGAIN)
 		return inquiry_put(client, call, list_buffers_since, since_ns, when);
-	if (r == -ENODEV)
-		return sd_bus_error_setf(error, CMABULK_ERROR_POOL_GONE, "pool %s went away", name);
-	return r < 0 ? r : reply_buffers(client, call, pool, snapshot, after);
+	return r < 0 ? look_error(pool, r, error) :
+		       reply_buffers(client, call, pool, snapshot, after);
 }
 
 static int list_buffers(struct client *client, sd_bus_message *call, sd_bus_error *error)
 {
-	return inquiry_put(client, call, list_buffers_since, clock_now_ns(), 0);
+	struct pool *pool = NULL;
+	uint64_t after;
+	int r = read_list_buffers(client, call, &pool, &after, error);
+
+	/* What is refused anyway is not kept: its name of a pool may be as long as a message. */
+	return r < 0 ? r : inquiry_put(client, call, list_buffers_since, clock_now_ns(), 0);
 }
 
 static int method_list_buffers(sd_bus_message *call, void *userdata, sd_bus_error *error)

@@ -191,3 +191,14 @@ int bus_request_read(sd_bus_message *call, struct allocation_ask *ret, sd_bus_er
 	r = read_fields(call, &fields, &given, error);
 	return r < 0 ? r : convert(&fields, given, ret, error);
 }
+
+bool bus_request_is(sd_bus_message *call, const char *token)
+{
+	const char *found;
+	bool is_it = sd_bus_message_is_method_call(call, NULL, "Allocate") > 0 &&
+		     sd_bus_message_rewind(call, true) >= 0 &&
+		     sd_bus_message_read(call, "s", &found) > 0 && strcmp(found, token) == 0;
+
+	sd_bus_message_rewind(call, true);
+	return is_it;
+}

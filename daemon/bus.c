@@ -18,14 +18,31 @@
 
 /* --- What every message passes --------------------------------------------------------------- */
 
-static uint64_t bytes_of_reply(sd_bus_message *call)
+/* What a call names, the error that there is no such thing does, too. */
+static uint64_t bytes_of_names(sd_bus_message *call, bool has_arguments)
 {
+	const char *path = sd_bus_message_get_path(call);
+	uint64_t bytes = path ? strlen(path) : 0;
+	const char *name;
+
+	while (has_arguments && sd_bus_message_read(call, "s", &name) > 0)
+		bytes += strlen(name);
+	sd_bus_message_rewind(call, true);
+	return bytes;
+}
+
+static uint64_t bytes_of_reply(const struct manager *manager, sd_bus_message *call)
+{
+	bool is_property =
+		sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Properties", NULL) > 0;
+	uint64_t bytes = READER_BYTES_REPLY + bytes_of_names(call, is_property);
+
+	if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Introspectable", NULL))
+		return bytes + READER_BYTES_INTROSPECT;
 	/* The properties of the manager have what is wrong with the configuration. */
-	return sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Introspectable", NULL) ||
-			       sd_bus_message_is_method_call(
-				       call, "org.freedesktop.DBus.Properties", NULL) ?
-		       READER_BYTES_INTROSPECT :
-		       READER_BYTES_REPLY;
+	if (is_property && g_strcmp0(sd_bus_message_get_path(call), BUS_PATH_MANAGER) == 0)
+		bytes += manager->problems_bytes;
+	return bytes;
 }
 
 bool bus_refuse_behind(struct client *client, sd_bus_message *call)
@@ -78,7 +95,7 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
 		return 1;
 	if (bus_refuse_behind(client, message))
 		return 1;
-	reader_charge(client, bytes_of_reply(message));
+	reader_charge(client, bytes_of_reply(manager, message));
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <systemd/sd-login.h>
 
 #include "allocation.h"
+#include "bus.h"
 #include "client.h"
 #include "delivery.h"
 #include "errors.h"
@@ -18,9 +19,9 @@
 #include "log.h"
 #include "manager.h"
 
-#define BUS_NAME      "org.freedesktop.DBus"
-#define BUS_PATH      "/org/freedesktop/DBus"
-#define BUS_INTERFACE "org.freedesktop.DBus"
+#define DBUS_NAME      "org.freedesktop.DBus"
+#define DBUS_PATH      "/org/freedesktop/DBus"
+#define DBUS_INTERFACE "org.freedesktop.DBus"
 
 struct waiting_call {
 	sd_bus_message *call;
@@ -176,12 +177,26 @@ static void client_become_known(struct client *client, const struct credentials 
 	client->is_known = true;
 }
 
+static void reply_error(sd_bus_message *call, int r, sd_bus_error *error)
+{
+	if (r < 0 || sd_bus_error_is_set(error))
+		sd_bus_reply_method_errno(call, r, error);
+	sd_bus_error_free(error);
+}
+
+static void run(struct client *client, sd_bus_message *call, client_function function)
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+
+	reply_error(call, function(client, call, &error), &error);
+}
+
 static void client_run_waiting(struct client *client)
 {
 	struct waiting_call *waiting;
 
 	while ((waiting = g_queue_pop_head(&client->calls))) {
-		client_run(client, waiting->call, waiting->function);
+		run(client, waiting->call, waiting->function);
 		waiting_call_free(waiting);
 	}
 }
@@ -215,7 +230,10 @@ static int on_credentials(sd_bus_message *message, void *userdata, sd_bus_error 
 	client->asking = sd_bus_slot_unref(client->asking);
 	/* It has left, and the signal that says so is on its way; or the bus was too slow. */
 	if (sd_bus_message_is_method_error(message, NULL)) {
-		client_stays_unknown(client, sd_bus_message_get_error(message)->message);
+		const sd_bus_error *problem = sd_bus_message_get_error(message);
+
+		/* A sentence need not come with it. */
+		client_stays_unknown(client, problem->message ?: problem->name);
 		return 1;
 	}
 	r = read_credentials(message, &credentials);
@@ -232,8 +250,8 @@ static int on_credentials(sd_bus_message *message, void *userdata, sd_bus_error 
 
 static int client_ask(struct client *client)
 {
-	return sd_bus_call_method_async(client->manager->bus, &client->asking, BUS_NAME, BUS_PATH,
-					BUS_INTERFACE, "GetConnectionCredentials", on_credentials,
+	return sd_bus_call_method_async(client->manager->bus, &client->asking, DBUS_NAME, DBUS_PATH,
+					DBUS_INTERFACE, "GetConnectionCredentials", on_credentials,
 					client, "s", client->name);
 }
 
@@ -277,14 +295,15 @@ struct client *client_get(struct manager *manager, const char *name)
 	return client;
 }
 
-void client_run(struct client *client, sd_bus_message *call, client_function function)
+void client_run_since(struct client *client, sd_bus_message *call, client_since_function function,
+		      uint64_t since_ns)
 {
 	sd_bus_error error = SD_BUS_ERROR_NULL;
-	int r = function(client, call, &error);
+	int r = sd_bus_message_rewind(call, true);
 
-	if (r < 0 || sd_bus_error_is_set(&error))
-		sd_bus_reply_method_errno(call, r, &error);
-	sd_bus_error_free(&error);
+	if (r >= 0)
+		r = function(client, call, since_ns, &error);
+	reply_error(call, r, &error);
 }
 
 int client_call(struct manager *manager, sd_bus_message *call, client_function function,
@@ -305,6 +324,39 @@ int client_call(struct manager *manager, sd_bus_message *call, client_function f
 	waiting->function = function;
 	g_queue_push_tail(&client->calls, waiting);
 	return 1;
+}
+
+int client_refuse_restarting(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			     sd_bus_error *error)
+{
+	return sd_bus_error_setf(error, CMABULK_ERROR_RESTARTING,
+				 "cmabulkd stops; ask again when it is back");
+}
+
+void client_stop(struct client *client)
+{
+	struct waiting_call *waiting;
+
+	while ((waiting = g_queue_pop_head(&client->calls))) {
+		client_run_since(client, waiting->call, client_refuse_restarting, 0);
+		waiting_call_free(waiting);
+	}
+}
+
+sd_bus_message *client_take(struct client *client, const char *token)
+{
+	for (GList *link = client->calls.head; link; link = link->next) {
+		struct waiting_call *waiting = link->data;
+		sd_bus_message *call;
+
+		if (!bus_request_is(waiting->call, token))
+			continue;
+		call = sd_bus_message_ref(waiting->call);
+		g_queue_delete_link(&client->calls, link);
+		waiting_call_free(waiting);
+		return call;
+	}
+	return NULL;
 }
 
 void client_lost(struct manager *manager, const char *name)
@@ -345,8 +397,8 @@ static void client_check(struct client *client)
 	if (client->user)
 		inquiry_forget_client(client->manager->inquiries, client);
 	if (!client->is_known ||
-	    sd_bus_call_method_async(client->manager->bus, &client->asking, BUS_NAME, BUS_PATH,
-				     BUS_INTERFACE, "NameHasOwner", on_has_owner, client, "s",
+	    sd_bus_call_method_async(client->manager->bus, &client->asking, DBUS_NAME, DBUS_PATH,
+				     DBUS_INTERFACE, "NameHasOwner", on_has_owner, client, "s",
 				     client->name) < 0)
 		client_lost(client->manager, client->name);
 }

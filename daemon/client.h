@@ -46,14 +46,28 @@ struct client {
 
 /* Handles a call of a client that is known; as an sd-bus handler returns. */
 typedef int (*client_function)(struct client *client, sd_bus_message *call, sd_bus_error *error);
+/* The same for one that may have waited. @since_ns: when it was asked, by the monotonic clock. */
+typedef int (*client_since_function)(struct client *client, sd_bus_message *call, uint64_t since_ns,
+				     sd_bus_error *error);
 
 /* Found, or made: then the bus is asked who it is. NULL: the bus cannot be asked. */
 struct client *client_get(struct manager *manager, const char *name);
 /* Runs @function now, or when the client is known. For sd-bus handlers to return. */
 int client_call(struct manager *manager, sd_bus_message *call, client_function function,
 		sd_bus_error *error);
-/* The same for a call whose handler returned long ago: errors are replied. */
-void client_run(struct client *client, sd_bus_message *call, client_function function);
+/* For a call whose handler returned long ago: it is read from its begin, errors are replied. */
+void client_run_since(struct client *client, sd_bus_message *call, client_since_function function,
+		      uint64_t since_ns);
+/* What all calls that wait get when the daemon ends. */
+int client_refuse_restarting(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			     sd_bus_error *error);
+/* The same for those that wait until the client is known. */
+void client_stop(struct client *client);
+/*
+ * Takes the Allocate with that token out of the calls that wait until the client is known. NULL: it is
+ * not among them.
+ */
+sd_bus_message *client_take(struct client *client, const char *token);
 /* It left the bus: all that waits for it goes back. */
 void client_lost(struct manager *manager, const char *name);
 /* After a reconnection: whoever left meanwhile is lost. */

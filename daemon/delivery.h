@@ -46,14 +46,27 @@ bool delivery_confirm(struct client *client, uint64_t serial);
 void delivery_read(struct delivery *delivery, struct client *client);
 bool delivery_wants_ping(const struct client *client);
 
+/* What becomes of a call that is held. */
+struct delivery_hold {
+	client_since_function function; /* its client may ask */
+	client_since_function late; /* it may not yet, at @deadline_ns */
+	uint64_t since_ns; /* when it was asked: for both of them */
+	uint64_t deadline_ns; /* UINT64_MAX: it has none */
+};
+
 /*
  * For a call that asks for more fds: 0 when its client may ask. Positive when the call is held until
  * the reply before was confirmed; a client's answer to a ping may be behind its next call. Negative, with @error
  * set, when the client, or its user, left one unread.
  */
-int delivery_check(struct client *client, sd_bus_message *call, client_function function,
+int delivery_check(struct client *client, sd_bus_message *call, const struct delivery_hold *hold,
 		   sd_bus_error *error);
+/* Takes the Allocate with that token out of those that are held. NULL: it is not among them. */
+sd_bus_message *delivery_take_held(struct client *client, const char *token,
+				   uint64_t *ret_since_ns);
 
+/* The daemon ends: all that is held is told so. */
+void delivery_stop(struct delivery *delivery);
 /* Something may be sent to the bus: until all is taken it is looked whether it takes anything. */
 void delivery_watch_bus(struct delivery *delivery);
 

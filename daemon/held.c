@@ -2,6 +2,7 @@
 /* Calls for more, of clients that may not have read what they were sent before. */
 #include <inttypes.h>
 
+#include "bus.h"
 #include "clock.h"
 #include "delivery-state.h"
 #include "errors.h"
@@ -16,7 +17,7 @@
 struct held_call {
 	struct client *client;
 	sd_bus_message *call;
-	client_function function;
+	struct delivery_hold hold;
 	uint64_t since_usec;
 };
 
@@ -50,7 +51,7 @@ static int refuse_unconfirmed(const struct client *client, sd_bus_error *error)
 		client->user->unconfirmed->serial);
 }
 
-int delivery_check(struct client *client, sd_bus_message *call, client_function function,
+int delivery_check(struct client *client, sd_bus_message *call, const struct delivery_hold *hold,
 		   sd_bus_error *error)
 {
 	struct delivery *delivery = client->manager->delivery;
@@ -63,16 +64,27 @@ int delivery_check(struct client *client, sd_bus_message *call, client_function 
 	held = g_new0(struct held_call, 1);
 	held->client = client;
 	held->call = sd_bus_message_ref(call);
-	held->function = function;
+	held->hold = *hold;
 	held->since_usec = clock_now_usec();
 	g_queue_push_tail(&delivery->held, held);
 	delivery_wake(delivery);
 	return 1;
 }
 
-static int refuse_held(struct client *client, sd_bus_message *call, sd_bus_error *error)
+static int refuse_held(struct client *client, sd_bus_message *call, uint64_t since_ns,
+		       sd_bus_error *error)
 {
 	return refuse_unconfirmed(client, error);
+}
+
+/* NULL: it is held on. */
+static client_since_function held_call_next(const struct held_call *held, uint64_t now_usec)
+{
+	if (!client_is_blocked(held->client))
+		return held->hold.function;
+	if (now_usec >= held->hold.deadline_ns / NSEC_PER_USEC)
+		return held->hold.late;
+	return now_usec - held->since_usec < HOLD_USEC ? NULL : refuse_held;
 }
 
 void held_run(struct delivery *delivery)
@@ -83,15 +95,43 @@ void held_run(struct delivery *delivery)
 	/* A call that runs may be held again: at the tail. */
 	while (count-- > 0) {
 		struct held_call *held = g_queue_pop_head(&delivery->held);
-		bool is_blocked = client_is_blocked(held->client);
+		client_since_function function = held_call_next(held, now);
 
-		if (is_blocked && now - held->since_usec < HOLD_USEC) {
+		if (!function) {
 			g_queue_push_tail(&delivery->held, held);
 			continue;
 		}
-		if (sd_bus_message_rewind(held->call, true) >= 0)
-			client_run(held->client, held->call,
-				   is_blocked ? refuse_held : held->function);
+		client_run_since(held->client, held->call, function, held->hold.since_ns);
+		held_call_free(held);
+	}
+}
+
+sd_bus_message *delivery_take_held(struct client *client, const char *token, uint64_t *ret_since_ns)
+{
+	GQueue *queue = &client->manager->delivery->held;
+
+	for (GList *link = queue->head; link; link = link->next) {
+		struct held_call *held = link->data;
+		sd_bus_message *call;
+
+		if (held->client != client || !bus_request_is(held->call, token))
+			continue;
+		call = sd_bus_message_ref(held->call);
+		*ret_since_ns = held->hold.since_ns;
+		g_queue_delete_link(queue, link);
+		held_call_free(held);
+		return call;
+	}
+	return NULL;
+}
+
+void delivery_stop(struct delivery *delivery)
+{
+	struct held_call *held;
+
+	while ((held = g_queue_pop_head(&delivery->held))) {
+		client_run_since(held->client, held->call, client_refuse_restarting,
+				 held->hold.since_ns);
 		held_call_free(held);
 	}
 }

@@ -15,9 +15,10 @@
 struct inquiry {
 	struct client *client;
 	sd_bus_message *call;
-	inquiry_function function;
+	client_since_function function;
 	uint64_t since_ns;
 	uint64_t when_ns;
+	bool is_first;
 };
 
 struct inquiries {
@@ -83,17 +84,10 @@ static struct inquiry *inquiries_take(struct inquiries *inquiries, uint64_t now)
 
 static void inquiry_run(struct inquiry *inquiry)
 {
-	sd_bus_error error = SD_BUS_ERROR_NULL;
-	int r = sd_bus_message_rewind(inquiry->call, true);
-
 	/* What it was sent since it asked counts, too. */
-	if (r >= 0 && bus_refuse_behind(inquiry->client, inquiry->call))
-		return;
-	if (r >= 0)
-		r = inquiry->function(inquiry->client, inquiry->call, inquiry->since_ns, &error);
-	if (r < 0 || sd_bus_error_is_set(&error))
-		sd_bus_reply_method_errno(inquiry->call, r, &error);
-	sd_bus_error_free(&error);
+	if (!bus_refuse_behind(inquiry->client, inquiry->call))
+		client_run_since(inquiry->client, inquiry->call, inquiry->function,
+				 inquiry->since_ns);
 }
 
 static void inquiries_run(struct inquiries *inquiries)
@@ -121,10 +115,10 @@ static int on_timer(sd_event_source *source, uint64_t time_usec, void *userdata)
 
 /* --- What others ask of it ------------------------------------------------------------------- */
 
-int inquiry_put(struct client *client, sd_bus_message *call, inquiry_function function,
-		uint64_t since_ns, uint64_t when_ns)
+static struct inquiry *inquiry_new(struct client *client, sd_bus_message *call,
+				   client_since_function function, uint64_t since_ns,
+				   uint64_t when_ns)
 {
-	struct inquiries *inquiries = client->manager->inquiries;
 	struct inquiry *inquiry = g_new(struct inquiry, 1);
 
 	*inquiry = (struct inquiry){
@@ -134,18 +128,80 @@ int inquiry_put(struct client *client, sd_bus_message *call, inquiry_function fu
 		.since_ns = since_ns,
 		.when_ns = when_ns,
 	};
-	if (g_queue_is_empty(&client->user->inquiries))
-		g_queue_push_tail(&inquiries->turns, client->user);
-	g_queue_push_tail(&client->user->inquiries, inquiry);
+	return inquiry;
+}
+
+/* Before @sibling of the user's; NULL: behind all of them. */
+static int inquiry_insert(struct inquiry *inquiry, GList *sibling)
+{
+	struct inquiries *inquiries = inquiry->client->manager->inquiries;
+	struct user *user = inquiry->client->user;
+
+	if (g_queue_is_empty(&user->inquiries))
+		g_queue_push_tail(&inquiries->turns, user);
+	g_queue_insert_before(&user->inquiries, sibling, inquiry);
 	/* One that is due already has set the time of the next. */
 	if (sd_event_source_get_enabled(inquiries->run, NULL) <= 0)
 		inquiries_wake(inquiries);
 	return 1;
 }
 
-bool inquiry_has_some(const struct client *client)
+int inquiry_put(struct client *client, sd_bus_message *call, client_since_function function,
+		uint64_t since_ns, uint64_t when_ns)
 {
-	return !g_queue_is_empty(&client->user->inquiries);
+	return inquiry_insert(inquiry_new(client, call, function, since_ns, when_ns), NULL);
+}
+
+int inquiry_put_first(struct client *client, sd_bus_message *call, client_since_function function,
+		      uint64_t since_ns, uint64_t when_ns)
+{
+	struct inquiry *inquiry = inquiry_new(client, call, function, since_ns, when_ns);
+	GList *link = client->user->inquiries.head;
+
+	inquiry->is_first = true;
+	while (link && ((const struct inquiry *)link->data)->is_first)
+		link = link->next;
+	return inquiry_insert(inquiry, link);
+}
+
+/* Some of @user's were taken out, whosever turn it is. */
+static void inquiries_taken(struct inquiries *inquiries, struct user *user)
+{
+	if (g_queue_is_empty(&user->inquiries))
+		g_queue_remove(&inquiries->turns, user);
+	inquiries_wake(inquiries);
+}
+
+sd_bus_message *inquiry_take(struct client *client, const char *token, uint64_t *ret_since_ns)
+{
+	GQueue *queue = &client->user->inquiries;
+
+	for (GList *link = queue->head; link; link = link->next) {
+		struct inquiry *inquiry = link->data;
+		sd_bus_message *call;
+
+		if (inquiry->client != client || !bus_request_is(inquiry->call, token))
+			continue;
+		call = sd_bus_message_ref(inquiry->call);
+		*ret_since_ns = inquiry->since_ns;
+		g_queue_delete_link(queue, link);
+		inquiry_free(inquiry);
+		inquiries_taken(client->manager->inquiries, client->user);
+		return call;
+	}
+	return NULL;
+}
+
+void inquiries_stop(struct inquiries *inquiries)
+{
+	struct inquiry *inquiry;
+
+	while ((inquiry = inquiries_take(inquiries, UINT64_MAX))) {
+		client_run_since(inquiry->client, inquiry->call, client_refuse_restarting,
+				 inquiry->since_ns);
+		inquiry_free(inquiry);
+	}
+	inquiries_wake(inquiries);
 }
 
 void inquiry_forget_client(struct inquiries *inquiries, struct client *client)
@@ -164,9 +220,7 @@ void inquiry_forget_client(struct inquiries *inquiries, struct client *client)
 		g_queue_delete_link(queue, link);
 		inquiry_free(inquiry);
 	}
-	if (g_queue_is_empty(queue))
-		g_queue_remove(&inquiries->turns, client->user);
-	inquiries_wake(inquiries);
+	inquiries_taken(inquiries, client->user);
 }
 
 struct inquiries *inquiries_new(struct manager *manager)

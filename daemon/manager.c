@@ -185,7 +185,7 @@ struct pool *manager_choose_pool(const struct manager *manager, unsigned int ord
 		struct pool *pool = g_ptr_array_index(manager->pools, i);
 		const struct cmabulk_query *query = pool_get_query(pool);
 
-		if (order < query->order_per_bit || order > query->max_order)
+		if (pool_is_gone(pool) || order < query->order_per_bit || order > query->max_order)
 			continue;
 		if (!best || free_bytes(pool) > free_bytes(best))
 			best = pool;
@@ -209,8 +209,13 @@ static void set_problems(struct manager *manager, GPtrArray *problems)
 {
 	g_ptr_array_unref(manager->problems);
 	manager->problems = g_ptr_array_ref(problems);
-	for (unsigned int i = 0; i < problems->len; i++)
-		log_warning("%s", (const char *)g_ptr_array_index(problems, i));
+	manager->problems_bytes = 0;
+	for (unsigned int i = 0; i < problems->len; i++) {
+		const char *problem = g_ptr_array_index(problems, i);
+
+		manager->problems_bytes += strlen(problem);
+		log_warning("%s", problem);
+	}
 }
 
 static int load_config(struct manager *manager)
@@ -267,16 +272,20 @@ static int on_stop_idle(sd_event_source *source, void *userdata)
 	return queued > 0 ? 0 : sd_event_exit(manager->event, manager->exit_code);
 }
 
-static void stop_allocations(struct manager *manager)
+/* Wherever they wait. */
+static void stop_calls(struct manager *manager)
 {
 	g_autoptr(GList) clients = g_hash_table_get_values(manager->clients);
 
+	delivery_stop(manager->delivery);
+	inquiries_stop(manager->inquiries);
 	for (GList *link = clients; link; link = link->next) {
 		struct client *client = link->data;
 		g_autoptr(GList) allocations = g_hash_table_get_values(client->allocations);
 
 		for (GList *allocation = allocations; allocation; allocation = allocation->next)
 			allocation_stop(allocation->data, true);
+		client_stop(client);
 	}
 }
 
@@ -290,7 +299,7 @@ void manager_stop(struct manager *manager, int exit_code)
 	manager->exit_code = exit_code;
 	sd_notify(false, "STOPPING=1\nSTATUS=Stopping");
 	if (exit_code == 0)
-		stop_allocations(manager);
+		stop_calls(manager);
 	r = sd_event_add_time_relative(manager->event, NULL, CLOCK_MONOTONIC, STOP_USEC, 0,
 				       on_stop_timer, manager);
 	if (r >= 0)

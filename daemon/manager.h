@@ -31,6 +31,7 @@ struct manager {
 	sd_event *event;
 	struct config *config;
 	GPtrArray *problems; /* of the last reading: sentences */
+	size_t problems_bytes; /* in all */
 	GPtrArray *pools; /* struct pool, by name */
 	GPtrArray *leaving; /* struct pool: gone, but for requests that still end */
 	struct udev_watch *watch;
@@ -61,7 +62,7 @@ void manager_reload(struct manager *manager);
 
 /* NULL: there is none of that name. */
 struct pool *manager_find_pool(const struct manager *manager, const char *name);
-/* The one with most free memory of those that have chunks of @order; NULL: there is none. */
+/* The one with most free memory of those that stay and have chunks of @order; NULL: there is none. */
 struct pool *manager_choose_pool(const struct manager *manager, unsigned int order);
 bool manager_is_simulated(const struct manager *manager);
 

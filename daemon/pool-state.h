@@ -21,6 +21,7 @@ struct pool {
 	bool is_query_stale;
 	struct backend_snapshot snapshot; /* the last, in order of ids */
 	uint64_t snapshot_ns; /* when it was taken */
+	uint64_t next_look_ns; /* not for anybody who asks before */
 	bool is_snapshot_stale; /* something changed since, as far as is told */
 	struct cmabulk_survey survey; /* the last */
 	uint64_t survey_ns;
@@ -75,8 +76,6 @@ void pool_tell_missing(struct pool *pool);
 void pool_books_changed(struct pool *pool);
 /* The books anew, from a snapshot. */
 int pool_load(struct pool *pool);
-/* The same, unless they were since @since_ns. -EAGAIN: not before *ret_when_ns. */
-int pool_look(struct pool *pool, uint64_t since_ns, uint64_t *ret_when_ns);
 void pool_refresh_query(struct pool *pool);
 
 /* Makes buffers of what @request claimed. */

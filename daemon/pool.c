@@ -430,38 +430,27 @@ static struct pool_request *request_new(const struct cmabulk_owner *owner, uint6
 
 /*
  * Who is refused for what the account has may have it draining by now, which no event tells: a refusal
- * stands on books that are newer than the question.
+ * stands on books that are newer than the question. These are not loaded here, in front of everybody.
  */
-static int submit(struct pool *pool, const struct account_rule *rule, const struct broker_ask *ask,
-		  struct pool_request *request, struct broker_refusal *ret_refusal,
-		  uint64_t *ret_when_ns)
+static bool is_hasty(const struct pool *pool, const struct broker_refusal *refusal,
+		     uint64_t since_ns)
 {
-	struct broker_refusal refusal = { 0 };
-	int r = broker_submit(pool->broker, rule, request->owner.uid, ask, request->start_ns,
-			      request, &request->request, &refusal);
-
-	if (r == -EDQUOT && refusal.asked <= refusal.maximum) {
-		if (pool_look(pool, request->start_ns, ret_when_ns) == -EAGAIN)
-			return -EAGAIN;
-		r = broker_submit(pool->broker, rule, request->owner.uid, ask, request->start_ns,
-				  request, &request->request, &refusal);
-	}
-	if (r < 0)
-		*ret_refusal = refusal;
-	return r;
+	return !pool->is_gone && refusal->asked <= refusal->maximum && pool->snapshot_ns < since_ns;
 }
 
 int pool_submit(struct pool *pool, const struct account_rule *rule,
 		const struct cmabulk_owner *owner, const struct broker_ask *ask, uint64_t since_ns,
-		void *userdata, struct pool_request **ret, struct broker_refusal *ret_refusal,
-		uint64_t *ret_when_ns)
+		void *userdata, struct pool_request **ret, struct broker_refusal *ret_refusal)
 {
 	struct pool_request *request = request_new(owner, since_ns, userdata);
-	int r = submit(pool, rule, ask, request, ret_refusal, ret_when_ns);
+	struct broker_refusal refusal = { 0 };
+	int r = broker_submit(pool->broker, rule, owner->uid, ask, since_ns, request,
+			      &request->request, &refusal);
 
 	if (r < 0) {
 		g_free(request);
-		return r;
+		*ret_refusal = refusal;
+		return r == -EDQUOT && is_hasty(pool, &refusal, since_ns) ? -EAGAIN : r;
 	}
 	g_strlcpy(request->owner.account, broker_request_get_account(request->request),
 		  sizeof(request->owner.account));

@@ -80,14 +80,19 @@ int pool_list(struct pool *pool, uint64_t since_ns, const struct backend_snapsho
 	      uint64_t *ret_when_ns);
 
 /*
- * Ask. Results are broker_submit()'s, or -EAGAIN: before *ret_when_ns it cannot be said whether it is too
- * much. @since_ns is when the client asked. What @owner's account says is filled in. The buffers are
+ * Loads the books from what lives in it, unless they were since @since_ns. It takes a while. -EAGAIN: not
+ * before *ret_when_ns.
+ */
+int pool_look(struct pool *pool, uint64_t since_ns, uint64_t *ret_when_ns);
+
+/*
+ * Ask. Results are broker_submit()'s, or -EAGAIN: whether it is too much cannot be said before a
+ * pool_look(). @since_ns is when the client asked. What @owner's account says is filled in. The buffers are
  * named after its label.
  */
 int pool_submit(struct pool *pool, const struct account_rule *rule,
 		const struct cmabulk_owner *owner, const struct broker_ask *ask, uint64_t since_ns,
-		void *userdata, struct pool_request **ret, struct broker_refusal *ret_refusal,
-		uint64_t *ret_when_ns);
+		void *userdata, struct pool_request **ret, struct broker_refusal *ret_refusal);
 /* Not wanted any more; finished is still called. */
 void pool_cancel(struct pool *pool, struct pool_request *request);
 /* As pool_cancel(), but finished is not called. */

@@ -217,7 +217,7 @@ int cmabulk_connection_list_pools(struct cmabulk_connection *connection,
 
 /**
  * @brief List what lives in a pool: buffers and reservations, whoever owns them; through the daemon,
- * who does not manage it sees the own ones.
+ * who does not manage it sees the own ones, as of now or of a tenth of a second ago.
  * @param pool_name Name of the pool.
  * @param ret Returns an array of entries in order of their ids, with a NULL after the last; give
  *            it to cmabulk_entry_array_free(). All entries are of the same moment; through the daemon, each

@@ -8,7 +8,7 @@ import time
 from client import HEADER_BYTES, Gio, finish_all, finish_next
 from fixture import NAME
 from manager import (ALICE, BOB, CAROL, CLIENTS, DAVE, MIB, PAGE, PATH, POOL, Allocation, User,
-                     administrator, daemon_with_clients, expect_prompt, user)
+                     administrator, daemon_with_clients, expect_error, expect_prompt, user)
 
 POOL_PAGES = 64 * MIB // PAGE
 
@@ -172,3 +172,45 @@ def who_looks_often_delays_nobody(bus):
     for allocation in held:
         allocation.close()
     root.wait_whole()
+
+
+def ask_too_much_without_end(path):
+    """One process that always has 100 requests under way that are refused."""
+    def run(child):
+        hostile = User(path, ALICE, (CLIENTS,))
+        waiting = [hostile.start_allocate(count=1) for _ in range(100)]
+        said = False
+        while True:
+            expect_error("QuotaExceeded", hostile.finish_allocate, waiting.pop(0))
+            waiting.append(hostile.start_allocate(count=1))
+            if not said:
+                child.say("they are refused")
+                said = True
+
+    return run
+
+
+def time_of_calls(client, count=100):
+    start = time.monotonic()
+    for _ in range(count):
+        client.pools()
+    return time.monotonic() - start
+
+
+def who_is_refused_often_delays_nobody(bus):
+    """To refuse one the daemon reads what lives in the pool, which is much: not before it has
+    answered all others."""
+    daemon_with_clients(bus, configuration="[Account default]\nMaxBuffers=12288\n")
+    alice, bob = user(bus), user(bus, BOB)
+    held = [alice.allocate(count=12288, buffers=12288), bob.allocate(count=1)]
+    quiet = time_of_calls(bob)
+    child = bus.child(ask_too_much_without_end(bus.path), ALICE, (CLIENTS,))
+    child.hear()
+    busy = time_of_calls(bob)
+    assert busy < 5 * quiet + 0.15, f"100 calls take {busy:.2f} s, when it is quiet {quiet:.2f} s"
+    expect_prompt("Allocate", lambda: bob.allocate(count=1)).close()
+    child.kill()
+    alice.release(held[0].path)
+    for allocation in held:
+        allocation.close()
+    bob.wait_whole()

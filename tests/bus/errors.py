@@ -170,6 +170,18 @@ def restarting(bus):
     holder.close()
 
 
+def restarting_while_held(bus):
+    """The same for who waits until it has read the reply before."""
+    daemon = daemon_with_clients(bus)
+    alice = user(bus, answers_pings=False)
+    first = alice.allocate(count=1)
+    serial = alice.start_allocate(count=2)
+    alice.pools()
+    daemon.stop()
+    expect_error("Restarting", alice.finish, serial)
+    first.close()
+
+
 def invalid_argument_names_the_key(bus):
     daemon_with_clients(bus)
     alice = user(bus)

@@ -8,8 +8,8 @@ import time
 
 from client import BUS, NO_REPLY, Gio, GLib
 from fixture import NAME, eventually
-from manager import (ALICE, ALLOCATION, BOB, CAROL, DAVE, MIB, PAGE, PATH, administrator,
-                     daemon_with_clients, expect_error, expect_prompt, user)
+from manager import (ALICE, ALLOCATION, BOB, CAROL, DAVE, EVE, MANAGER, MIB, PAGE, PATH, POOL, User,
+                     administrator, daemon_with_clients, expect_error, expect_prompt, user)
 
 LIMIT = 1.0
 # Of messages from one sender that lie with the bus: max_incoming_bytes, as dbus-daemon(1) has it.
@@ -66,6 +66,27 @@ def calls_whose_answers_nobody_reads(bus):
     check_others_are_served(bus)
 
 
+def long_names_whose_refusals_nobody_reads(bus):
+    """Errors repeat what was called, and what is not there may be called by a name of any length."""
+    daemon_with_clients(bus)
+    root, hostile = administrator(bus), user(bus, ALICE)
+    name = "x" * MIB
+
+    def get():
+        hostile.start(NAME, PATH, f"{BUS}.Properties", "GetAll", GLib.Variant("(s)", (name,)))
+
+    def release():
+        hostile.start(NAME, f"{PATH}/allocation/{name}", ALLOCATION, "Release",
+                      GLib.Variant("(t)", (0,)))
+
+    for call in (get, release):
+        send_without_reading(hostile, 100, call)
+    root.pools()
+    unread = bus_statistics(root, hostile)["OutgoingBytes"]
+    assert 2 * MIB < unread < UNREAD_LIMIT / 4, f"{unread} bytes are unread"
+    check_others_are_served(bus)
+
+
 def receive_queue_full(bus):
     """A client whose receive queue holds all that the bus permits: nothing reaches it any more."""
     daemon_with_clients(bus)
@@ -108,8 +129,6 @@ def calls_without_end(bus):
 
 def flood(path, uid):
     """A process that calls without an end, at most so many that the bus refuses no more."""
-    from manager import User
-
     def run(child):
         hostile = User(path, uid, (uid,))
         child.say("begin")
@@ -307,3 +326,45 @@ def penalty_begins_and_ends(bus):
         allocate(honest)
         hostile.close()
     root.wait_whole()
+
+
+def ping_without_end(path):
+    """A process that always has calls under way, and reads all answers."""
+    def start(client):
+        return client.start(NAME, PATH, f"{BUS}.Peer", "Ping")
+
+    def run(child):
+        poller = User(path, EVE, (EVE,))
+        waiting = [start(poller) for _ in range(6)]
+        child.say("begin")
+        while True:
+            poller.finish(waiting.pop(0))
+            waiting.append(start(poller))
+
+    return run
+
+
+def found_while_others_call_often(bus):
+    """Who does not read is found in time, however often others call, who may do nothing else."""
+    daemon = daemon_with_clients(bus, configuration="FetchTimeoutSec=2\n")
+    hostile = user(bus, answers_pings=False)
+    pollers = [bus.child(ping_without_end(bus.path), EVE, (EVE,)) for _ in range(4)]
+    for poller in pollers:
+        poller.hear()
+    allocation = hostile.allocate(count=16, buffers=16)
+    eventually("its user is penalised", lambda: "gets no more buffers" in daemon.said(), 15)
+    for poller in pollers:
+        poller.kill()
+    allocation.close()
+    hostile.close()
+    administrator(bus).wait_whole()
+
+
+def properties_without_dispatching(bus):
+    """A program that reads a value now and then by blocking calls, and answers nothing, reads on."""
+    daemon_with_clients(bus)
+    watcher = user(bus, answers_pings=False)
+    for _ in range(1000):
+        watcher.get_property(NAME, f"{PATH}/pool/main", POOL, "Free")
+        watcher.get_property(NAME, PATH, MANAGER, "Version")
+    watcher.wait_for("a ping", lambda: watcher.pings)

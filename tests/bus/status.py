@@ -2,8 +2,10 @@
 """What was admitted returns, and a short result says how much there was, and why."""
 
 import errno
+import signal
 import time
 
+from client import NO_REPLY, GLib
 from manager import BOB, MIB, PAGE, daemon_with_clients, expect_error, user
 
 # A pageblock of the simulated pools.
@@ -76,6 +78,43 @@ def timed_out_while_filling(bus):
     alice.wait_whole()
 
 
+def timed_out_while_held(bus):
+    """The reply before is not read, and the request's time is over before it would be refused."""
+    daemon_with_clients(bus)
+    alice = user(bus, answers_pings=False)
+    first = alice.allocate(count=1)
+    start = time.monotonic()
+    allocation = alice.allocate(count=2, timeout_usec=1_000_000)
+    taken = time.monotonic() - start
+    check_short(allocation, "timed-out", 0)
+    assert "confirmed" in allocation.report["reason"], allocation.report
+    assert 1 <= taken < 3, f"after {taken:.2f} s"
+    assert allocation.report["queued-usec"] >= 1_000_000, allocation.report
+    first.close()
+    alice.wait_whole()
+
+
+def time_held_counts(bus):
+    """Held for most of its time, it waits in the queue for no more than the rest."""
+    daemon_with_clients(bus)
+    alice, bob = user(bus, answers_pings=False), user(bus, BOB)
+    holder = bob.allocate(count=63 * MIB // PAGE)
+    first = alice.allocate(count=1)
+    alice.wait_for("a ping", lambda: alice.pings)
+    start = time.monotonic()
+    serial = alice.start_allocate(count=32 * MIB // PAGE, timeout_usec=3_000_000)
+    assert not alice.process(start + 2), "it was not held"
+    alice.pong(alice.pings.pop())
+    allocation = alice.finish_allocate(serial)
+    taken = time.monotonic() - start
+    check_short(allocation, "timed-out", 0)
+    assert 3 <= taken < 4.5, f"3 s took {taken:.2f} s"
+    assert allocation.report["elapsed-usec"] >= 3_000_000, allocation.report
+    for each in (first, holder):
+        each.close()
+    alice.wait_whole()
+
+
 def cancelled_while_waiting(bus):
     daemon_with_clients(bus)
     alice, bob = user(bus), user(bus, BOB)
@@ -101,6 +140,61 @@ def cancelled_while_filling(bus):
     check_short(allocation, "cancelled", 0)
     assert taken < 1, f"64 MiB take 3.2 s; cancelling them took {taken:.2f} s"
     alice.wait_whole()
+
+
+def cancelled_while_held(bus):
+    """One that waits until a reply before it was read, answered or not: no other is taken for it."""
+    daemon_with_clients(bus)
+    alice = user(bus, answers_pings=False)
+    first = alice.allocate(count=1)
+    held, other = (alice.start_allocate(token, count=2) for token in ("held", "other"))
+    expect_error("NoSuchAllocation", alice.cancel, "nobody")
+    alice.cancel("held")
+    check_short(alice.finish_allocate(held), "cancelled", 0)
+    expect_error("NoSuchAllocation", alice.cancel, "held")
+    assert not alice.has_reply(other)
+    alice.start_manager("Cancel", GLib.Variant("(s)", ("other",)), NO_REPLY)
+    check_short(alice.finish_allocate(other), "cancelled", 0)
+    assert alice.pool()["Buffers"] == 1
+    first.close()
+    alice.wait_whole()
+
+
+def cancelled_while_its_turn_is_far(bus):
+    """One that waits for newer books than there are, with other calls of its user."""
+    daemon = daemon_with_clients(bus, configuration="[Account default]\nMaxBytes=16M\n")
+    alice = user(bus)
+    theirs = alice.allocate(count=12 * MIB // PAGE)
+    # All of them are read before any has its turn.
+    daemon.signal(signal.SIGSTOP)
+    lists = [alice.start_list_buffers() for _ in range(3)]
+    far, refused = (alice.start_allocate(token, count=5 * MIB // PAGE) for token in ("far", "too"))
+    alice.start_manager("Cancel", GLib.Variant("(s)", ("far",)), NO_REPLY)
+    alice.call_bus("GetId")
+    daemon.signal(signal.SIGCONT)
+    check_short(alice.finish_allocate(far), "cancelled", 0)
+    expect_error("QuotaExceeded", alice.finish_allocate, refused)
+    for each in lists:
+        alice.finish(each)
+    expect_error("NoSuchAllocation", alice.cancel, "far")
+    theirs.close()
+    alice.wait_whole()
+    alice.allocate(count=5 * MIB // PAGE).close()
+    alice.wait_whole()
+
+
+def cancelled_before_its_sender_is_known(bus):
+    """The very first calls of a connection, both there when the daemon looks."""
+    daemon = daemon_with_clients(bus)
+    for flags in (None, NO_REPLY):
+        alice = user(bus)
+        daemon.signal(signal.SIGSTOP)
+        serial = alice.start_allocate("early", count=1)
+        alice.start_manager("Cancel", GLib.Variant("(s)", ("early",)), flags)
+        alice.call_bus("GetId")
+        daemon.signal(signal.SIGCONT)
+        check_short(alice.finish_allocate(serial), "cancelled", 0)
+        alice.wait_whole()
 
 
 def cancel_is_for_ones_own(bus):
