@@ -41,7 +41,8 @@ def the_users_bus(bus):
     daemon = Process([environment("CMABULKD"), "--user", "--simulate=video=400M"],
                      os.path.join(bus.directory, "user.log"), env={**os.environ, **variables})
     try:
-        watch.wait_for("the daemon", lambda: watch.signals)
+        watch.wait_for("the daemon",
+                       lambda: any(heard.arguments[0] == NAME for heard in watch.signals))
         done = run(bus, "CMABULK_EXAMPLE", uid=0, groups=(), variables=variables)
         assert (done.returncode, done.stdout) == (0, "25 buffers\n"), done
         done = run(bus, "CMABULK_EXAMPLE", variables=variables)
