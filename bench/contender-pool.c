@@ -13,6 +13,8 @@
 #include "lib/machine.h"
 #include "lib/pool.h"
 
+/* As long as the slowest condition may take. */
+#define TIMEOUT_US G_GUINT64_CONSTANT(120000000)
 /* Round trips, of which the median is taken. */
 #define PINGS 51
 
@@ -198,7 +200,7 @@ static struct cmabulk_request *daemon_request(const struct task *task)
 	g_assert_cmpint(cmabulk_request_set_count(request, task->wanted), ==, 0);
 	g_assert_cmpint(cmabulk_request_set_buffers(request, task->buffers), ==, 0);
 	g_assert_cmpint(cmabulk_request_set_minimum(request, 1), ==, 0);
-	g_assert_cmpint(cmabulk_request_set_timeout(request, 120 * G_USEC_PER_SEC), ==, 0);
+	g_assert_cmpint(cmabulk_request_set_timeout(request, TIMEOUT_US), ==, 0);
 	return request;
 }
 
