@@ -16,7 +16,7 @@
 /* As long as the slowest condition may take. */
 #define TIMEOUT_US G_GUINT64_CONSTANT(120000000)
 /* Round trips, of which the median is taken. */
-#define PINGS 51
+#define PINGS	   51
 
 /* Waits until all of it is zero, helping with that. */
 static void wait_until_zero(int buffer)
