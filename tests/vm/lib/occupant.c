@@ -111,8 +111,12 @@ static void occupant_make(struct occupant *occupant, int frames, const struct ar
 	occupant_map(occupant, kind, file);
 	/* The hog stops early when memory is too scattered for it: then more is touched. */
 	pool_ioctl(frames, PIN_HOG, &leave);
-	while (occupant->inside < pages)
-		occupant_touch(occupant, area);
+	/* Some may have been moved since they were touched, and others have come to where they were. */
+	do {
+		while (occupant->inside < pages)
+			occupant_touch(occupant, area);
+		occupant_refresh(occupant, area);
+	} while (occupant->inside < pages);
 	occupant_trim(occupant, pages);
 	g_assert_cmpint(pool_ioctl(frames, PIN_UNHOG, NULL), ==, 0);
 }
