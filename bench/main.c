@@ -75,8 +75,8 @@ static struct task make_task(const struct scene *scene, const struct condition *
 }
 
 static void print_outcome(const struct condition *condition, const struct contender *contender,
-			  const struct task *task, guint64 obtainable, guint64 least, int run,
-			  const struct outcome *outcome)
+			  const struct task *task, size_t occupied, guint64 obtainable,
+			  guint64 least, int run, const struct outcome *outcome)
 {
 	printf("{\"condition\":\"%s\",\"contender\":\"%s\",\"order\":%u,\"requested\":%" G_GUINT64_FORMAT
 	       ",\"obtainable\":%" G_GUINT64_FORMAT ",\"got\":%" G_GUINT64_FORMAT
@@ -90,6 +90,7 @@ static void print_outcome(const struct condition *condition, const struct conten
 		printf(",\"survey_us\":%.1f,\"plan_us\":%.1f,\"drain_us\":%.1f,\"claim_us\":%.1f",
 		       (double)outcome->survey / 1e3, (double)outcome->plan / 1e3,
 		       (double)outcome->drain / 1e3, (double)outcome->claim / 1e3);
+	printf(",\"occupied\":%zu", occupied);
 	if (least != G_MAXUINT64)
 		printf(",\"least_migrated\":%" G_GUINT64_FORMAT, least);
 	printf("}\n");
@@ -101,15 +102,17 @@ static void run_one(struct scene *scene, const struct condition *condition,
 	struct task task = make_task(scene, condition);
 	struct outcome outcome = { 0 };
 	guint64 obtainable, least;
+	size_t occupied;
 	gint64 start = machine_now(), built;
 
 	scene_build(scene, condition);
 	built = machine_now() - start;
+	occupied = scene->occupant.inside;
 	obtainable = scene_obtainable(scene, task.order, task.wanted);
 	least = scene_least_moves(scene, task.order, task.wanted);
 	contender->run(contender, scene, &task, &outcome);
 	scene_clear(scene);
-	print_outcome(condition, contender, &task, obtainable, least, run, &outcome);
+	print_outcome(condition, contender, &task, occupied, obtainable, least, run, &outcome);
 	fprintf(stderr,
 		"%-18s %d/%d %-16s %6" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
 		"  %9.2f ms (built in %.1f s)\n",

@@ -37,10 +37,18 @@ static guint64 percent(const struct scene *scene, guint part)
 	return scene->area.pages * part / 100;
 }
 
-static void pin_page(struct scene *scene, const struct occupant *occupant, size_t index)
+/* It may have moved until now; from here on it does not. False: out of the area. */
+static bool pin_page(struct scene *scene, const struct occupant *occupant, size_t index)
 {
-	pins_add(&scene->pins, occupant_page(occupant, index));
-	scene->pinned[occupant->frames[index] - scene->area.base] = true;
+	void *page = occupant_page(occupant, index);
+	guint64 frame;
+
+	pins_add(&scene->pins, page);
+	frame = frame_of(page);
+	if (!area_has(&scene->area, frame))
+		return false;
+	scene->pinned[frame - scene->area.base] = true;
+	return true;
 }
 
 /* Gives back what a condition holds of the area, and waits until it is back. */
@@ -122,8 +130,7 @@ static void build_pinned_47(struct scene *scene)
 		if (!frame || done[(frame - scene->area.base) / FRAMES_PER_BLOCK])
 			continue;
 		done[(frame - scene->area.base) / FRAMES_PER_BLOCK] = true;
-		pin_page(scene, &occupant, index);
-		pinned++;
+		pinned += pin_page(scene, &occupant, index);
 	}
 	occupant_free(&occupant);
 }
@@ -331,6 +338,9 @@ void scene_build(struct scene *scene, const struct condition *condition)
 	scene_clear(scene);
 	empty_area(scene);
 	condition->build(scene);
+	/* Page cache is not mapped any more: what is known of it is from before. */
+	if (scene->occupant.base)
+		occupant_refresh(&scene->occupant, &scene->area);
 }
 
 /* Whether one of the frames [@first, @first + @count) of the area is pinned. */
