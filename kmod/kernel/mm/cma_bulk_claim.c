@@ -3,10 +3,11 @@
  * The claim and the salvage of bulk CMA allocation: from ranges of a plan to
  * pages that the caller owns.
  *
- * A batch of ranges is claimed in the area's bitmap, isolated, and drained from
- * the per-CPU lists once; isolated pageblocks do not fill these lists again.
- * Then each range is emptied and grabbed. A range that does not come as a whole
- * is looked at again and claimed in pieces, while it is still isolated.
+ * A batch of ranges is claimed in the area's bitmap and isolated. Then each range
+ * is emptied and grabbed. The per-CPU lists are drained when the first one does
+ * not come, once for the batch: isolated pageblocks do not fill these lists again.
+ * A range that still does not come as a whole is looked at again and claimed in
+ * pieces, while it is isolated.
  */
 #include <linux/bitmap.h>
 #include <linux/cma.h>
@@ -150,13 +151,108 @@ static unsigned long nr_blocks(const struct cma_bulk_call *call)
 	return ((unsigned long)call->map.nr_units << call->map.unit_order) >> pageblock_order;
 }
 
+/* Has this call taken all pages of @block? */
+static bool block_is_taken(const struct cma_bulk_call *call, unsigned long block)
+{
+	const struct cma_bulk_map *map = &call->map;
+	const u32 first = (block << pageblock_order) >> map->slot_order;
+	const u32 last = first + max(1UL, pageblock_nr_pages >> map->slot_order);
+	u32 slot;
+
+	/* What lies between chunks is not taken. */
+	if (map->slot_order != map->order)
+		return false;
+	for (slot = first; slot < last; slot++)
+		if (map->slots[slot] != CMA_SLOT_DONE)
+			return false;
+	return true;
+}
+
+/* Pageblocks [@first, @last), in runs of those that are taken and others. */
+static void unisolate_blocks(const struct cma_bulk_call *call, unsigned long first,
+			     unsigned long last)
+{
+	unsigned long next;
+
+	for (; first < last; first = next) {
+		const bool taken = block_is_taken(call, first);
+
+		next = first + 1;
+		while (next < last && block_is_taken(call, next) == taken)
+			next++;
+		if (taken)
+			cma_bulk_unisolate_taken(block_pfn(call, first), block_pfn(call, next));
+		else
+			cma_bulk_unisolate(block_pfn(call, first), block_pfn(call, next));
+	}
+}
+
 static void undo_isolation(struct cma_bulk_call *call)
 {
 	unsigned long first, last;
 
 	for_each_set_bitrange(first, last, call->isolated, nr_blocks(call))
-		cma_bulk_unisolate(block_pfn(call, first), block_pfn(call, last));
+		unisolate_blocks(call, first, last);
 	bitmap_zero(call->isolated, nr_blocks(call));
+}
+
+/*
+ * Free pages of isolated pageblocks that some CPU still keeps in its lists go to
+ * the free lists proper. Most batches have none and do without: that is found
+ * out by grabbing. Returns whether it was done now, which is once for a batch.
+ */
+static bool drain_batch(struct cma_bulk_call *call)
+{
+	const ktime_t start = ktime_get();
+
+	if (call->drained)
+		return false;
+	drain_all_pages(call->zone);
+	call->drained = true;
+	cma_bulk_clock(&call->req->report.drain_ns, start);
+	return true;
+}
+
+/* Is @pfn where the plan in hand is still going to move pages out of? */
+static bool is_planned(unsigned long pfn, void *data)
+{
+	const struct cma_bulk_call *call = data;
+	const struct cma_bulk_map *map = &call->map;
+	u64 slot;
+
+	if (pfn < map->first_pfn)
+		return false;
+	slot = (pfn - map->first_pfn) >> map->slot_order;
+	return slot < (u64)map->nr_units * cma_bulk_unit_slots(map) &&
+	       test_bit(slot, call->planned) && map->slots[slot] < CMA_SLOT_DONE;
+}
+
+static void free_spared(struct page *page)
+{
+	list_del(&page->lru);
+	__free_page(page);
+}
+
+/* Those in isolated pageblocks: nobody gets them now but us. */
+static void free_isolated_spared(struct cma_bulk_call *call)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &call->spared, lru)
+		if (test_bit(block_index(call, page_to_pfn(page)), call->isolated))
+			free_spared(page);
+}
+
+/**
+ * cma_bulk_free_spared() - free what migration was not to use
+ * @call:	the call
+ */
+void cma_bulk_free_spared(struct cma_bulk_call *call)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &call->spared, lru)
+		free_spared(page);
 }
 
 /**
@@ -169,9 +265,15 @@ static void undo_isolation(struct cma_bulk_call *call)
  */
 int cma_bulk_migrate(struct cma_bulk_call *call, unsigned long start, unsigned long end)
 {
+	const struct contig_range_spare spare = {
+		.is_wanted = is_planned,
+		.data = call,
+		.pages = &call->spared,
+	};
+
 	KUNIT_STATIC_STUB_REDIRECT(cma_bulk_migrate, call, start, end);
 	return cma_bulk_contig_migrate(start, end, call->req->effort == CMA_BULK_FAST,
-				       call->lru_disabled);
+				       call->lru_disabled, &spare);
 }
 
 /**
@@ -201,6 +303,8 @@ static int claim_slots(struct cma_bulk_call *call, u32 first, u32 nr, bool move)
 	if (move)
 		ret = cma_bulk_migrate(call, span.start, span.end);
 	if (!ret || ret == -EBUSY)
+		ret = cma_bulk_grab(call, span.start, span.end);
+	if (ret == -EBUSY && drain_batch(call))
 		ret = cma_bulk_grab(call, span.start, span.end);
 	if (!ret)
 		take_slots(call, first, nr);
@@ -344,6 +448,7 @@ static int salvage_range(struct cma_bulk_call *call, u32 first, u32 nr)
 	ktime_t start;
 	int ret = 0;
 
+	drain_batch(call);
 	cma_bulk_survey_claimed(call, first, nr);
 	start = ktime_get();
 	while (first < end && !ret) {
@@ -424,6 +529,7 @@ static int probe_suspects(struct cma_bulk_call *call, const struct cma_bulk_rang
 		ret = cma_bulk_migrate(call, span.start, span.end);
 		if (ret && ret != -EBUSY)
 			return ret;
+		drain_batch(call);
 		cma_bulk_survey_claimed(call, slot, 1);
 		if (slots[slot] == CMA_SLOT_SUSPECT)
 			return -EBUSY;
@@ -516,9 +622,9 @@ static u32 claim_batch_bits(struct cma_bulk_call *call, u32 first, u32 nr)
 static void isolate_batch(struct cma_bulk_call *call, u32 first, u32 last)
 {
 	unsigned long run, run_end;
-	ktime_t start;
 	u32 i;
 
+	call->drained = false;
 	for (i = first; i < last; i++) {
 		const struct cma_bulk_range *range = &call->ranges[i];
 		struct span span;
@@ -534,10 +640,7 @@ static void isolate_batch(struct cma_bulk_call *call, u32 first, u32 last)
 		bitmap_clear(call->isolated, run, run_end - run);
 		isolate_run(call, run, run_end);
 	}
-
-	start = ktime_get();
-	drain_all_pages(call->zone);
-	cma_bulk_clock(&call->req->report.drain_ns, start);
+	free_isolated_spared(call);
 }
 
 /*

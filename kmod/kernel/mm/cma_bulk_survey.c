@@ -137,31 +137,83 @@ static unsigned long survey_page(unsigned long pfn, bool claimed, enum cma_bulk_
 }
 
 /*
- * The same, with what CMA handed out. @claimed: the pages are this call's own,
- * their bits in the bitmap say nothing.
+ * A walk over pages, with what CMA handed out, that steps over those of a kind
+ * together. @claimed: the pages are this call's own, their bits in the bitmap say
+ * nothing. @untaken: up to there CMA has handed out none of the pages to come.
+ * @ahead: how many pages from @pfn on are known to be of @kind; 0 at the end.
  */
-static unsigned long survey_run(const struct cma_bulk_call *call, unsigned long pfn,
-				unsigned long end, bool claimed,
-				enum cma_bulk_slot *kind)
+struct survey_walk {
+	const struct cma_bulk_call *call;
+	unsigned long pfn;
+	unsigned long end;
+	unsigned long untaken;
+	unsigned long ahead;
+	enum cma_bulk_slot kind;
+	bool claimed;
+};
+
+/* Look up in the bitmap whose the next pages are. Returns how many are taken. */
+static unsigned long survey_bitmap(struct survey_walk *walk)
 {
-	const struct cma_bulk_extent *extent = call->extent;
-	const unsigned int shift = call->cma->order_per_bit;
-	const unsigned long bit = (pfn - extent->base_pfn) >> shift;
-	const unsigned long last = (end - 1 - extent->base_pfn) >> shift;
+	const struct cma_bulk_extent *extent = walk->call->extent;
+	const unsigned int shift = walk->call->cma->order_per_bit;
+	const unsigned long bit = (walk->pfn - extent->base_pfn) >> shift;
+	const unsigned long last = (walk->end - 1 - extent->base_pfn) >> shift;
 	unsigned long next;
 
-	if (!claimed) {
-		/* data_race(): a hint; claim_bits() looks under the lock. */
-		next = data_race(find_next_bit(extent->bitmap, last + 1, bit));
-		if (next == bit) {
-			*kind = CMA_SLOT_TAKEN;
-			/* data_race(): as above, hence not from @bit on again. */
-			next = data_race(find_next_zero_bit(extent->bitmap, last + 1, bit + 1));
-			return min(end, extent->base_pfn + (next << shift)) - pfn;
-		}
-		end = min(end, extent->base_pfn + (next << shift));
+	/* data_race(): a hint; claim_bits() looks under the lock. */
+	next = data_race(find_next_bit(extent->bitmap, last + 1, bit));
+	if (next != bit) {
+		walk->untaken = min(walk->end, extent->base_pfn + (next << shift));
+		return 0;
 	}
-	return min(survey_page(pfn, claimed, kind), end - pfn);
+	/* data_race(): as above, hence not from @bit on again. */
+	next = data_race(find_next_zero_bit(extent->bitmap, last + 1, bit + 1));
+	return min(walk->end, extent->base_pfn + (next << shift)) - walk->pfn;
+}
+
+/* Look at the next page. */
+static void survey_look(struct survey_walk *walk)
+{
+	walk->ahead = 0;
+	if (walk->pfn == walk->end)
+		return;
+	if (walk->pfn == walk->untaken) {
+		walk->ahead = survey_bitmap(walk);
+		walk->kind = CMA_SLOT_TAKEN;
+		walk->untaken = max(walk->untaken, walk->pfn + walk->ahead);
+	}
+	if (!walk->ahead)
+		walk->ahead = min(survey_page(walk->pfn, walk->claimed, &walk->kind),
+				  walk->untaken - walk->pfn);
+}
+
+static struct survey_walk survey_walk(const struct cma_bulk_call *call, unsigned long pfn,
+				      unsigned long end, bool claimed)
+{
+	struct survey_walk walk = {
+		.call = call,
+		.pfn = pfn,
+		.end = end,
+		.untaken = claimed ? end : pfn,
+		.claimed = claimed,
+	};
+
+	survey_look(&walk);
+	return walk;
+}
+
+/* Step over the pages that come next and look the same, as @kind. Returns how many. */
+static unsigned long survey_run(struct survey_walk *walk, enum cma_bulk_slot *kind)
+{
+	const unsigned long start = walk->pfn;
+
+	*kind = walk->kind;
+	do {
+		walk->pfn += walk->ahead;
+		survey_look(walk);
+	} while (walk->ahead && walk->kind == *kind);
+	return walk->pfn - start;
 }
 
 /* Where the slots up to @slot end. The last one may reach beyond the extent. */
@@ -242,13 +294,18 @@ static void survey_slots(struct cma_bulk_call *call, u32 first, u32 nr, bool cla
 
 	survey_forget(call, first, nr);
 	while (pfn < end) {
-		enum cma_bulk_slot kind;
-		const unsigned long run = survey_run(call, pfn, end, claimed, &kind);
+		const unsigned long block_end = min(end, pageblock_end_pfn(pfn));
+		struct survey_walk walk = survey_walk(call, pfn, block_end, claimed);
 
-		survey_note(call, pfn, run, kind, NULL);
-		pfn += run;
-		if (pageblock_aligned(pfn))
-			cond_resched();
+		while (walk.ahead) {
+			const unsigned long start = walk.pfn;
+			enum cma_bulk_slot kind;
+			const unsigned long run = survey_run(&walk, &kind);
+
+			survey_note(call, start, run, kind, NULL);
+		}
+		pfn = block_end;
+		cond_resched();
 	}
 	survey_suspects(call, first, nr);
 }
@@ -336,17 +393,18 @@ void cma_bulk_survey_unit(struct cma_bulk_call *call, u32 unit)
 
 	while (pfn < end) {
 		const unsigned long block_end = min(end, pageblock_end_pfn(pfn));
+		struct survey_walk walk = survey_walk(call, pfn, block_end, false);
 		u64 pages[CMA_SLOT_TAKEN + 1] = {};
 
-		while (pfn < block_end) {
+		while (walk.ahead) {
+			const unsigned long start = walk.pfn;
 			enum cma_bulk_slot kind;
-			const unsigned long run = survey_run(call, pfn, block_end,
-							     false, &kind);
+			const unsigned long run = survey_run(&walk, &kind);
 
-			survey_note(call, pfn, run, kind, &map->units[unit]);
+			survey_note(call, start, run, kind, &map->units[unit]);
 			pages[kind] += run;
-			pfn += run;
 		}
+		pfn = block_end;
 		if (new)
 			survey_count(&call->req->report, pages);
 	}

@@ -62,6 +62,8 @@ static int setup(struct kunit *test)
 	fix->base_pfn = page_to_pfn(page);
 	area_init(&fix->cma, fix->base_pfn, NR_PAGES, bitmap);
 	free_contig_range(fix->base_pfn, NR_PAGES);
+	/* Free pages are where a test's first look is for them. */
+	drain_all_pages(page_zone(page));
 
 	test->priv = fix;
 	return 0;
@@ -514,6 +516,35 @@ static void page_on_no_list_costs_its_piece(struct kunit *test)
 	kunit_deactivate_static_stub(test, cma_bulk_grab);
 }
 
+/* As if a page was on some CPU's list until the drain. */
+static int grab_busy_once(struct cma_bulk_call *call, unsigned long start, unsigned long end)
+{
+	struct kunit *test = kunit_get_current_test();
+	struct fixture *fix = test->priv;
+
+	if (!fix->calls++) {
+		KUNIT_EXPECT_FALSE(test, call->drained);
+		return -EBUSY;
+	}
+	KUNIT_EXPECT_TRUE(test, call->drained);
+	kunit_deactivate_static_stub(test, cma_bulk_grab);
+	return cma_bulk_grab(call, start, end);
+}
+
+static void page_on_a_cpu_list_costs_a_drain(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_FAST, NR_CHUNKS);
+
+	kunit_activate_static_stub(test, cma_bulk_grab, grab_busy_once);
+	KUNIT_EXPECT_EQ(test, 0, cma_alloc_bulk_req(&fix->cma, &req));
+	KUNIT_EXPECT_EQ(test, fix->calls, 2);
+	KUNIT_EXPECT_EQ(test, req.report.ranges_failed, 0);
+	KUNIT_EXPECT_GT(test, req.report.drain_ns, 0);
+	expect_sound(test, req.nr_allocated, ORDER, 0);
+	release(test, req.nr_allocated, ORDER);
+}
+
 static void last_slot_needs_room_for_its_chunk_only(struct kunit *test)
 {
 	struct fixture *fix = test->priv;
@@ -592,6 +623,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(blocks_that_others_isolated_are_skipped),
 	KUNIT_CASE(interrupt_and_deadline_come_before_the_first_range),
 	KUNIT_CASE(interrupt_keeps_what_has_come),
+	KUNIT_CASE(page_on_a_cpu_list_costs_a_drain),
 	KUNIT_CASE(lack_of_memory_is_met_once),
 	KUNIT_CASE(page_on_no_list_costs_its_piece),
 	KUNIT_CASE(last_slot_needs_room_for_its_chunk_only),

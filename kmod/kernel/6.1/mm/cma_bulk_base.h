@@ -88,8 +88,15 @@ static inline void cma_bulk_unisolate(unsigned long start, unsigned long end)
 	undo_isolate_page_range(start, end, MIGRATE_CMA);
 }
 
+/* The same for pageblocks of which the caller has taken all pages. */
+static inline void cma_bulk_unisolate_taken(unsigned long start, unsigned long end)
+{
+	unisolate_taken_pageblocks(start, end, MIGRATE_CMA);
+}
+
 static inline int cma_bulk_contig_migrate(unsigned long start, unsigned long end,
-					  bool fast, bool lru_disabled)
+					  bool fast, bool lru_disabled,
+					  const struct contig_range_spare *spare)
 {
 	unsigned int flags = 0;
 
@@ -97,7 +104,7 @@ static inline int cma_bulk_contig_migrate(unsigned long start, unsigned long end
 		flags |= CONTIG_RANGE_FAST;
 	if (lru_disabled)
 		flags |= CONTIG_RANGE_LRU_DISABLED;
-	return contig_range_migrate(start, end, GFP_KERNEL | __GFP_NOWARN, flags);
+	return contig_range_migrate(start, end, GFP_KERNEL | __GFP_NOWARN, flags, spare);
 }
 
 static inline int cma_bulk_contig_grab(unsigned long start, unsigned long end)

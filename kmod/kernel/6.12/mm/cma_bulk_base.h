@@ -71,8 +71,15 @@ static inline void cma_bulk_unisolate(unsigned long start, unsigned long end)
 	undo_isolate_page_range(start, end, MIGRATE_CMA);
 }
 
+/* The same for pageblocks of which the caller has taken all pages. */
+static inline void cma_bulk_unisolate_taken(unsigned long start, unsigned long end)
+{
+	unisolate_taken_pageblocks(start, end, MIGRATE_CMA);
+}
+
 static inline int cma_bulk_contig_migrate(unsigned long start, unsigned long end,
-					  bool fast, bool lru_disabled)
+					  bool fast, bool lru_disabled,
+					  const struct contig_range_spare *spare)
 {
 	unsigned int flags = 0;
 
@@ -81,7 +88,7 @@ static inline int cma_bulk_contig_migrate(unsigned long start, unsigned long end
 	if (lru_disabled)
 		flags |= CONTIG_RANGE_LRU_DISABLED;
 	return contig_range_migrate(start, end, MIGRATE_CMA,
-				    GFP_KERNEL | __GFP_NOWARN, flags);
+				    GFP_KERNEL | __GFP_NOWARN, flags, spare);
 }
 
 static inline int cma_bulk_contig_grab(unsigned long start, unsigned long end)

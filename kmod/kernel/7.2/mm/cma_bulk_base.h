@@ -72,8 +72,15 @@ static inline void cma_bulk_unisolate(unsigned long start, unsigned long end)
 	undo_isolate_page_range(start, end);
 }
 
+/* The same for pageblocks of which the caller has taken all pages. */
+static inline void cma_bulk_unisolate_taken(unsigned long start, unsigned long end)
+{
+	unisolate_taken_pageblocks(start, end);
+}
+
 static inline int cma_bulk_contig_migrate(unsigned long start, unsigned long end,
-					  bool fast, bool lru_disabled)
+					  bool fast, bool lru_disabled,
+					  const struct contig_range_spare *spare)
 {
 	acr_flags_t flags = ACR_FLAGS_CMA;
 
@@ -81,7 +88,8 @@ static inline int cma_bulk_contig_migrate(unsigned long start, unsigned long end
 		flags |= ACR_FLAGS_FAST;
 	if (lru_disabled)
 		flags |= ACR_FLAGS_LRU_DISABLED;
-	return contig_range_migrate(start, end, flags, GFP_KERNEL | __GFP_NOWARN);
+	return contig_range_migrate(start, end, flags, GFP_KERNEL | __GFP_NOWARN,
+				    spare);
 }
 
 static inline int cma_bulk_contig_grab(unsigned long start, unsigned long end)
