@@ -63,11 +63,18 @@ static void run_add(struct bulk_engine *engine, struct run *run, struct page *pa
 	run->nr_pages = nr_pages;
 }
 
-static bool chunk_is_referenced(struct page *page, unsigned int order)
+/**
+ * bulk_pages_referenced() - does anybody else hold one of these pages?
+ * @page:	the first of them
+ * @nr_pages:	how many
+ *
+ * Return: whether somebody does, even if only for a moment.
+ */
+bool bulk_pages_referenced(struct page *page, unsigned long nr_pages)
 {
 	unsigned long index;
 
-	for (index = 0; index < 1UL << order; index++)
+	for (index = 0; index < nr_pages; index++)
 		if (page_count(nth_page(page, index)) != 1)
 			return true;
 	return false;
@@ -84,7 +91,7 @@ static size_t drain_pages(struct bulk_object *object)
 	for (index = chunks->head; index < chunks->tail; index++) {
 		struct page *page = chunks->pages[index];
 
-		if (chunk_is_referenced(page, object->order))
+		if (bulk_pages_referenced(page, 1UL << object->order))
 			chunks->pages[kept++] = page;
 		else
 			run_add(engine, &run, page, 1UL << object->order);
