@@ -126,9 +126,11 @@ void run_total(const struct contender *contender, struct scene *scene, const str
 	guint made = make_buffers(pool, task, buffers, ret);
 
 	outcome_owned(ret, start, migrated);
+	/* What was moved takes longer to read than a small buffer to zero. */
+	start = machine_now();
 	for (guint i = 0; i < made; i++)
 		wait_until_zero(buffers[i]);
-	ret->ready = (guint64)(machine_now() - start);
+	ret->ready = ret->own + (guint64)(machine_now() - start);
 	while (made)
 		close(buffers[--made]);
 	close_pool(pool);
@@ -222,9 +224,10 @@ void run_daemon(const struct contender *contender, struct scene *scene, const st
 	outcome_owned(ret, start, migrated);
 	ret->got = cmabulk_allocation_get_granted(allocation);
 	ret->error = r ? -EBUSY : 0;
+	start = machine_now();
 	for (unsigned int i = 0; (buffer = cmabulk_allocation_get_buffer(allocation, i)); i++)
 		wait_until_zero(cmabulk_buffer_get_fd(buffer));
-	ret->ready = (guint64)(machine_now() - start);
+	ret->ready = ret->own + (guint64)(machine_now() - start);
 	cmabulk_allocation_unref(allocation);
 	cmabulk_request_unref(request);
 	close_pool(pool);

@@ -109,8 +109,8 @@ static void print_features(const struct cmabulk_pool *pool)
 static void print_books(const struct cmabulk_pool *pool)
 {
 	print_size("Size", pool, cmabulk_pool_get_pages(pool));
-	print_size("Free of CMA users", pool, cmabulk_pool_get_free_pages(pool));
-	print_size("Cached", pool, cmabulk_pool_get_cached_pages(pool));
+	print_size("Free", pool, cmabulk_pool_get_free_pages(pool));
+	print_size("of that, cached", pool, cmabulk_pool_get_cached_pages(pool));
 	print_size("Reserved", pool, cmabulk_pool_get_reserved_pages(pool));
 	print_size("Exported", pool, cmabulk_pool_get_exported_pages(pool));
 	print_size("Draining", pool, cmabulk_pool_get_draining_pages(pool));

@@ -92,8 +92,6 @@ static uint64_t get_pages(const struct cmabulk_query *query, const struct broker
 		return query->pages;
 	case FREE:
 		return query->free_pages;
-	case CACHED:
-		return books->states.cached;
 	case RESERVED:
 		return books->states.reserved;
 	case EXPORTED:
@@ -118,6 +116,8 @@ static uint64_t get_u64(struct pool *pool, enum property property)
 		return books.buffers;
 	case RESERVATIONS:
 		return books.reservations;
+	case CACHED:
+		return pool_get_cached_pages(pool) * query->page_size;
 	default:
 		return get_pages(query, &books, property) * query->page_size;
 	}

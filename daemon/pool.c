@@ -405,6 +405,14 @@ const struct cmabulk_query *pool_get_query(const struct pool *pool)
 	return &pool->query;
 }
 
+uint64_t pool_get_cached_pages(struct pool *pool)
+{
+	/* What was there goes soon, and no event tells. */
+	if (pool->query.states.cached && !pool->is_gone)
+		pool_refresh_query(pool);
+	return pool->query.states.cached;
+}
+
 struct broker *pool_get_broker(struct pool *pool)
 {
 	return pool->broker;

@@ -66,6 +66,8 @@ bool pool_has_ended(const struct pool *pool);
 bool pool_check_gone(struct pool *pool);
 /* As of the last event; name, area, sizes and orders never change. */
 const struct cmabulk_query *pool_get_query(const struct pool *pool);
+/* Asks the device when there were any. */
+uint64_t pool_get_cached_pages(struct pool *pool);
 struct broker *pool_get_broker(struct pool *pool);
 
 void pool_set_rules(struct pool *pool, struct account_rules *rules);

@@ -114,18 +114,44 @@ int bulk_books_open(struct bulk_object *reservation)
 }
 
 /**
+ * bulk_books_cached() - book pages that were claimed for the cache
+ * @pool:	the pool
+ * @pages:	how many
+ */
+void bulk_books_cached(struct bulk_pool *pool, u64 pages)
+{
+	mutex_lock(&pool->lock);
+	pool->counters.pages[CMABULK_STATE_CACHED] += pages;
+	mutex_unlock(&pool->lock);
+}
+
+/**
+ * bulk_books_uncached() - book pages of the cache that are back in the area
+ * @pool:	the pool
+ * @pages:	how many
+ */
+void bulk_books_uncached(struct bulk_pool *pool, u64 pages)
+{
+	mutex_lock(&pool->lock);
+	pool->counters.pages[CMABULK_STATE_CACHED] -= pages;
+	mutex_unlock(&pool->lock);
+}
+
+/**
  * bulk_books_filled() - book what a FILL brought
  * @reservation:	owns the chunks now
  * @wanted:		chunks asked for, more than 0
  * @got:		chunks that came
+ * @cached:		of those, came from the cache
  */
-void bulk_books_filled(struct bulk_object *reservation, u64 wanted, u64 got)
+void bulk_books_filled(struct bulk_object *reservation, u64 wanted, u64 got, u64 cached)
 {
 	struct bulk_pool *pool = reservation->pool;
 	struct bulk_counters *counters = &pool->counters;
 
 	mutex_lock(&pool->lock);
 	reservation->nr_chunks += got;
+	counters->pages[CMABULK_STATE_CACHED] -= object_pages(reservation, cached);
 	counters->pages[CMABULK_STATE_RESERVED] += object_pages(reservation, got);
 	counters->fills++;
 	counters->chunks_allocated += got;

@@ -10,6 +10,8 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/module.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 
 /*
  * cma_alloc_bulk_req(): kernels with the series in patches/ have it, no others.
@@ -75,6 +77,40 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 #define BULK_ASSIGN_STR(field, ...)	__assign_str(field)
 #else
 #define BULK_ASSIGN_STR(field, ...)	__assign_str(field, __VA_ARGS__)
+#endif
+
+/* Shrinkers are allocated by a function (from 6.7 on), or by who registers them. */
+#ifdef BULK_HAVE_SHRINKER_ALLOC
+#define bulk_shrinker_alloc	shrinker_alloc
+#define bulk_shrinker_free	shrinker_free
+
+static inline int bulk_shrinker_register(struct shrinker *shrinker, const char *name)
+{
+	shrinker_register(shrinker);
+	return 0;
+}
+#else
+static inline struct shrinker *bulk_shrinker_alloc(unsigned int flags, const char *name)
+{
+	struct shrinker *shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
+
+	if (shrinker) {
+		shrinker->flags = flags;
+		shrinker->seeks = DEFAULT_SEEKS;
+	}
+	return shrinker;
+}
+
+static inline int bulk_shrinker_register(struct shrinker *shrinker, const char *name)
+{
+	return register_shrinker(shrinker, "%s", name);
+}
+
+static inline void bulk_shrinker_free(struct shrinker *shrinker)
+{
+	unregister_shrinker(shrinker);
+	kfree(shrinker);
+}
 #endif
 
 /* MODULE_IMPORT_NS() takes a string (from 6.13 on) or a word; this is what it does. */

@@ -12,6 +12,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "cache.h"
 #include "compat.h"
 #include "device.h"
 #include "pool.h"
@@ -47,6 +48,21 @@ u64 bulk_device_features(const struct bulk_engine *engine)
 	return engine->ops->features | zeroed;
 }
 
+/*
+ * What is cached anybody can have who asks here. The books were read before the
+ * engine was asked: what went back in between counts twice, hence the limit.
+ */
+static u64 query_free_pages(const struct bulk_pool *pool,
+			    const struct bulk_counters *counters, u64 available)
+{
+	const u64 owned = counters->pages[CMABULK_STATE_RESERVED] +
+			  counters->pages[CMABULK_STATE_EXPORTED] +
+			  counters->pages[CMABULK_STATE_DRAINING];
+
+	return min(available + counters->pages[CMABULK_STATE_CACHED],
+		   pool->engine.nr_pages - owned);
+}
+
 static long device_query(struct bulk_pool *pool, void __user *arg)
 {
 	struct bulk_engine *engine = &pool->engine;
@@ -74,7 +90,7 @@ static long device_query(struct bulk_pool *pool, void __user *arg)
 		.max_order = engine->max_order,
 		.order_per_bit = engine->order_per_bit,
 		.pages = engine->nr_pages,
-		.free_pages = engine->ops->available(engine),
+		.free_pages = query_free_pages(pool, &counters, engine->ops->available(engine)),
 		.buffers = counters.buffers,
 		.reservations = counters.reservations,
 		.sequence = counters.sequence,
@@ -101,7 +117,7 @@ static long device_survey(struct bulk_pool *pool, void __user *arg)
 		return -ENODEV;
 
 	survey = (struct cmabulk_survey) { .size = size };
-	ret = pool->engine.ops->survey(&pool->engine, &survey);
+	ret = bulk_cache_survey(pool, &survey);
 	if (ret)
 		return ret;
 	return bulk_struct_write(arg, size, &survey, sizeof(survey));

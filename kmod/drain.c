@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/ratelimit.h>
+#include <linux/sizes.h>
 
 #include "compat.h"
 #include "drain.h"
@@ -20,6 +21,9 @@
 
 /* Pages to give back in one go: short enough not to hold up anybody. */
 #define RUN_PAGES		4096UL
+
+/* What is no more goes back at once: that takes less time than waking the worker. */
+#define AT_ONCE_PAGES		(SZ_64K >> PAGE_SHIFT ?: 1)
 
 /* How long to wait before looking at stuck pages again. */
 #define STUCK_DELAY_MIN		(HZ / 10 ?: 1)
@@ -63,11 +67,18 @@ static void run_add(struct bulk_engine *engine, struct run *run, struct page *pa
 	run->nr_pages = nr_pages;
 }
 
-static bool chunk_is_referenced(struct page *page, unsigned int order)
+/**
+ * bulk_pages_referenced() - does anybody else hold one of these pages?
+ * @page:	the first of them
+ * @nr_pages:	how many
+ *
+ * Return: whether somebody does, even if only for a moment.
+ */
+bool bulk_pages_referenced(struct page *page, unsigned long nr_pages)
 {
 	unsigned long index;
 
-	for (index = 0; index < 1UL << order; index++)
+	for (index = 0; index < nr_pages; index++)
 		if (page_count(nth_page(page, index)) != 1)
 			return true;
 	return false;
@@ -84,7 +95,7 @@ static size_t drain_pages(struct bulk_object *object)
 	for (index = chunks->head; index < chunks->tail; index++) {
 		struct page *page = chunks->pages[index];
 
-		if (chunk_is_referenced(page, object->order))
+		if (bulk_pages_referenced(page, 1UL << object->order))
 			chunks->pages[kept++] = page;
 		else
 			run_add(engine, &run, page, 1UL << object->order);
@@ -195,12 +206,26 @@ static void drain_work(struct work_struct *work)
 	bulk_pool_put(pool);
 }
 
+/* Returns whether the object is done with. What is referenced is for the worker. */
+static bool drain_at_once(struct bulk_object *object)
+{
+	const struct bulk_chunks *chunks = &object->chunks;
+	size_t index;
+
+	if (bulk_chunks_held(chunks) << object->order > AT_ONCE_PAGES)
+		return false;
+	for (index = chunks->head; index < chunks->tail; index++)
+		if (bulk_pages_referenced(chunks->pages[index], 1UL << object->order))
+			return false;
+	return drain_object(object);
+}
+
 /**
  * bulk_drain_queue() - send an object's pages back to the area
  * @object:	closed, and nobody touches its pages any more; with the caller's
  *		reference
  *
- * Returns at once; the object is announced as gone when its pages are back.
+ * Returns soon; the object is announced as gone when its pages are back.
  */
 void bulk_drain_queue(struct bulk_object *object)
 {
@@ -208,10 +233,12 @@ void bulk_drain_queue(struct bulk_object *object)
 
 	/* Once on the list the object may end at any moment, but not the pool. */
 	bulk_pool_get(pool);
-	mutex_lock(&pool->lock);
-	list_add_tail(&object->drain_node, &pool->drains);
-	mutex_unlock(&pool->lock);
-	queue_now(pool);
+	if (!drain_at_once(object)) {
+		mutex_lock(&pool->lock);
+		list_add_tail(&object->drain_node, &pool->drains);
+		mutex_unlock(&pool->lock);
+		queue_now(pool);
+	}
 	bulk_pool_put(pool);
 }
 

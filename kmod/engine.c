@@ -92,6 +92,7 @@ void bulk_engine_request(const struct bulk_request *from, struct cma_bulk_req *t
 		.align = from->align,
 		.nr_requests = from->nr_requests,
 		.effort = (enum cma_bulk_effort)from->effort,
+		.free_only = from->free_only,
 		.deadline = from->deadline,
 		.interrupt = from->interrupt,
 		.pages = from->pages,

@@ -24,6 +24,7 @@ struct page;
  * @order:		order of every chunk
  * @align:		alignment of every chunk as an order
  * @effort:		how expensive the engine may be
+ * @free_only:		take what is free and move no page, whatever @effort says
  * @nr_requests:	chunks wanted; 0 only surveys and reports
  * @deadline:		ktime_get() by which to return, 0 for none; soft
  * @interrupt:		looked at between ranges; once true the engine stops
@@ -35,6 +36,7 @@ struct bulk_request {
 	unsigned int order;
 	unsigned int align;
 	enum cmabulk_effort effort;
+	bool free_only;
 	size_t nr_requests;
 	ktime_t deadline;
 	const bool *interrupt;

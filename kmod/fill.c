@@ -9,6 +9,7 @@
 #include <linux/mm.h>
 #include <linux/string.h>
 
+#include "cache.h"
 #include "reservation.h"
 #include "trace.h"
 #include "uaccess.h"
@@ -81,12 +82,13 @@ static int fill_prepare(struct bulk_reservation *reservation, u64 nr_requests,
 	return ret;
 }
 
-static void fill_commit(struct bulk_reservation *reservation, u64 wanted, size_t got)
+static void fill_commit(struct bulk_reservation *reservation, u64 wanted, size_t got,
+			size_t cached)
 {
 	mutex_lock(&reservation->lock);
 	bulk_chunks_commit(&reservation->object.chunks, got);
 	if (wanted)
-		bulk_books_filled(&reservation->object, wanted, got);
+		bulk_books_filled(&reservation->object, wanted, got, cached);
 	mutex_unlock(&reservation->lock);
 }
 
@@ -94,7 +96,6 @@ static int fill_engine(struct bulk_reservation *reservation, struct cmabulk_fill
 		       ktime_t started, struct page **room)
 {
 	struct bulk_object *object = &reservation->object;
-	struct bulk_engine *engine = &object->pool->engine;
 	struct bulk_request request = {
 		.order = object->order,
 		.align = object->align,
@@ -103,15 +104,16 @@ static int fill_engine(struct bulk_reservation *reservation, struct cmabulk_fill
 		.interrupt = &reservation->interrupt,
 		.pages = room,
 	};
+	size_t cached;
 	int ret;
 
 	if (fill->budget_ns)
 		request.deadline = ktime_add_safe(started, ns_to_ktime(fill->budget_ns));
 	trace_fill_start(object->pool->name, object->id, fill->effort, fill->nr_requests);
-	ret = engine->ops->fill(engine, &request);
+	ret = bulk_cache_fill(object->pool, &request, &cached);
 	trace_fill_end(object->pool->name, object->id, ret, request.nr_allocated,
 		       ktime_to_ns(ktime_sub(ktime_get(), started)));
-	fill_commit(reservation, fill->nr_requests, request.nr_allocated);
+	fill_commit(reservation, fill->nr_requests, request.nr_allocated, cached);
 	fill->nr_allocated = request.nr_allocated;
 	fill->report = request.report;
 	return ret == -EINTR ? fill_interrupted(reservation, fill->nr_requests) : ret;

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "cache.h"
 #include "compat.h"
 #include "device.h"
 #include "drain.h"
@@ -125,9 +126,12 @@ static int __init bulk_init(void)
 	ret = bulk_drain_module_init();
 	if (ret)
 		goto err_zero;
-	ret = bulk_events_module_init();
+	ret = bulk_cache_module_init();
 	if (ret)
 		goto err_drain;
+	ret = bulk_events_module_init();
+	if (ret)
+		goto err_cache;
 	ret = bulk_device_init();
 	if (ret)
 		goto err_events;
@@ -137,6 +141,8 @@ static int __init bulk_init(void)
 
 err_events:
 	bulk_events_module_exit();
+err_cache:
+	bulk_cache_module_exit();
 err_drain:
 	bulk_drain_module_exit();
 err_zero:
@@ -158,6 +164,7 @@ static void __exit bulk_exit(void)
 	bulk_zero_module_exit();
 	bulk_pool_remove_all();
 	bulk_device_exit();
+	bulk_cache_module_exit();
 	bulk_drain_module_exit();
 	bulk_events_module_exit();
 }

@@ -11,6 +11,7 @@
 #include <linux/string.h>
 #include <linux/xarray.h>
 
+#include "cache.h"
 #include "device.h"
 #include "drain.h"
 #include "netlink.h"
@@ -57,6 +58,7 @@ static void pool_release(struct kref *ref)
 	list_del(&pool->node);
 	mutex_unlock(&pools_lock);
 	bulk_engine_close(&pool->engine);
+	mutex_destroy(&pool->cache.lock);
 	mutex_destroy(&pool->lock);
 	kfree(pool);
 }
@@ -85,6 +87,7 @@ static struct bulk_pool *pool_alloc(const char *name)
 	mutex_init(&pool->lock);
 	INIT_LIST_HEAD(&pool->objects);
 	INIT_LIST_HEAD(&pool->events);
+	bulk_cache_init(pool);
 	bulk_drain_init(pool);
 	bulk_events_init(pool);
 	return pool;
@@ -139,6 +142,7 @@ static int publish_locked(struct bulk_pool *pool)
 	pool->device = device;
 	list_add_tail(&pool->node, &all_pools);
 	pools_generation++;
+	bulk_cache_open(pool);
 	trace_pool_add(pool->name, pool->engine.area, pool->engine.nr_pages);
 	/* Opening waits for pools_lock: this is the first event. */
 	bulk_books_pool_event(pool, CMABULK_CMD_POOL_ADDED);
@@ -239,6 +243,7 @@ int bulk_pool_remove(struct bulk_pool *pool)
 
 	trace_pool_remove(pool->name);
 	bulk_fill_interrupt_all(pool);
+	bulk_cache_close(pool);
 	bulk_device_destroy(pool);
 	xa_erase(&live_pools, pool->minor);
 	/* Events hold it: where nothing else does, its name can be used at once. */

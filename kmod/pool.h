@@ -8,11 +8,16 @@
  *	  bulk_buffer.lock
  *	pools_lock (pool.c)
  *	bulk_reservation.lock
+ *	caches_lock (cache.c)		(nothing is allocated under it either:
+ *					reclaim takes it)
+ *	bulk_cache.lock			(held while the engine claims; reclaim only
+ *					tries it)
  *	  bulk_pool.lock		(a leaf: nothing is allocated, copied to
  *					user space or waited for under it)
  *
  * The zeroing workers take none of these; the drain and event workers take
- * bulk_pool.lock only, and pools_lock to drop the last reference to a pool.
+ * bulk_pool.lock only, the cache's worker bulk_cache.lock too, and all but the
+ * first pools_lock to drop the last reference to a pool.
  */
 #ifndef BULK_POOL_H
 #define BULK_POOL_H
@@ -25,6 +30,7 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+#include "cache.h"
 #include "chunks.h"
 #include "engine.h"
 
@@ -88,6 +94,7 @@ struct bulk_counters {
  * @minor:		fixed
  * @device:		its class device, until removal; under pools_lock
  * @engine:		fixed
+ * @cache:		what was claimed and nobody asked for yet
  * @lock:		the books: all that follows up to @drains. Every page moves
  *			from state to state, every object comes and goes, and the
  *			event that tells so gets its number, in one critical
@@ -116,6 +123,7 @@ struct bulk_pool {
 	u32 minor;
 	struct device *device;
 	struct bulk_engine engine;
+	struct bulk_cache cache;
 
 	struct mutex lock;	/* the books */
 	bool gone;
@@ -205,7 +213,9 @@ void bulk_object_init(struct bulk_object *object, struct bulk_pool *pool,
 		      enum cmabulk_object kind, void (*free)(struct bulk_object *object));
 void bulk_object_put(struct bulk_object *object);
 int bulk_books_open(struct bulk_object *reservation);
-void bulk_books_filled(struct bulk_object *reservation, u64 wanted, u64 got);
+void bulk_books_cached(struct bulk_pool *pool, u64 pages);
+void bulk_books_uncached(struct bulk_pool *pool, u64 pages);
+void bulk_books_filled(struct bulk_object *reservation, u64 wanted, u64 got, u64 cached);
 int bulk_books_export(struct bulk_object *reservation, struct bulk_object *buffer,
 		      u64 nr_chunks);
 bool bulk_books_close(struct bulk_object *object);

@@ -289,6 +289,8 @@ static int take_movable(struct stock_call *stock_call)
 	unsigned int i;
 	int ret = 0;
 
+	if (call->req->free_only)
+		return 0;
 	call->may_move = true;
 	for (i = 0; i < nr && cma_bulk_missing(call) && !ret; i++) {
 		u32 nr_ranges = 1;

@@ -204,6 +204,30 @@ DEFINE_EVENT_PRINT(object_pages, drained,
 			     __get_str(pool), __entry->id, __entry->number)
 );
 
+/* Pages that come to the cache, and that go back to the area from there. */
+DECLARE_EVENT_CLASS(cache_pages,
+		    TP_PROTO(const char *pool, u64 pages),
+		    TP_ARGS(pool, pages),
+
+		    TP_STRUCT__entry(__string(pool, pool)
+				     __field(u64, pages)),
+
+		    TP_fast_assign(BULK_ASSIGN_STR(pool, pool);
+				   __entry->pages = pages;),
+
+		    TP_printk("pool=%s pages=%llu", __get_str(pool), __entry->pages)
+);
+
+DEFINE_EVENT(cache_pages, cache_claim,
+	     TP_PROTO(const char *pool, u64 pages),
+	     TP_ARGS(pool, pages)
+);
+
+DEFINE_EVENT(cache_pages, cache_release,
+	     TP_PROTO(const char *pool, u64 pages),
+	     TP_ARGS(pool, pages)
+);
+
 TRACE_EVENT(pool_add,
 	    TP_PROTO(const char *pool, const char *area, u64 pages),
 	    TP_ARGS(pool, area, pages),

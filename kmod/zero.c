@@ -22,8 +22,11 @@
 /* What nobody minds waiting for, in a fault for instance. */
 #define PIECE_ORDER		(ilog2(SZ_2M) - PAGE_SHIFT)
 
-/* A worker is not worth waking for less than this. */
+/* A worker is not worth waking for less than this, beside others. */
 #define BYTES_PER_WORKER	SZ_4M
+
+/* And the first is not for so little: whoever exports it has zeroed it before one is there. */
+#define BYTES_AT_ONCE		SZ_64K
 
 static bool debug_skip_zeroing;
 module_param_unsafe(debug_skip_zeroing, bool, 0600);
@@ -209,8 +212,9 @@ int bulk_zero_init(struct bulk_buffer *buffer, size_t nr_chunks)
 	init_waitqueue_head(&zeroing->wait);
 	zeroing->order = min(buffer->object.order, PIECE_ORDER);
 	zeroing->nr_pieces = nr_chunks << (buffer->object.order - zeroing->order);
-	zeroing->nr_workers = min3((u64)num_online_cpus(), (u64)zeroing->nr_pieces,
-				   DIV_ROUND_UP_ULL(bytes, BYTES_PER_WORKER));
+	if (bytes > BYTES_AT_ONCE)
+		zeroing->nr_workers = min3((u64)num_online_cpus(), (u64)zeroing->nr_pieces,
+					   DIV_ROUND_UP_ULL(bytes, BYTES_PER_WORKER));
 	zeroing->claimed = kvmalloc_array(BITS_TO_LONGS(zeroing->nr_pieces), sizeof(long), gfp);
 	zeroing->done = kvmalloc_array(BITS_TO_LONGS(zeroing->nr_pieces), sizeof(long), gfp);
 	zeroing->workers = kvmalloc_array(zeroing->nr_workers, sizeof(*zeroing->workers), gfp);
@@ -237,7 +241,7 @@ void bulk_zero_free(struct bulk_buffer *buffer)
 }
 
 /**
- * bulk_zero_start() - start zeroing in the background
+ * bulk_zero_start() - start zeroing, in the background unless it is next to nothing
  * @buffer:	has its chunks; nobody else sees it yet
  * @nr_chunks:	how many of them, from the first on, are zero already
  */
@@ -262,6 +266,8 @@ void bulk_zero_start(struct bulk_buffer *buffer, size_t nr_chunks)
 		trace_zero_done(object->pool->name, object->id, 0);
 		return;
 	}
+	if (!zeroing->nr_workers)
+		bulk_zero_all(buffer);
 	for (index = 0; index < zeroing->nr_workers; index++) {
 		refcount_inc(&buffer->users);
 		queue_work(zero_workers, &zeroing->workers[index].work);

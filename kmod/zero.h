@@ -38,7 +38,7 @@ struct bulk_zero_worker {
  * @wait:		woken for every piece done
  * @cancelled:		the dma-buf is gone, workers need not go on
  * @started:		when
- * @nr_workers:		entries in @workers
+ * @nr_workers:		entries in @workers; none for a small buffer
  * @workers:		work items
  *
  * No lock: workers, faults and mappers only meet in the atomics. Waiting is

@@ -389,10 +389,13 @@ unsigned int cmabulk_pool_get_max_order(const struct cmabulk_pool *pool);
 /** @brief Pages in the pool. */
 uint64_t cmabulk_pool_get_pages(const struct cmabulk_pool *pool);
 
-/** @brief Pages that no CMA user holds; others may use them for movable memory meanwhile. */
+/**
+ * @brief Pages that no CMA user holds, cached ones included; others may use them for movable memory
+ * meanwhile.
+ */
 uint64_t cmabulk_pool_get_free_pages(const struct cmabulk_pool *pool);
 
-/** @brief Pages kept for the next caller. */
+/** @brief Pages kept for a moment for the next small request; free for anybody who asks. */
 uint64_t cmabulk_pool_get_cached_pages(const struct cmabulk_pool *pool);
 
 /** @brief Pages claimed and not yet exported. */

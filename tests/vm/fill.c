@@ -118,7 +118,7 @@ static void test_top_up(struct fixture *fixture, gconstpointer data)
 		g_assert_cmpuint(fill.total, ==, total);
 		assert_report_sound(&fill);
 	}
-	g_assert_cmpuint(area_used(&fixture->area), ==, total * PAGES);
+	g_assert_cmpuint(books_settled(fixture->pool).used, ==, total * PAGES);
 	area_assert_owned(fixture->frames, &fixture->area, total * PAGES);
 }
 

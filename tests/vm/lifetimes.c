@@ -197,7 +197,7 @@ static void test_attributes(void)
 	g_assert_cmpint(reservation_fill(reservation, CMABULK_EFFORT_NORMAL, CHUNKS, 0, &fill), ==,
 			0);
 	buffer = reservation_export(reservation, 3, O_RDWR | O_CLOEXEC, "", NULL);
-	g_assert_cmpint(pool_query(pool, &query), ==, 0);
+	query = books_settled(pool).query;
 	area = machine_read(CLASS POOL_MEDIA "/area");
 	g_assert_cmpstr(area, ==, module_area(AREA_MEDIA));
 	assert_attribute("pages", query.pages);

@@ -395,7 +395,7 @@ static int take_movable(struct cma_bulk_call *call)
 	u32 nr_ranges = 1;
 	int ret = 0;
 
-	if (!anything_movable(call))
+	if (call->req->free_only || !anything_movable(call))
 		return 0;
 	drain_lru(call);
 	survey_again(call);

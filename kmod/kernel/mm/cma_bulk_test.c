@@ -240,6 +240,22 @@ static void fast_leaves_suspects_alone(struct kunit *test)
 	release(test, req.nr_allocated, ORDER);
 }
 
+static void free_only_tries_no_block_in_use(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_HARD, NR_BLOCKS);
+
+	pin(test, 1, 0);
+	req.order = pageblock_order;
+	req.free_only = true;
+	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk_req(&fix->cma, &req));
+	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_BLOCKS - 1);
+	KUNIT_EXPECT_EQ(test, req.report.chunks_free, NR_BLOCKS - 1);
+	KUNIT_EXPECT_EQ(test, req.report.pages_to_migrate, 0);
+	expect_sound(test, req.nr_allocated, pageblock_order, 0);
+	release(test, req.nr_allocated, pageblock_order);
+}
+
 static int grab_once_then_fail(struct cma_bulk_call *call, unsigned long start, unsigned long end)
 {
 	struct kunit *test = kunit_get_current_test();
@@ -613,6 +629,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(short_call_is_topped_up),
 	KUNIT_CASE(pin_in_every_block_costs_hard_one_chunk_each),
 	KUNIT_CASE(fast_leaves_suspects_alone),
+	KUNIT_CASE(free_only_tries_no_block_in_use),
 	KUNIT_CASE(other_errors_end_the_scan),
 	KUNIT_CASE(invalid_requests_are_refused),
 	KUNIT_CASE(zero_requests_succeed_with_zero_pages),

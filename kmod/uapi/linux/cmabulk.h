@@ -60,7 +60,7 @@ enum cmabulk_engine {
 
 /* Pages of a pool by state. A page the module owns is in exactly one of them. */
 struct cmabulk_states {
-	__u64 cached;		/* kept for the next caller */
+	__u64 cached;		/* kept for a moment, for the next small FILL */
 	__u64 reserved;		/* in a reservation, not yet exported */
 	__u64 exported;		/* in a live dma-buf */
 	__u64 draining;		/* on the way back to the area */
@@ -78,7 +78,8 @@ struct cmabulk_states {
  * @max_order:		out: largest order RESERVE accepts
  * @order_per_bit:	out: smallest order RESERVE accepts
  * @pages:		out: pages of the area
- * @free_pages:		out: pages of the area in no CMA user's hands
+ * @free_pages:		out: pages of the area that a FILL may get: in no CMA user's
+ *			hands, or cached
  * @states:		out: pages the module owns, by state
  * @buffers:		out: live dma-bufs
  * @reservations:	out: live reservations
@@ -128,7 +129,8 @@ struct cmabulk_query {
  *
  * The pages add up to the area, and so do the pageblocks: a pageblock counts
  * once, as suspect before taken before movable before free. Read
- * without locks: a hint, out of date when it arrives.
+ * without locks: a hint, out of date when it arrives. What is cached goes back
+ * to the area before.
  */
 struct cmabulk_survey {
 	__u32 size;
@@ -344,6 +346,11 @@ struct cmabulk_report {
  * change and write nothing. Only -EFAULT may come after the work too, when the
  * structure was unmapped meanwhile: a FILL with @nr_requests = 0 tells what is
  * held.
+ *
+ * A request for less than a pageblock takes a whole one if one is free, and the
+ * rest is cached: the next such requests get it without a claim, @report says
+ * ranges_tried = 0. It goes back to the area after 100 ms without any, when the
+ * system is short of memory, and before any other request or a survey.
  *
  * CMABULK_IOC_INTERRUPT makes one FILL with @nr_requests > 0 return -EINTR: the
  * one that runs, at its next range, or else the next one, at once. It is never

@@ -14,6 +14,8 @@
 #define SETTLE_SECONDS 120
 /* An event may have been sent before we listened: look again at least this often. */
 #define SETTLE_POLL_MS 200
+/* No event tells when the cache is empty, which it is soon. */
+#define CACHED_POLL_MS 20
 
 guint64 books_owned(const struct cmabulk_states *states)
 {
@@ -39,12 +41,14 @@ struct books books_settled(int pool)
 
 	for (;;) {
 		g_assert_cmpint(pool_query(pool, &books.query), ==, 0);
-		if (!books.query.states.draining)
+		if (!books.query.states.draining && !books.query.states.cached)
 			break;
 		if (machine_now() > limit)
-			g_error("pool %s: %llu pages are still draining after %d s",
-				books.query.name, books.query.states.draining, SETTLE_SECONDS);
-		events_wait(events, SETTLE_POLL_MS);
+			g_error("pool %s: %llu pages are still draining, %llu still cached after "
+				"%d s",
+				books.query.name, books.query.states.draining,
+				books.query.states.cached, SETTLE_SECONDS);
+		events_wait(events, books.query.states.draining ? SETTLE_POLL_MS : CACHED_POLL_MS);
 	}
 	events_free(events);
 	books.used = books_used(&books.query);

@@ -14,7 +14,10 @@ struct books {
 
 /* Pages in all states. */
 guint64 books_owned(const struct cmabulk_states *states);
-/* Waits for the events that tell that nothing is draining any more; aborts after a long while. */
+/*
+ * Waits for the events that tell that nothing is draining any more, and until nothing is cached;
+ * aborts after a long while.
+ */
 struct books books_settled(int pool);
 /*
  * Aborts unless the pool's counters are the same, and agree with the area's bitmap and with what

@@ -100,6 +100,8 @@ struct cma_bulk_report {
  * @stop_on_error:	in: any error but -EBUSY ends the call at once (the
  *			semantics of cma_alloc_bulk()); otherwise -ENOMEM lets
  *			it go on with free memory
+ * @free_only:		in: take free memory only and move no page, whatever
+ *			@effort says
  * @deadline:		in: ktime_get() by which to return, 0 for none; soft, it
  *			is looked at between ranges
  * @interrupt:		in: when not NULL, looked at between ranges with
@@ -115,6 +117,7 @@ struct cma_bulk_req {
 	size_t nr_requests;
 	enum cma_bulk_effort effort;
 	bool stop_on_error;
+	bool free_only;
 	ktime_t deadline;
 	const bool *interrupt;
 	struct page **pages;

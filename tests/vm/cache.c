@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The cache of a pool: what a small request leaves of its pageblock serves the next ones, is
+ * withheld from nobody, and goes back by itself, under pressure, and with its pool.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/books.h"
+#include "lib/events.h"
+#include "lib/frames.h"
+#include "lib/machine.h"
+#include "lib/pool.h"
+
+#define ORDER	     4
+#define PAGES	     (G_GUINT64_CONSTANT(1) << ORDER)
+#define BLOCK_CHUNKS (FRAMES_PER_BLOCK / PAGES)
+
+#define BLOCK_ORDER 9
+
+#define CLASS "/sys/class/cmabulk/"
+
+#define THREADS 4
+
+/* What is kept is there until something is done about it, however busy the machine is. */
+#define LONG_MS	   "600000"
+#define DEFAULT_MS "100"
+
+static void keep_for(const char *ms)
+{
+	machine_write("/sys/module/cmabulk/parameters/debug_cache_ms", ms);
+}
+
+struct fixture {
+	struct area area;
+	int pool;
+	int frames;
+	int reservation;
+};
+
+static void fixture_setup(struct fixture *fixture, gconstpointer data)
+{
+	keep_for(LONG_MS);
+	area_open(&fixture->area, AREA_CAMERA);
+	fixture->pool = pool_open(POOL_CAMERA);
+	fixture->frames = frames_open();
+	books_assert_empty(fixture->pool);
+	fixture->reservation = reservation_new(fixture->pool, ORDER, 0);
+}
+
+/* A survey is not to see less of the area than there is. */
+static void empty_cache(int pool)
+{
+	struct cmabulk_survey survey;
+
+	g_assert_cmpint(pool_survey(pool, &survey), ==, 0);
+}
+
+static void fixture_teardown(struct fixture *fixture, gconstpointer data)
+{
+	close(fixture->reservation);
+	empty_cache(fixture->pool);
+	books_assert_empty(fixture->pool);
+	close(fixture->pool);
+	close(fixture->frames);
+	area_close(&fixture->area);
+	keep_for(DEFAULT_MS);
+}
+
+static struct cmabulk_report fill_some(int reservation, guint64 chunks)
+{
+	struct cmabulk_fill fill;
+
+	g_assert_cmpint(reservation_fill(reservation, CMABULK_EFFORT_NORMAL, chunks, 0, &fill), ==,
+			0);
+	g_assert_cmpuint(fill.nr_allocated, ==, chunks);
+	if (chunks < BLOCK_CHUNKS)
+		g_assert_cmpuint(fill.report.chunks_free, ==, chunks);
+	g_assert_cmpuint(fill.report.total_ns, >, 0);
+	return fill.report;
+}
+
+static guint64 cached_pages(int pool)
+{
+	struct cmabulk_query query;
+
+	g_assert_cmpint(pool_query(pool, &query), ==, 0);
+	return query.states.cached;
+}
+
+static guint64 draining_pages(int pool)
+{
+	struct cmabulk_query query;
+
+	g_assert_cmpint(pool_query(pool, &query), ==, 0);
+	return query.states.draining;
+}
+
+/* The counters of everybody who tells: QUERY, BUFFERS, sysfs, netlink and the area itself. */
+static void assert_books(const struct fixture *fixture, guint64 cached, guint64 reserved)
+{
+	g_autofree struct cmabulk_buffer_info *entries = NULL;
+	struct cmabulk_buffers buffers;
+	struct cmabulk_query query;
+	GArray *counters;
+	bool found = false;
+
+	g_assert_cmpint(pool_query(fixture->pool, &query), ==, 0);
+	g_assert_cmpuint(query.states.cached, ==, cached);
+	g_assert_cmpuint(query.states.reserved, ==, reserved);
+	g_assert_cmpuint(query.free_pages, ==, query.pages - reserved);
+	g_assert_cmpint(pool_buffers(fixture->pool, &buffers, &entries), ==, 0);
+	g_assert_cmpuint(buffers.states.cached, ==, cached);
+	g_assert_cmpuint(buffers.states.reserved, ==, reserved);
+	g_assert_cmpuint(machine_read_number(CLASS POOL_CAMERA "/cached"), ==, cached);
+	g_assert_cmpint(counters_dump(&counters), ==, 0);
+	for (guint i = 0; i < counters->len; i++) {
+		const struct counters *pool = &g_array_index(counters, struct counters, i);
+
+		if (strcmp(pool->pool, POOL_CAMERA) != 0)
+			continue;
+		found = true;
+		g_assert_cmpuint(pool->values[CMABULK_ATTR_CACHED], ==, cached);
+	}
+	g_assert_true(found);
+	g_array_unref(counters);
+	area_assert_owned(fixture->frames, &fixture->area, cached + reserved);
+}
+
+static void test_remainder_serves_next(struct fixture *fixture, gconstpointer data)
+{
+	g_autofree guint64 *addresses = NULL;
+	guint64 count;
+
+	g_assert_cmpuint(fill_some(fixture->reservation, 1).ranges_tried, ==, 1);
+	assert_books(fixture, FRAMES_PER_BLOCK - PAGES, PAGES);
+	for (guint64 held = 1; held < BLOCK_CHUNKS; held++)
+		g_assert_cmpuint(fill_some(fixture->reservation, 1).ranges_tried, ==, 0);
+	assert_books(fixture, 0, FRAMES_PER_BLOCK);
+
+	g_assert_cmpint(reservation_chunks(fixture->reservation, &addresses, &count), ==, 0);
+	g_assert_cmpuint(count, ==, BLOCK_CHUNKS);
+	for (guint64 i = 1; i < count; i++)
+		g_assert_cmpuint(addresses[i] / 4096 / FRAMES_PER_BLOCK, ==,
+				 addresses[0] / 4096 / FRAMES_PER_BLOCK);
+
+	g_assert_cmpuint(fill_some(fixture->reservation, 1).ranges_tried, ==, 1);
+	assert_books(fixture, FRAMES_PER_BLOCK - PAGES, FRAMES_PER_BLOCK + PAGES);
+}
+
+/* Between what is left and what is needed, no more than one pageblock is claimed. */
+static void test_several_chunks(struct fixture *fixture, gconstpointer data)
+{
+	fill_some(fixture->reservation, BLOCK_CHUNKS - 1);
+	assert_books(fixture, PAGES, FRAMES_PER_BLOCK - PAGES);
+	g_assert_cmpuint(fill_some(fixture->reservation, 3).ranges_tried, ==, 1);
+	assert_books(fixture, FRAMES_PER_BLOCK - 2 * PAGES, FRAMES_PER_BLOCK + 2 * PAGES);
+	/* As much as a pageblock, and nothing is left of it: not the cache's. */
+	fill_some(fixture->reservation, BLOCK_CHUNKS);
+	assert_books(fixture, 0, 2 * FRAMES_PER_BLOCK + 2 * PAGES);
+}
+
+static void test_goes_back_when_idle(struct fixture *fixture, gconstpointer data)
+{
+	keep_for(DEFAULT_MS);
+	fill_some(fixture->reservation, 1);
+	g_assert_cmpuint(books_settled(fixture->pool).query.states.reserved, ==, PAGES);
+	assert_books(fixture, 0, PAGES);
+}
+
+static void test_all_after_one(struct fixture *fixture, gconstpointer data)
+{
+	const guint64 all = fixture->area.pages / PAGES;
+
+	fill_some(fixture->reservation, 1);
+	g_assert_cmpuint(cached_pages(fixture->pool), >, 0);
+	fill_some(fixture->reservation, all - 1);
+	assert_books(fixture, 0, fixture->area.pages);
+}
+
+/* What the cache has may be the only piece that is large enough, with what lies around it. */
+static void test_larger_chunk_after_one(struct fixture *fixture, gconstpointer data)
+{
+	const guint64 all = fixture->area.pages / FRAMES_PER_BLOCK;
+	int large = reservation_new(fixture->pool, BLOCK_ORDER, 0), small;
+
+	fill_some(large, all - 1);
+	small = reservation_new(fixture->pool, ORDER, 0);
+	fill_some(small, 1);
+	assert_books(fixture, FRAMES_PER_BLOCK - PAGES,
+		     fixture->area.pages - FRAMES_PER_BLOCK + PAGES);
+	close(small);
+	while (draining_pages(fixture->pool))
+		g_usleep(1000);
+	fill_some(large, 1);
+	assert_books(fixture, 0, fixture->area.pages);
+	close(large);
+}
+
+static void test_survey_sees_all(struct fixture *fixture, gconstpointer data)
+{
+	struct cmabulk_survey survey;
+
+	fill_some(fixture->reservation, 1);
+	g_assert_cmpint(pool_survey(fixture->pool, &survey), ==, 0);
+	g_assert_cmpuint(survey.pages_taken, ==, PAGES);
+	g_assert_cmpuint(survey.blocks_taken, ==, 1);
+	assert_books(fixture, 0, PAGES);
+}
+
+static void test_goes_back_under_pressure(struct fixture *fixture, gconstpointer data)
+{
+	fill_some(fixture->reservation, 1);
+	g_assert_cmpuint(cached_pages(fixture->pool), >, 0);
+	machine_write("/proc/sys/vm/drop_caches", "2");
+	assert_books(fixture, 0, PAGES);
+}
+
+/* One page in each pageblock is somebody's: to move nothing is more than to keep something. */
+static void test_no_free_pageblock(struct fixture *fixture, gconstpointer data)
+{
+	guint64 blocks = fixture->area.pages / FRAMES_PER_BLOCK;
+	struct cmabulk_fill fill;
+
+	for (guint64 block = 0; block < blocks; block++)
+		g_assert_cmpint(frame_take(fixture->frames,
+					   fixture->area.base + block * FRAMES_PER_BLOCK + 100),
+				==, 0);
+	for (guint64 held = 0; held < 3; held++) {
+		g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_HARD, 1, 0,
+						 &fill),
+				==, 0);
+		g_assert_cmpuint(fill.total, ==, held + 1);
+		g_assert_cmpuint(fill.report.pages_to_migrate, ==, 0);
+		g_assert_cmpuint(cached_pages(fixture->pool), ==, 0);
+	}
+	frames_drop_all(fixture->frames);
+}
+
+/* One thread's requests, of all shapes; what it holds must be nobody else's. */
+struct worker {
+	pthread_t thread;
+	int pool;
+	guint32 stream;
+};
+
+static bool is_zero(const guint8 *bytes, size_t size)
+{
+	return !bytes[0] && !memcmp(bytes, bytes + 1, size - 1);
+}
+
+static void use_buffer(struct worker *worker, GRand *random, unsigned int order, unsigned int align)
+{
+	int reservation = reservation_new(worker->pool, order, align);
+	g_autofree guint64 *addresses = NULL;
+	guint64 chunks = 1 + random_below(random, 6), count;
+	size_t bytes = ((size_t)chunks << order) * 4096;
+	guint8 mark = 1 + worker->stream;
+	guint8 *map;
+	int buffer;
+
+	g_assert_cmpuint(reservation_fill_all(reservation, chunks), ==, chunks);
+	if (random_chance(random, 2)) {
+		g_assert_cmpint(reservation_chunks(reservation, &addresses, &count), ==, 0);
+		for (guint64 i = 0; i < count; i++)
+			g_assert_cmpuint(addresses[i] %
+						 (G_GUINT64_CONSTANT(4096) << MAX(order, align)),
+					 ==, 0);
+	}
+	buffer = reservation_export(reservation, chunks, O_RDWR | O_CLOEXEC, "", NULL);
+	g_assert_cmpint(buffer, >=, 0);
+	close(reservation);
+	map = buffer_map(buffer);
+	g_assert_true(is_zero(map, bytes));
+	memset(map, mark, bytes);
+	sched_yield();
+	for (size_t i = 0; i < bytes; i++)
+		g_assert_cmpuint(map[i], ==, mark);
+	munmap(map, bytes);
+	close(buffer);
+}
+
+static void *use_buffers(void *data)
+{
+	static const struct {
+		unsigned int order;
+		unsigned int align;
+	} shapes[] = { { 4, 0 }, { 0, 0 }, { 2, 5 }, { 0, 9 }, { 5, 5 }, { 3, 8 }, { 4, 0 } };
+	struct worker *worker = data;
+	GRand *random = machine_random(worker->stream);
+
+	for (int i = 0; i < machine_scale(100, 30); i++) {
+		size_t shape = random_below(random, G_N_ELEMENTS(shapes));
+
+		use_buffer(worker, random, shapes[shape].order, shapes[shape].align);
+	}
+	g_rand_free(random);
+	return NULL;
+}
+
+static void test_chunks_are_ones_own(struct fixture *fixture, gconstpointer data)
+{
+	struct worker workers[THREADS];
+
+	for (guint32 i = 0; i < THREADS; i++) {
+		workers[i] = (struct worker){ .pool = fixture->pool, .stream = i };
+		machine_start_thread(&workers[i].thread, use_buffers, &workers[i]);
+	}
+	for (guint32 i = 0; i < THREADS; i++)
+		pthread_join(workers[i].thread, NULL);
+}
+
+static void test_goes_back_with_its_pool(void)
+{
+	struct area area;
+	int pool, reservation;
+
+	keep_for(LONG_MS);
+	area_open(&area, AREA_CAMERA);
+	for (int i = 0; i < 5; i++) {
+		pool = pool_open(POOL_CAMERA);
+		reservation = reservation_new(pool, ORDER, 0);
+		fill_some(reservation, 1);
+		g_assert_cmpuint(cached_pages(pool), >, 0);
+		machine_write(CLASS "remove", POOL_CAMERA);
+		/* Of a stock area nobody can be asked now. */
+		if (!machine_is_stock())
+			g_assert_cmpuint(area_used(&area), ==, PAGES);
+		close(reservation);
+		close(pool);
+		/* Until the last page is back the old one is in the way. */
+		while (machine_try_write(CLASS "add", module_pool(POOL_CAMERA, AREA_CAMERA)) < 0)
+			g_usleep(1000);
+	}
+	pool = pool_open(POOL_CAMERA);
+	books_assert_empty(pool);
+	close(pool);
+	area_close(&area);
+	keep_for(DEFAULT_MS);
+}
+
+static void test_goes_back_with_the_module(void)
+{
+	struct area area;
+	int pool, reservation;
+
+	area_open(&area, AREA_CAMERA);
+	for (int i = 0; i < 5; i++) {
+		keep_for(LONG_MS);
+		pool = pool_open(POOL_CAMERA);
+		reservation = reservation_new(pool, ORDER, 0);
+		fill_some(reservation, 1);
+		g_assert_cmpuint(cached_pages(pool), >, 0);
+		close(reservation);
+		close(pool);
+		module_unload("cmabulk");
+		g_assert_cmpuint(area_used(&area), ==, 0);
+		module_load_cmabulk(NULL);
+	}
+	pool = pool_open(POOL_CAMERA);
+	books_assert_empty(pool);
+	close(pool);
+	area_close(&area);
+}
+
+#define CASE(name, test) \
+	g_test_add("/cache/" name, struct fixture, NULL, fixture_setup, test, fixture_teardown)
+
+int main(int argc, char **argv)
+{
+	machine_init(&argc, &argv);
+	module_load_cmabulk(NULL);
+	CASE("remainder-serves-next", test_remainder_serves_next);
+	CASE("several-chunks", test_several_chunks);
+	CASE("goes-back-when-idle", test_goes_back_when_idle);
+	CASE("all-after-one", test_all_after_one);
+	CASE("larger-chunk-after-one", test_larger_chunk_after_one);
+	CASE("survey-sees-all", test_survey_sees_all);
+	CASE("goes-back-under-pressure", test_goes_back_under_pressure);
+	CASE("no-free-pageblock", test_no_free_pageblock);
+	CASE("chunks-are-ones-own", test_chunks_are_ones_own);
+	g_test_add_func("/cache/goes-back-with-its-pool", test_goes_back_with_its_pool);
+	g_test_add_func("/cache/goes-back-with-the-module", test_goes_back_with_the_module);
+	return g_test_run();
+}
