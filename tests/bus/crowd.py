@@ -19,7 +19,9 @@ def six_hundred_connections(bus):
     daemon = daemon_with_clients(bus, configuration="[Account default]\nMaxPending=200\n")
     before = daemon.fds()
     clients = [user(bus, uid) for uid in (ALICE, BOB, CAROL, DAVE) for _ in range(150)]
-    waiting = [(client, client.start_allocate(count=2, buffers=2, label=f"client {number}"))
+    # The last waits for all others, on a busy machine longer than a request may that does not say.
+    waiting = [(client, client.start_allocate(count=2, buffers=2, label=f"client {number}",
+                                              timeout_usec=60_000_000))
                for number, client in enumerate(clients)]
     allocations = [Allocation(reply) for reply in finish_all(waiting)]
     assert all(a.status == "complete" and len(a.fds) == 2 for a in allocations)
