@@ -2,14 +2,14 @@
 # shellcheck shell=bash
 #
 # The archive this machine installs from, asked for what the machine itself is not set up for: other
-# releases, other architectures. Nothing is installed. Sourced, never run; $work is a directory of the
-# sourcing script's, for apt's state.
+# releases, other architectures. Nothing is installed. Sourced, never run.
 
 # shellcheck disable=SC1091,SC2034
 release=$(. /etc/os-release && echo "$VERSION_CODENAME")
 readonly release
 
-# Besides the machine's own; set before make_private_apt.
+# Set before make_private_apt: a directory for its state; an architecture besides the machine's own.
+work=''
 foreign_architecture=''
 
 own_archive() {
