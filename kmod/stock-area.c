@@ -16,11 +16,11 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/overflow.h>
-#include <linux/pageblock-flags.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
 
 #include "engine.h"
+#include "pageblock.h"
 #include "stock.h"
 
 /* Somebody who allocates from the area isolates pageblocks for a moment. */
@@ -133,26 +133,6 @@ int bulk_stock_parse(const char *text, struct bulk_stock_range *range)
 	return 0;
 }
 
-/*
- * The bits of a pageblock that is online. As get_pfnblock_flags_mask(), which is
- * not exported; what it is made of is in headers.
- */
-static unsigned long block_bits(unsigned long pfn)
-{
-#ifdef CONFIG_SPARSEMEM
-	const unsigned long *bitmap = section_to_usemap(__pfn_to_section(pfn));
-	const unsigned long first = pfn & PAGE_SECTION_MASK;
-#else
-	const struct zone *zone = page_zone(pfn_to_page(pfn));
-	const unsigned long *bitmap = zone->pageblock_flags;
-	const unsigned long first = pageblock_start_pfn(zone->zone_start_pfn);
-#endif
-	const unsigned long bit = ((pfn - first) >> pageblock_order) * NR_PAGEBLOCK_BITS;
-
-	/* A word has the bits of whole pageblocks: one read cannot tear them. */
-	return READ_ONCE(bitmap[bit / BITS_PER_LONG]) >> (bit % BITS_PER_LONG);
-}
-
 /**
  * bulk_stock_isolated() - is somebody at work on one of these pageblocks?
  * @start:	first PFN, of an area that has been checked
@@ -165,7 +145,7 @@ bool bulk_stock_isolated(unsigned long start, unsigned long end)
 	unsigned long pfn;
 
 	for (pfn = pageblock_start_pfn(start); pfn < end; pfn += pageblock_nr_pages)
-		if (BULK_BLOCK_ISOLATED(block_bits(pfn)))
+		if (BULK_BLOCK_ISOLATED(bulk_block_bits(pfn)))
 			return true;
 	return false;
 }
@@ -198,7 +178,7 @@ static int check_memory(const char *text, unsigned long start, unsigned long end
 /* An isolated pageblock does not say whose it is: wait until it is not. */
 static int check_block(const char *text, unsigned long pfn)
 {
-	unsigned long bits = block_bits(pfn);
+	unsigned long bits = bulk_block_bits(pfn);
 	unsigned int tries;
 
 	for (tries = 0; BULK_BLOCK_ISOLATED(bits); tries++) {
@@ -210,7 +190,7 @@ static int check_block(const char *text, unsigned long pfn)
 		msleep_interruptible(ISOLATED_DELAY_MS);
 		if (signal_pending(current))
 			return -EINTR;
-		bits = block_bits(pfn);
+		bits = bulk_block_bits(pfn);
 	}
 	/* The very bits that said "not isolated": that may have changed since. */
 	if ((bits & BULK_BLOCK_TYPE_MASK) != MIGRATE_CMA) {

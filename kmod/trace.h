@@ -90,7 +90,7 @@ TRACE_EVENT(stock_survey,
 			     __field(u64, suspect)
 			     __field(u64, taken)),
 
-	    TP_fast_assign(__assign_str(area);
+	    TP_fast_assign(BULK_ASSIGN_STR(area, area);
 			   __entry->units = units;
 			   __entry->free = free;
 			   __entry->movable = movable;
@@ -111,7 +111,7 @@ TRACE_EVENT(stock_plan,
 			     __field(unsigned int, ranges)
 			     __field(bool, free_only)),
 
-	    TP_fast_assign(__assign_str(area);
+	    TP_fast_assign(BULK_ASSIGN_STR(area, area);
 			   __entry->missing = missing;
 			   __entry->ranges = ranges;
 			   __entry->free_only = free_only;),
@@ -133,7 +133,7 @@ TRACE_EVENT(stock_claim,
 			     __field(unsigned int, piece)
 			     __field(int, error)),
 
-	    TP_fast_assign(__assign_str(area);
+	    TP_fast_assign(BULK_ASSIGN_STR(area, area);
 			   __entry->pfn = pfn;
 			   __entry->slots = slots;
 			   __entry->kind = kind;

@@ -44,6 +44,28 @@ static void drain_once(void)
 	drain_all_pages_fn(NULL);
 }
 
+/* To try once, waiting for no page, is a flag (7.2) or a call of its own (6.1, 6.12). */
+#ifdef ACR_FLAGS_CMA
+static int alloc_once(unsigned long start, unsigned long end)
+{
+	return alloc_contig_range(start, end, ACR_FLAGS_CMA | ACR_FLAGS_FAST, GFP_KERNEL);
+}
+
+#define BENCH_CONTIG_CMA	ACR_FLAGS_CMA
+#else
+static int alloc_once(unsigned long start, unsigned long end)
+{
+	return alloc_contig_range_fast(start, end, MIGRATE_CMA, GFP_KERNEL);
+}
+
+#define BENCH_CONTIG_CMA	MIGRATE_CMA
+#endif
+
+/* The largest order of the page allocator (from 6.8 on), or the one above it (6.1). */
+#ifndef MAX_PAGE_ORDER
+#define MAX_PAGE_ORDER		(MAX_ORDER - 1)
+#endif
+
 /* One claim in progress: @end is where the area ends, @chunk the pages of a chunk. */
 struct claim {
 	struct bench *bench;
@@ -64,9 +86,9 @@ static int take(struct claim *claim, unsigned long start, unsigned long pages, b
 
 	claim->arg->ranges++;
 	if (fast)
-		ret = alloc_contig_range_fast(start, start + pages, MIGRATE_CMA, GFP_KERNEL);
+		ret = alloc_once(start, start + pages);
 	else
-		ret = alloc_contig_range(start, start + pages, MIGRATE_CMA, GFP_KERNEL);
+		ret = alloc_contig_range(start, start + pages, BENCH_CONTIG_CMA, GFP_KERNEL);
 	if (ret)
 		return ret;
 	bench->ranges[bench->nr_ranges++] = (struct bench_range){ start, pages };

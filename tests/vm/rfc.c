@@ -383,8 +383,7 @@ int main(int argc, char **argv)
 	ADD("order-per-bit", test_order_per_bit);
 	ADD("deadline", test_deadline);
 	ADD("interrupt", test_interrupt);
-	/* Only where there is something to make allocations fail with: the debug flavour. */
-	if (faults_available())
-		ADD("error-ends", test_error_ends);
+	/* Needs something to make allocations fail with: the debug flavour. */
+	ADD("error-ends", test_error_ends);
 	return g_test_run();
 }

@@ -4,7 +4,6 @@
  * raising the reference count of whatever lives there. Taking isolates the pageblock: only to be
  * used while nobody else allocates from the area.
  */
-#include <linux/cma.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
 #include <linux/memory_hotplug.h>
@@ -18,6 +17,7 @@
 #include <linux/vmstat.h>
 
 #include "cmabulk_pin.h"
+#include "pageblock.h"
 
 /* One immovable frame; @folio is NULL when the frame was taken. */
 struct pin {
@@ -79,27 +79,17 @@ static int pin_hold_frame(struct pin *pin)
 	return 0;
 }
 
-static int pin_area_has(struct cma *cma, void *data)
-{
-	const struct pin *pin = data;
-	unsigned long base = PHYS_PFN(cma_get_base(cma));
-
-	return pin->frame >= base && pin->frame - base < cma_get_size(cma) >> PAGE_SHIFT;
-}
-
-/* How alloc_contig_range() is told that pageblocks are CMA's: by a flag (7.2) or their type. */
-#ifdef ACR_FLAGS_CMA
-#define PIN_CONTIG_CMA	ACR_FLAGS_CMA
-#else
-#define PIN_CONTIG_CMA	MIGRATE_CMA
-#endif
-
 static int pin_take_frame(struct pin *pin)
 {
+	unsigned long bits = bulk_block_bits(pin->frame);
+
+	/* Isolated, it does not say whose it is. */
+	if (BULK_BLOCK_ISOLATED(bits))
+		return -EAGAIN;
 	/* Undoing the isolation sets the type: never make an ordinary pageblock MIGRATE_CMA. */
-	if (!cma_for_each_area(pin_area_has, pin))
+	if ((bits & BULK_BLOCK_TYPE_MASK) != MIGRATE_CMA)
 		return -EXDEV;
-	return alloc_contig_range(pin->frame, pin->frame + 1, PIN_CONTIG_CMA, GFP_KERNEL);
+	return alloc_contig_range(pin->frame, pin->frame + 1, BULK_CONTIG_CMA, GFP_KERNEL);
 }
 
 static int pin_add(struct pinner *pinner, unsigned int cmd, unsigned long frame)
