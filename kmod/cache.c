@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The cache of a pool, between FILL and the engine. A claim costs about the same
- * for one chunk as for a pageblock of them: so a small request takes a pageblock,
- * if one is wholly free, and what it leaves is there for the next ones. Nothing
- * that was handed out comes here again, so all of it is as the engine gave it.
+ * for one chunk as for a pageblock of them: so one small request after another
+ * takes a pageblock, if one is wholly free, and what it leaves is there for the
+ * next ones. One that comes alone is the engine's, who puts it where little is left:
+ * else each would spoil a free pageblock. Nothing that was handed out comes here
+ * again, so all of it is as the engine gave it.
  *
  * What is cached is withheld from everybody else: it goes back when nobody came
  * for a moment, when the system is short of memory, and before the engine is
@@ -17,6 +19,7 @@
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "cache.h"
@@ -26,8 +29,9 @@
 #include "trace.h"
 
 /*
- * How long pages wait for the next caller: long for a program that asks for one
- * buffer after the other, even from a daemon, short for who misses the memory.
+ * How long pages wait for the next caller, and within which time one comes after
+ * another: long for a program that asks for one buffer after the other, even from
+ * a daemon, short for who misses the memory.
  */
 static unsigned int debug_cache_ms = 100;
 module_param_unsafe(debug_cache_ms, uint, 0600);
@@ -42,6 +46,10 @@ MODULE_PARM_DESC(debug_cache_ms,
 
 /* Requests of different orders leave rests that do not suit the others. */
 #define BLOCKS_MAX		4U
+
+/* Where a pageblock is larger than this, or than this part of the pool, it is too much to keep. */
+#define BLOCK_BYTES_MAX		SZ_4M
+#define BLOCK_PART_MAX		16
 
 /* How often, and how long apart, to look whether somebody still references a page. */
 #define CLOSE_TRIES		20
@@ -164,6 +172,12 @@ static unsigned long cache_release(struct bulk_pool *pool, unsigned long nr_page
  * Small requests
  */
 
+static bool engine_has_small_blocks(const struct bulk_engine *engine)
+{
+	return pageblock_nr_pages <= BLOCK_BYTES_MAX >> PAGE_SHIFT &&
+	       pageblock_nr_pages <= engine->nr_pages / BLOCK_PART_MAX;
+}
+
 /* A pageblock would hold all of it, and more. */
 static bool request_is_small(const struct bulk_engine *engine, const struct bulk_request *request)
 {
@@ -171,7 +185,17 @@ static bool request_is_small(const struct bulk_engine *engine, const struct bulk
 
 	return request->nr_requests && order <= pageblock_order &&
 	       request->nr_requests < pageblock_nr_pages >> order &&
-	       engine->max_order >= pageblock_order;
+	       engine_has_small_blocks(engine);
+}
+
+/* Has somebody wanted little a moment ago? */
+static bool is_one_of_many(struct bulk_cache *cache)
+{
+	const ktime_t now = ktime_get();
+	const bool is_late = ktime_after(now, cache->next_by);
+
+	cache->next_by = ktime_add_ms(now, READ_ONCE(debug_cache_ms));
+	return !is_late;
 }
 
 /* What the engine would not do any more, it shall say. */
@@ -272,6 +296,10 @@ static bool grow(struct bulk_pool *pool, struct bulk_request *request)
 	if (cache->closed || atomic_read(&cache->requests) ||
 	    ktime_compare(ktime_get(), cache->search_after) < 0)
 		return false;
+	if (cache->nr_blocks >= BLOCKS_MAX)
+		block_release(pool, list_first_entry(&cache->blocks, struct block, node));
+	if (cache->nr_blocks >= BLOCKS_MAX)
+		return false;	/* somebody references what is in it */
 	block = kzalloc(struct_size(block, taken, BITS_TO_LONGS(pageblock_nr_pages)), GFP_KERNEL);
 	if (!block)
 		return false;
@@ -279,8 +307,6 @@ static bool grow(struct bulk_pool *pool, struct bulk_request *request)
 		kfree(block);
 		return false;
 	}
-	if (cache->nr_blocks >= BLOCKS_MAX)
-		block_release(pool, list_first_entry(&cache->blocks, struct block, node));
 	block->nr_free = pageblock_nr_pages;
 	list_add_tail(&block->node, &cache->blocks);
 	cache->nr_blocks++;
@@ -307,9 +333,10 @@ static void queue_idle(struct bulk_pool *pool, unsigned long delay)
 static bool serve(struct bulk_pool *pool, struct bulk_request *request)
 {
 	struct bulk_cache *cache = &pool->cache;
+	const bool one_of_many = is_one_of_many(cache);
 
 	take(cache, request);
-	if (is_short(request) && grow(pool, request))
+	if (is_short(request) && one_of_many && grow(pool, request))
 		take(cache, request);
 	if (is_short(request)) {
 		untake(cache, request);

@@ -27,6 +27,7 @@ struct cmabulk_survey;
  * @closed:		nothing is kept any more: the pool is not offered
  * @requests:		requests in the engine, which nothing may be withheld
  *			from: they raise it under the lock, and drop it without
+ * @next_by:		ktime_get() by which a small request is one of many
  * @search_after:	ktime_get() before which no pageblock was free
  * @used:		when it last served somebody, jiffies
  * @idle_work:		gives everything back; queued whenever there are pages,
@@ -40,6 +41,7 @@ struct bulk_cache {
 	unsigned long nr_pages;
 	bool closed;
 	atomic_t requests;
+	ktime_t next_by;
 	ktime_t search_after;
 	unsigned long used;
 	struct delayed_work idle_work;

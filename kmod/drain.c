@@ -177,15 +177,13 @@ static void queue_retry(struct bulk_pool *pool)
 		bulk_pool_put(pool);	/* was queued, with its reference */
 }
 
-static void drain_or_keep(struct bulk_pool *pool, struct bulk_object *object)
+/* Returns whether the object is one of those that are stuck. */
+static bool drain_or_keep(struct bulk_pool *pool, struct bulk_object *object)
 {
-	bool news = !object->stuck_reported;
-
 	if (drain_object(object))
-		return;
+		return false;
 	list_add_tail(&object->drain_node, &pool->stuck);
-	if (news)
-		pool->stuck_delay = STUCK_DELAY_MIN;
+	return true;
 }
 
 static void drain_work(struct work_struct *work)
@@ -198,7 +196,8 @@ static void drain_work(struct work_struct *work)
 	list_for_each_entry_safe(object, next, &stuck, drain_node)
 		drain_or_keep(pool, object);
 	while ((object = next_object(pool)))
-		drain_or_keep(pool, object);
+		if (drain_or_keep(pool, object))
+			pool->stuck_delay = STUCK_DELAY_MIN;
 	if (!list_empty(&pool->stuck)) {
 		queue_retry(pool);
 		pool->stuck_delay = min(2 * pool->stuck_delay, STUCK_DELAY_MAX);

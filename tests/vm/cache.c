@@ -43,6 +43,16 @@ struct fixture {
 	int reservation;
 };
 
+/* What comes alone is no reason to keep anything: somebody asks, and is gone. */
+static void ask_before(int pool)
+{
+	int reservation = reservation_new(pool, ORDER, 0);
+
+	g_assert_cmpuint(reservation_fill_all(reservation, 1), ==, 1);
+	close(reservation);
+	books_assert_empty(pool);
+}
+
 static void fixture_setup(struct fixture *fixture, gconstpointer data)
 {
 	keep_for(LONG_MS);
@@ -50,6 +60,7 @@ static void fixture_setup(struct fixture *fixture, gconstpointer data)
 	fixture->pool = pool_open(POOL_CAMERA);
 	fixture->frames = frames_open();
 	books_assert_empty(fixture->pool);
+	ask_before(fixture->pool);
 	fixture->reservation = reservation_new(fixture->pool, ORDER, 0);
 }
 
@@ -242,6 +253,22 @@ static void test_no_free_pageblock(struct fixture *fixture, gconstpointer data)
 	frames_drop_all(fixture->frames);
 }
 
+/* Each comes alone, and stays: no free pageblock is spoilt while there is room in another. */
+static void test_lone_requests_share(struct fixture *fixture, gconstpointer data)
+{
+	g_autofree guint64 *addresses = NULL;
+	guint64 count;
+
+	keep_for("0");
+	for (guint64 held = 0; held < BLOCK_CHUNKS; held++)
+		g_assert_cmpuint(fill_some(fixture->reservation, 1).ranges_tried, ==, 1);
+	assert_books(fixture, 0, FRAMES_PER_BLOCK);
+	g_assert_cmpint(reservation_chunks(fixture->reservation, &addresses, &count), ==, 0);
+	for (guint64 i = 1; i < count; i++)
+		g_assert_cmpuint(addresses[i] / 4096 / FRAMES_PER_BLOCK, ==,
+				 addresses[0] / 4096 / FRAMES_PER_BLOCK);
+}
+
 /* One thread's requests, of all shapes; what it holds must be nobody else's. */
 struct worker {
 	pthread_t thread;
@@ -324,6 +351,7 @@ static void test_goes_back_with_its_pool(void)
 	area_open(&area, AREA_CAMERA);
 	for (int i = 0; i < 5; i++) {
 		pool = pool_open(POOL_CAMERA);
+		ask_before(pool);
 		reservation = reservation_new(pool, ORDER, 0);
 		fill_some(reservation, 1);
 		g_assert_cmpuint(cached_pages(pool), >, 0);
@@ -353,6 +381,7 @@ static void test_goes_back_with_the_module(void)
 	for (int i = 0; i < 5; i++) {
 		keep_for(LONG_MS);
 		pool = pool_open(POOL_CAMERA);
+		ask_before(pool);
 		reservation = reservation_new(pool, ORDER, 0);
 		fill_some(reservation, 1);
 		g_assert_cmpuint(cached_pages(pool), >, 0);
@@ -383,6 +412,7 @@ int main(int argc, char **argv)
 	CASE("survey-sees-all", test_survey_sees_all);
 	CASE("goes-back-under-pressure", test_goes_back_under_pressure);
 	CASE("no-free-pageblock", test_no_free_pageblock);
+	CASE("lone-requests-share", test_lone_requests_share);
 	CASE("chunks-are-ones-own", test_chunks_are_ones_own);
 	g_test_add_func("/cache/goes-back-with-its-pool", test_goes_back_with_its_pool);
 	g_test_add_func("/cache/goes-back-with-the-module", test_goes_back_with_the_module);

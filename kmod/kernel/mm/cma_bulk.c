@@ -102,7 +102,6 @@ static void free_call(struct cma_bulk_call *call)
 	kvfree(call->map.units);
 	kvfree(call->map.keys);
 	kvfree(call->isolated);
-	kvfree(call->planned);
 }
 
 /*
@@ -144,10 +143,7 @@ static int init_call(struct cma_bulk_call *call)
 	map->units = kvmalloc_array(call->total_units, sizeof(*map->units), GFP_KERNEL);
 	map->keys = kvmalloc_array(call->total_units, sizeof(*map->keys), GFP_KERNEL);
 	call->isolated = kvcalloc(BITS_TO_LONGS(nr_blocks), sizeof(long), GFP_KERNEL);
-	call->planned = kvcalloc(BITS_TO_LONGS(nr_slots), sizeof(long), GFP_KERNEL);
-	if (!map->slots || !map->units || !map->keys || !call->isolated || !call->planned)
-		return -ENOMEM;
-	return 0;
+	return map->slots && map->units && map->keys && call->isolated ? 0 : -ENOMEM;
 }
 
 static void free_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
@@ -184,7 +180,6 @@ static struct cma_bulk_call *alloc_calls(struct cma *cma, struct cma_bulk_req *r
 			.zone = page_zone(pfn_to_page(extent->base_pfn)),
 			.ranges = ranges,
 		};
-		INIT_LIST_HEAD(&calls[i].spared);
 		if (!ret)
 			ret = init_call(&calls[i]);
 	}
@@ -294,23 +289,6 @@ static u64 range_migrate_limit(const struct cma_bulk_req *req)
 	return clamp_t(s64, left_us >> 4, 1, CMA_BULK_RANGE_MIGRATE);
 }
 
-/*
- * Note where the plan is going to move pages out of: nowhere to move pages to.
- * What was put aside for the plan before is free again.
- */
-static void note_planned(struct cma_bulk_call *call, u32 nr_ranges)
-{
-	const u32 nr_slots = call->map.nr_units * cma_bulk_unit_slots(&call->map);
-	u32 i;
-
-	cma_bulk_free_spared(call);
-	bitmap_zero(call->planned, nr_slots);
-	for (i = 0; i < nr_ranges; i++)
-		if (call->ranges[i].kind >= CMA_RANGE_MOVE)
-			bitmap_set(call->planned, call->ranges[i].first_slot,
-				   call->ranges[i].nr_slots);
-}
-
 static u32 plan(struct cma_bulk_call *call, u64 max_migrate)
 {
 	const struct cma_bulk_want want = {
@@ -325,7 +303,6 @@ static u32 plan(struct cma_bulk_call *call, u64 max_migrate)
 	u32 nr_ranges;
 
 	nr_ranges = cma_bulk_plan(&call->map, &want, call->ranges, CMA_BULK_MAX_RANGES);
-	note_planned(call, nr_ranges);
 	call->req->report.ranges_planned += nr_ranges;
 	cma_bulk_clock(&call->req->report.plan_ns, start);
 	trace_cma_bulk_plan(call->cma->name, want.nr_chunks, nr_ranges, want.free_only);
@@ -402,7 +379,6 @@ static int take_movable(struct cma_bulk_call *call)
 	call->may_move = true;
 	while (cma_bulk_missing(call) && nr_ranges && !ret)
 		ret = claim_plan(call, &nr_ranges);
-	cma_bulk_free_spared(call);
 	if (call->lru_disabled)
 		lru_cache_enable();
 	return ret;

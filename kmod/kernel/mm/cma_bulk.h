@@ -48,8 +48,6 @@
  * @total_units: units in the extent, of which @map.nr_units have been surveyed
  * @isolated:	bit per pageblock from @map.first_pfn on: isolated by us; only
  *		used under the area's mutex
- * @planned:	bit per slot: the plan in hand is going to move pages out of it
- * @spared:	free pages of such slots that migration is not to use
  * @ranges:	the plan in hand, room for CMA_BULK_MAX_RANGES; one that is
  *		settled has no slots
  * @conflicts:	ranges whose bits somebody else had set in the meantime
@@ -70,8 +68,6 @@ struct cma_bulk_call {
 	struct cma_bulk_map map;
 	u32 total_units;
 	unsigned long *isolated;
-	unsigned long *planned;
-	struct list_head spared;
 	struct cma_bulk_range *ranges;
 	u32 conflicts;
 	bool may_move;
@@ -116,7 +112,6 @@ static inline void cma_bulk_clock(u64 *sum, ktime_t since)
 void cma_bulk_survey_unit(struct cma_bulk_call *call, u32 unit);
 void cma_bulk_survey_claimed(struct cma_bulk_call *call, u32 first, u32 nr);
 void cma_bulk_survey_taken(struct cma_bulk_call *call, u32 first, u32 nr);
-void cma_bulk_free_spared(struct cma_bulk_call *call);
 void cma_bulk_suspect(struct cma_bulk_call *call, u32 first, u32 nr);
 int cma_bulk_migrate(struct cma_bulk_call *call, unsigned long start, unsigned long end);
 int cma_bulk_grab(struct cma_bulk_call *call, unsigned long start, unsigned long end);

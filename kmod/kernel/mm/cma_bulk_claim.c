@@ -4,8 +4,9 @@
  * pages that the caller owns.
  *
  * A batch of ranges is claimed in the area's bitmap and isolated. Then each range
- * is emptied and grabbed. The per-CPU lists are drained when the first one does
- * not come, once for the batch: isolated pageblocks do not fill these lists again.
+ * is emptied and grabbed. The per-CPU lists are drained before the first page is
+ * moved or when a range does not come, once for the batch: isolated pageblocks do
+ * not fill these lists again.
  * A range that still does not come as a whole is looked at again and claimed in
  * pieces, while it is isolated.
  */
@@ -198,8 +199,9 @@ static void undo_isolation(struct cma_bulk_call *call)
 
 /*
  * Free pages of isolated pageblocks that some CPU still keeps in its lists go to
- * the free lists proper. Most batches have none and do without: that is found
- * out by grabbing. Returns whether it was done now, which is once for a batch.
+ * the free lists proper. Where nothing has to be moved most batches have none and
+ * do without: that is found out by grabbing. What is to be moved is better not
+ * moved to one of these. Returns whether it was done now, once for a batch.
  */
 static bool drain_batch(struct cma_bulk_call *call)
 {
@@ -213,48 +215,6 @@ static bool drain_batch(struct cma_bulk_call *call)
 	return true;
 }
 
-/* Is @pfn where the plan in hand is still going to move pages out of? */
-static bool is_planned(unsigned long pfn, void *data)
-{
-	const struct cma_bulk_call *call = data;
-	const struct cma_bulk_map *map = &call->map;
-	u64 slot;
-
-	if (pfn < map->first_pfn)
-		return false;
-	slot = (pfn - map->first_pfn) >> map->slot_order;
-	return slot < (u64)map->nr_units * cma_bulk_unit_slots(map) &&
-	       test_bit(slot, call->planned) && map->slots[slot] < CMA_SLOT_DONE;
-}
-
-static void free_spared(struct page *page)
-{
-	list_del(&page->lru);
-	__free_page(page);
-}
-
-/* Those in isolated pageblocks: nobody gets them now but us. */
-static void free_isolated_spared(struct cma_bulk_call *call)
-{
-	struct page *page, *next;
-
-	list_for_each_entry_safe(page, next, &call->spared, lru)
-		if (test_bit(block_index(call, page_to_pfn(page)), call->isolated))
-			free_spared(page);
-}
-
-/**
- * cma_bulk_free_spared() - free what migration was not to use
- * @call:	the call
- */
-void cma_bulk_free_spared(struct cma_bulk_call *call)
-{
-	struct page *page, *next;
-
-	list_for_each_entry_safe(page, next, &call->spared, lru)
-		free_spared(page);
-}
-
 /**
  * cma_bulk_migrate() - move what is in use out of isolated pages
  * @call:	the call
@@ -265,15 +225,9 @@ void cma_bulk_free_spared(struct cma_bulk_call *call)
  */
 int cma_bulk_migrate(struct cma_bulk_call *call, unsigned long start, unsigned long end)
 {
-	const struct contig_range_spare spare = {
-		.is_wanted = is_planned,
-		.data = call,
-		.pages = &call->spared,
-	};
-
 	KUNIT_STATIC_STUB_REDIRECT(cma_bulk_migrate, call, start, end);
 	return cma_bulk_contig_migrate(start, end, call->req->effort == CMA_BULK_FAST,
-				       call->lru_disabled, &spare);
+				       call->lru_disabled);
 }
 
 /**
@@ -300,8 +254,10 @@ static int claim_slots(struct cma_bulk_call *call, u32 first, u32 nr, bool move)
 	const struct span span = slots_span(call, first, nr);
 	int ret = 0;
 
-	if (move)
+	if (move) {
+		drain_batch(call);
 		ret = cma_bulk_migrate(call, span.start, span.end);
+	}
 	if (!ret || ret == -EBUSY)
 		ret = cma_bulk_grab(call, span.start, span.end);
 	if (ret == -EBUSY && drain_batch(call))
@@ -526,10 +482,10 @@ static int probe_suspects(struct cma_bulk_call *call, const struct cma_bulk_rang
 
 		if (slots[slot] != CMA_SLOT_SUSPECT)
 			continue;
+		drain_batch(call);
 		ret = cma_bulk_migrate(call, span.start, span.end);
 		if (ret && ret != -EBUSY)
 			return ret;
-		drain_batch(call);
 		cma_bulk_survey_claimed(call, slot, 1);
 		if (slots[slot] == CMA_SLOT_SUSPECT)
 			return -EBUSY;
@@ -640,7 +596,6 @@ static void isolate_batch(struct cma_bulk_call *call, u32 first, u32 last)
 		bitmap_clear(call->isolated, run, run_end - run);
 		isolate_run(call, run, run_end);
 	}
-	free_isolated_spared(call);
 }
 
 /*

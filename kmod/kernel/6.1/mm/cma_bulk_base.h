@@ -95,16 +95,15 @@ static inline void cma_bulk_unisolate_taken(unsigned long start, unsigned long e
 }
 
 static inline int cma_bulk_contig_migrate(unsigned long start, unsigned long end,
-					  bool fast, bool lru_disabled,
-					  const struct contig_range_spare *spare)
+					  bool fast, bool lru_disabled)
 {
-	unsigned int flags = 0;
+	unsigned int flags = CONTIG_RANGE_BULK;
 
 	if (fast)
 		flags |= CONTIG_RANGE_FAST;
 	if (lru_disabled)
 		flags |= CONTIG_RANGE_LRU_DISABLED;
-	return contig_range_migrate(start, end, GFP_KERNEL | __GFP_NOWARN, flags, spare);
+	return contig_range_migrate(start, end, GFP_KERNEL | __GFP_NOWARN, flags);
 }
 
 static inline int cma_bulk_contig_grab(unsigned long start, unsigned long end)

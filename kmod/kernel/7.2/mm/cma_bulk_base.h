@@ -79,17 +79,15 @@ static inline void cma_bulk_unisolate_taken(unsigned long start, unsigned long e
 }
 
 static inline int cma_bulk_contig_migrate(unsigned long start, unsigned long end,
-					  bool fast, bool lru_disabled,
-					  const struct contig_range_spare *spare)
+					  bool fast, bool lru_disabled)
 {
-	acr_flags_t flags = ACR_FLAGS_CMA;
+	acr_flags_t flags = ACR_FLAGS_CMA | ACR_FLAGS_BULK;
 
 	if (fast)
 		flags |= ACR_FLAGS_FAST;
 	if (lru_disabled)
 		flags |= ACR_FLAGS_LRU_DISABLED;
-	return contig_range_migrate(start, end, flags, GFP_KERNEL | __GFP_NOWARN,
-				    spare);
+	return contig_range_migrate(start, end, flags, GFP_KERNEL | __GFP_NOWARN);
 }
 
 static inline int cma_bulk_contig_grab(unsigned long start, unsigned long end)
