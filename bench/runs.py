@@ -15,6 +15,26 @@ def groups(runs):
     return found
 
 
+# What is measured together, in one boot.
+TASK = tuple(field for field in KEY if field != "contender")
+
+
+def joined(old, new):
+    """The results @old, where @new has not measured the same task: contenders are compared within one boot only."""
+    for field in ("kernel", "clock"):
+        if old[field] != new[field]:
+            raise ValueError(f"these are of {field} {old[field]}, not {new[field]}")
+    tasks = {tuple(run[field] for field in TASK) for run in new["runs"]}
+    runs = [run for run in old["runs"] if tuple(run[field] for field in TASK) not in tasks] + new["runs"]
+    return {
+        "kernel": new["kernel"],
+        "commit": ", ".join(dict.fromkeys(run["commit"] for run in runs)),
+        "clock": new["clock"],
+        "cpus": sorted({run["cpus"] for run in runs}),
+        "runs": runs,
+    }
+
+
 def median(runs, field):
     return statistics.median(run[field] for run in runs)
 

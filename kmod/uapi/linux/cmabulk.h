@@ -347,10 +347,11 @@ struct cmabulk_report {
  * structure was unmapped meanwhile: a FILL with @nr_requests = 0 tells what is
  * held.
  *
- * A request for less than a pageblock takes a whole one if one is free, and the
- * rest is cached: the next such requests get it without a claim, @report says
- * ranges_tried = 0. It goes back to the area after 100 ms without any, when the
- * system is short of memory, and before any other request or a survey.
+ * A request for less than a pageblock, within 100 ms of another such, takes a
+ * whole one if one is free, and the rest is cached: the next such requests get it
+ * without a claim, @report says ranges_tried = 0. It goes back to the area after
+ * 100 ms without any, when the system is short of memory, and before any other
+ * request or a survey.
  *
  * CMABULK_IOC_INTERRUPT makes one FILL with @nr_requests > 0 return -EINTR: the
  * one that runs, at its next range, or else the next one, at once. It is never
