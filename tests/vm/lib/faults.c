@@ -135,7 +135,7 @@ void faults_moving(guint percent)
 {
 	guint64 start, end;
 
-	symbol_range("alloc_migration_target", &start, &end);
+	symbol_range("contig_range_migrate", &start, &end);
 	faults_range(FAIL_PAGES, start, end, percent);
 }
 
