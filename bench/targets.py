@@ -110,7 +110,9 @@ def whole_path(targets):
         if own is not None and fill:
             targets.at_most(f"{condition}: cmabulk-total to the last fd / its FILL", own / fill, 1.5)
         ready, zeroing = comparison.median("cmabulk-total", "ready_us"), comparison.median("memset")
-        if ready is not None and zeroing:
+        # It clears what the RFC's scan got, which may be nothing: then there is nothing to compare with.
+        same = comparison.median("cmabulk-total", "got") == comparison.median("memset", "got")
+        if ready is not None and zeroing and same:
             targets.at_most(f"{condition}: cmabulk-total ready / (owned + parallel memset)",
                             ready / (own + zeroing), 1.15)
 
