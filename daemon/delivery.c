@@ -168,33 +168,40 @@ static bool bus_took_all(sd_bus *bus)
 	return ioctl(sd_bus_get_fd(bus), SIOCOUTQ, &in_socket) < 0 || in_socket == 0;
 }
 
-/* Goes to the bus and back; the answer says that all before it was taken. */
-static void delivery_ping_self(struct delivery *delivery)
+/* What self_ping_usec says is when the last one was sent. */
+static void delivery_send_self_ping(struct delivery *delivery)
 {
 	sd_bus *bus = delivery->manager->bus;
 	const char *name;
 
-	if (delivery->self_ping) {
-		if (clock_now_usec() - delivery->self_ping_usec < STALL_USEC)
-			return;
-		if (bus_took_all(bus)) {
-			/* The bus is slow, and so may be we; it is not stuck. */
-			delivery->self_ping_usec = clock_now_usec();
-			return;
-		}
-		log_warning("the bus has taken nothing for %u s, connecting anew",
-			    (unsigned int)(STALL_USEC / USEC_PER_SEC));
-		bus_reconnect(delivery->manager);
-		return;
-	}
 	/* Of a connection that is being made the name would be waited for, however long that takes. */
-	if (clock_now_usec() - delivery->self_ping_usec < TICK_USEC || sd_bus_is_ready(bus) <= 0 ||
-	    sd_bus_get_unique_name(bus, &name) < 0)
+	if (sd_bus_is_ready(bus) <= 0 || sd_bus_get_unique_name(bus, &name) < 0)
 		return;
+	delivery->self_ping = sd_bus_slot_unref(delivery->self_ping);
 	if (sd_bus_call_method_async(bus, &delivery->self_ping, name, "/",
 				     "org.freedesktop.DBus.Peer", "Ping", on_self_pong, delivery,
 				     NULL) >= 0)
 		delivery->self_ping_usec = clock_now_usec();
+}
+
+/* Goes to the bus and back; the answer says that all before it was taken. */
+static void delivery_ping_self(struct delivery *delivery)
+{
+	uint64_t age = clock_now_usec() - delivery->self_ping_usec;
+
+	if (age < (delivery->self_ping ? STALL_USEC : TICK_USEC))
+		return;
+	/*
+	 * A bus that took the ping is slow, and so may be we, or it got stuck when it had taken it:
+	 * whether it takes another one tells.
+	 */
+	if (!delivery->self_ping || bus_took_all(delivery->manager->bus)) {
+		delivery_send_self_ping(delivery);
+		return;
+	}
+	log_warning("the bus has taken nothing for %u s, connecting anew",
+		    (unsigned int)(STALL_USEC / USEC_PER_SEC));
+	bus_reconnect(delivery->manager);
 }
 
 /* Again, where no ping is under way: none could be sent then, or the bus refused it. */
