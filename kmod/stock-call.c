@@ -78,7 +78,12 @@ static int init_call(struct stock_call *stock_call, struct bulk_stock *stock,
 	size_t nr_slots;
 
 	*stock_call = (struct stock_call) {
-		.call = { .cma = &stock->area, .extent = &stock->area, .req = req },
+		.call = {
+			.cma = &stock->area,
+			.extent = &stock->area,
+			.req = req,
+			.task = current,
+		},
 		.stock = stock,
 		.name = name,
 	};

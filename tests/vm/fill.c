@@ -211,32 +211,6 @@ static void test_kinds(struct fixture *fixture, gconstpointer data)
 	}
 }
 
-/*
- * Pageblocks that are full to different degrees, and free memory elsewhere that is not for movable
- * pages: what is moved out of one pageblock could go into the next that is going to be emptied.
- */
-static void test_moved_once(struct fixture *fixture, gconstpointer data)
-{
-	struct occupant occupant;
-	struct cmabulk_fill fill;
-	struct pin_census census;
-	guint64 moved;
-
-	occupant_fill(&occupant, fixture->frames, &fixture->area, OCCUPANT_ANONYMOUS,
-		      fixture->area.pages / 2);
-	occupant_thin(&occupant, &fixture->area, fixture->random, fixture->area.pages * 4 / 10);
-	census = area_census(fixture->frames, &fixture->area);
-	moved = machine_read_key("/proc/vmstat", "pgmigrate_success");
-	reservation_fill(fixture->reservation, CMABULK_EFFORT_FAST, pool_chunks(fixture), 0, &fill);
-	moved = machine_read_key("/proc/vmstat", "pgmigrate_success") - moved;
-	g_print("# %" G_GUINT64_FORMAT " pages moved of %llu in use, for %llu chunks\n", moved,
-		census.user, fill.nr_allocated);
-	g_assert_cmpuint(fill.nr_allocated * 100, >=, pool_chunks(fixture) * 95);
-	g_assert_cmpuint(moved * 100, >=, census.user * 90);
-	g_assert_cmpuint(moved * 100, <=, census.user * 102);
-	occupant_free(&occupant);
-}
-
 /* Reads files until so many pages of the area hold some; false when there are not enough. */
 static bool read_files(struct fixture *fixture, const char *directory, guint64 pages)
 {
@@ -545,9 +519,6 @@ int main(int argc, char **argv)
 	ADD("top-up-after-export", test_top_up_after_export);
 	ADD("efforts", test_efforts);
 	ADD("kinds", test_kinds);
-	/* Where pages go is not the stock engine's to say. */
-	if (!machine_is_stock())
-		ADD("moved-once", test_moved_once);
 	ADD("page-cache", test_page_cache);
 	ADD("taken", test_taken);
 	ADD("budget", test_budget);

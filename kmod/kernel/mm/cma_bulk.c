@@ -150,8 +150,9 @@ static void free_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
 {
 	unsigned int i;
 
-	/* The plan in hand is that of one call at a time: they share it. */
+	/* One call at a time has a plan and a batch in hand: they share these. */
 	kvfree(calls[0].ranges);
+	kfree(calls[0].ahead);
 	for (i = 0; i < nr_calls; i++)
 		free_call(&calls[i]);
 	kfree(calls);
@@ -160,6 +161,7 @@ static void free_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
 static struct cma_bulk_call *alloc_calls(struct cma *cma, struct cma_bulk_req *req)
 {
 	const unsigned int nr_calls = cma_bulk_nr_extents(cma);
+	struct cma_bulk_ahead *ahead;
 	struct cma_bulk_range *ranges;
 	struct cma_bulk_call *calls;
 	unsigned int i;
@@ -169,7 +171,8 @@ static struct cma_bulk_call *alloc_calls(struct cma *cma, struct cma_bulk_req *r
 	if (!calls)
 		return NULL;
 	ranges = kvmalloc_array(CMA_BULK_MAX_RANGES, sizeof(*ranges), GFP_KERNEL);
-	ret = ranges ? 0 : -ENOMEM;
+	ahead = cma_bulk_ahead_alloc();
+	ret = ranges && ahead ? 0 : -ENOMEM;
 	for (i = 0; i < nr_calls; i++) {
 		struct cma_bulk_extent *extent = cma_bulk_extent_at(cma, i);
 
@@ -177,8 +180,10 @@ static struct cma_bulk_call *alloc_calls(struct cma *cma, struct cma_bulk_req *r
 			.cma = cma,
 			.extent = extent,
 			.req = req,
+			.task = current,
 			.zone = page_zone(pfn_to_page(extent->base_pfn)),
 			.ranges = ranges,
+			.ahead = ahead,
 		};
 		if (!ret)
 			ret = init_call(&calls[i]);

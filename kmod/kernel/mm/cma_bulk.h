@@ -38,11 +38,14 @@
 /* Lost races for the bitmap before what others had for a moment is theirs. */
 #define CMA_BULK_MAX_CONFLICTS	256
 
+struct cma_bulk_ahead;
+
 /**
  * struct cma_bulk_call - one call of cma_alloc_bulk_req() on its way
  * @cma:	the area
  * @extent:	the part of the area that this is about
  * @req:	the request, and where results go
+ * @task:	the caller
  * @zone:	the zone that the extent lies in
  * @map:	what is known of the extent
  * @total_units: units in the extent, of which @map.nr_units have been surveyed
@@ -55,8 +58,10 @@
  * @no_memory:	there was nowhere to move pages to: go on with free memory only
  * @lru_disabled: lru_cache_disable() is in force
  * @drained:	per-CPU lists were drained since the batch in hand was isolated
+ * @ahead:	what is moved before the ranges of the batch in hand are claimed
  *
- * One for each extent of the area, only ever used by the caller. The pages of a
+ * One for each extent of the area, only ever used by the caller, but for @ahead,
+ * and what does not change while that is at work. The pages of a
  * slot belong to the call from the moment the slot's bits in the extent's bitmap
  * are set, and to req->pages once they are off the free lists.
  */
@@ -64,6 +69,7 @@ struct cma_bulk_call {
 	struct cma *cma;
 	struct cma_bulk_extent *extent;
 	struct cma_bulk_req *req;
+	struct task_struct *task;
 	struct zone *zone;
 	struct cma_bulk_map map;
 	u32 total_units;
@@ -74,6 +80,7 @@ struct cma_bulk_call {
 	bool no_memory;
 	bool lru_disabled;
 	bool drained;
+	struct cma_bulk_ahead *ahead;
 };
 
 static inline u64 cma_bulk_missing(const struct cma_bulk_call *call)
@@ -91,7 +98,7 @@ static inline int cma_bulk_stop_reason(const struct cma_bulk_call *call)
 {
 	const struct cma_bulk_req *req = call->req;
 
-	if (fatal_signal_pending(current))
+	if (fatal_signal_pending(call->task))
 		return -EINTR;
 	/* A mere report is soon done, and wanted whole. */
 	if (!req->nr_requests)
@@ -115,6 +122,12 @@ void cma_bulk_survey_taken(struct cma_bulk_call *call, u32 first, u32 nr);
 void cma_bulk_suspect(struct cma_bulk_call *call, u32 first, u32 nr);
 int cma_bulk_migrate(struct cma_bulk_call *call, unsigned long start, unsigned long end);
 int cma_bulk_grab(struct cma_bulk_call *call, unsigned long start, unsigned long end);
+struct cma_bulk_ahead *cma_bulk_ahead_alloc(void);
+void cma_bulk_ahead_begin(struct cma_bulk_call *call);
+void cma_bulk_ahead_add(struct cma_bulk_call *call, u32 index, unsigned long start,
+			unsigned long end);
+void cma_bulk_ahead_run(struct cma_bulk_call *call, ktime_t until);
+bool cma_bulk_ahead_done(const struct cma_bulk_call *call, u32 index, int *error);
 int cma_bulk_claim(struct cma_bulk_call *call, u32 *first, u32 nr_ranges);
 
 #endif /* _MM_CMA_BULK_H */

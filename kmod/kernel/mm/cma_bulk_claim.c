@@ -4,7 +4,7 @@
  * pages that the caller owns.
  *
  * A batch of ranges is claimed in the area's bitmap and isolated. Then each range
- * is emptied and grabbed. The per-CPU lists are drained before the first page is
+ * is emptied, many of them at a time where CPUs are there to do it, and grabbed. The per-CPU lists are drained before the first page is
  * moved or when a range does not come, once for the batch: isolated pageblocks do
  * not fill these lists again.
  * A range that still does not come as a whole is looked at again and claimed in
@@ -244,20 +244,25 @@ int cma_bulk_grab(struct cma_bulk_call *call, unsigned long start, unsigned long
 	return cma_bulk_contig_grab(start, end);
 }
 
-/*
- * Empty and grab these slots as a whole, having @move told that pages are in
- * the way. As in alloc_contig_range(), -EBUSY from the migration is not
- * believed before the grab has failed too.
- */
-static int claim_slots(struct cma_bulk_call *call, u32 first, u32 nr, bool move)
+/* Have pages of these slots moved out. Returns as cma_bulk_migrate(). */
+static int move_slots(struct cma_bulk_call *call, u32 first, u32 nr)
 {
 	const struct span span = slots_span(call, first, nr);
-	int ret = 0;
 
-	if (move) {
-		drain_batch(call);
-		ret = cma_bulk_migrate(call, span.start, span.end);
-	}
+	drain_batch(call);
+	return cma_bulk_migrate(call, span.start, span.end);
+}
+
+/*
+ * Grab these slots as a whole, after what came of moving their pages. As in
+ * alloc_contig_range(), -EBUSY from the migration is not believed before the
+ * grab has failed too.
+ */
+static int grab_slots(struct cma_bulk_call *call, u32 first, u32 nr, int moved)
+{
+	const struct span span = slots_span(call, first, nr);
+	int ret = moved;
+
 	if (!ret || ret == -EBUSY)
 		ret = cma_bulk_grab(call, span.start, span.end);
 	if (ret == -EBUSY && drain_batch(call))
@@ -265,6 +270,12 @@ static int claim_slots(struct cma_bulk_call *call, u32 first, u32 nr, bool move)
 	if (!ret)
 		take_slots(call, first, nr);
 	return ret;
+}
+
+/* Empty and grab these slots as a whole, having @move told that pages are in the way. */
+static int claim_slots(struct cma_bulk_call *call, u32 first, u32 nr, bool move)
+{
+	return grab_slots(call, first, nr, move ? move_slots(call, first, nr) : 0);
 }
 
 /*
@@ -501,6 +512,8 @@ static int claim_whole(struct cma_bulk_call *call, const struct cma_bulk_range *
 
 	if (!span_is_isolated(call, slots_span(call, range->first_slot, range->nr_slots)))
 		return -EBUSY;
+	if (cma_bulk_ahead_done(call, range - call->ranges, &ret))
+		return grab_slots(call, range->first_slot, range->nr_slots, ret);
 	if (range->kind == CMA_RANGE_SUSPECT && range->nr_slots > 1)
 		ret = probe_suspects(call, range);
 	if (!ret)
@@ -598,29 +611,56 @@ static void isolate_batch(struct cma_bulk_call *call, u32 first, u32 last)
 	}
 }
 
+/* Have the movable ranges of an isolated batch emptied, where that can be done side by side. */
+static void move_batch(struct cma_bulk_call *call, u32 first, u32 last, ktime_t until)
+{
+	u32 i;
+
+	cma_bulk_ahead_begin(call);
+	for (i = first; i < last; i++) {
+		const struct cma_bulk_range *range = &call->ranges[i];
+		struct span span;
+
+		if (!range->nr_slots ||
+		    (range->kind != CMA_RANGE_MOVE && range->kind != CMA_RANGE_SALVAGE_MOVE))
+			continue;
+		span = slots_span(call, range->first_slot, range->nr_slots);
+		if (!span_is_isolated(call, span))
+			continue;
+		drain_batch(call);
+		cma_bulk_ahead_add(call, i, span.start, span.end);
+	}
+	cma_bulk_ahead_run(call, until);
+}
+
 /*
  * Claim the ranges of an isolated batch, from *@first, which moves past what is
- * settled, to @last or until the others have waited long enough.
+ * settled, to @last or until the others have waited long enough. What has been
+ * emptied is claimed all the same: that takes no time, and would be in vain
+ * otherwise.
  */
 static int claim_batch(struct cma_bulk_call *call, u32 *first, u32 last)
 {
 	const ktime_t until = ktime_add_ns(ktime_get(), CMA_BULK_BATCH_NS);
 	const bool no_memory = call->no_memory;
-	int ret = 0;
+	int unused, ret = 0;
 
-	do {
+	move_batch(call, *first, last, until);
+	for (;;) {
 		struct cma_bulk_range *range = &call->ranges[*first];
 
 		if (range->nr_slots)
 			ret = claim_range(call, range);
 		range->nr_slots = 0;
-		++*first;
-		if (!ret)
-			ret = cma_bulk_stop_reason(call);
-		/* Ranges come in the order of their kinds: all others need memory, too. */
-		if (call->no_memory != no_memory)
+		if (++*first == last || ret)
 			break;
-	} while (*first < last && !ret && !ktime_after(ktime_get(), until));
+		if (cma_bulk_ahead_done(call, *first, &unused))
+			continue;
+		ret = cma_bulk_stop_reason(call);
+		/* Ranges come in the order of their kinds: all others need memory, too. */
+		if (ret || call->no_memory != no_memory || ktime_after(ktime_get(), until))
+			break;
+	}
 	return ret;
 }
 

@@ -11,11 +11,15 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/page-isolation.h>
+#include <linux/workqueue.h>
 
 #include "cma.h"
 #include "internal.h"
 
 struct cma_bulk_call;
+
+/* Its name in newer kernels. */
+#define system_dfl_wq		system_unbound_wq
 
 /*
  * Where newer kernels have static stubs in KUnit: what a test has put in place

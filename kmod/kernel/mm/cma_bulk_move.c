@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Moving pages out of a batch of ranges before they are claimed, on several CPUs.
+ *
+ * Most of what it takes to claim memory that is in use goes into unmapping and
+ * copying, page by page. The caller does that, and meanwhile workers do the same
+ * with other pieces, as far as there are CPUs for them: a worker that does not
+ * get to run is not waited for. Isolation, grabbing and all decisions remain the
+ * caller's alone.
+ */
+#include <linux/cma.h>
+#include <linux/cpumask.h>
+#include <linux/ktime.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include "cma_bulk.h"
+
+/* So many pages to move are worth a worker. */
+#define PAGES_PER_WORKER	256
+
+/* More would be in each other's way in the zone's lock. */
+#define MAX_WORKERS		3U
+
+struct worker {
+	struct work_struct work;
+	struct cma_bulk_ahead *ahead;
+};
+
+/**
+ * struct ahead_range - a range whose pages are moved before it is claimed
+ * @index:	its index in the call's ranges
+ * @error:	the worst that came of a piece
+ * @next:	PFN up to which pieces have been handed out
+ * @end:	one past its last PFN
+ */
+struct ahead_range {
+	u32 index;
+	int error;
+	unsigned long next;
+	unsigned long end;
+};
+
+/**
+ * struct cma_bulk_ahead - moving pages out of a batch of ranges, on several CPUs
+ * @call:	the call whose batch it is
+ * @until:	when to begin no further piece
+ * @migrate:	pages in use in all ranges, an estimate
+ * @lock:	protects what follows while workers run
+ * @stop:	there is no use in going on
+ * @nr_ranges:	ranges of this batch in @ranges
+ * @next:	the range that the next piece is of; those before are done when no
+ *		worker runs
+ * @ranges:	in the order in which they are claimed
+ * @workers:	none of which runs except in cma_bulk_ahead_run()
+ */
+struct cma_bulk_ahead {
+	struct cma_bulk_call *call;
+	ktime_t until;
+	u64 migrate;
+	spinlock_t lock;
+	bool stop;
+	u32 nr_ranges;
+	u32 next;
+	struct ahead_range ranges[CMA_BULK_BATCH_RANGES];
+	struct worker workers[MAX_WORKERS];
+};
+
+/* What is handed out at a time: so many pages, most of them maybe free. */
+static unsigned long piece_pages(void)
+{
+	return pageblock_nr_pages;
+}
+
+/*
+ * Hand out the next piece, and tell which range it is of. Ranges are handed out
+ * one after the other, until it is time to stop.
+ */
+static bool take_piece(struct cma_bulk_ahead *ahead, struct ahead_range **ret_range,
+		       unsigned long *ret_start, unsigned long *ret_end)
+{
+	struct ahead_range *range;
+	bool taken = false;
+
+	spin_lock(&ahead->lock);
+	if (!ahead->stop && ahead->next < ahead->nr_ranges &&
+	    !ktime_after(ktime_get(), ahead->until) && !cma_bulk_stop_reason(ahead->call)) {
+		range = &ahead->ranges[ahead->next];
+		*ret_range = range;
+		*ret_start = range->next;
+		range->next = min(range->end, ALIGN_DOWN(range->next, piece_pages()) +
+					      piece_pages());
+		*ret_end = range->next;
+		if (range->next == range->end)
+			ahead->next++;
+		taken = true;
+	}
+	spin_unlock(&ahead->lock);
+	return taken;
+}
+
+/* -EBUSY concerns the range alone; anything else ends all of it. */
+static void note_error(struct cma_bulk_ahead *ahead, struct ahead_range *range,
+		       int error)
+{
+	spin_lock(&ahead->lock);
+	if (!range->error || range->error == -EBUSY)
+		range->error = error;
+	if (error != -EBUSY)
+		ahead->stop = true;
+	spin_unlock(&ahead->lock);
+}
+
+static void move_pieces(struct cma_bulk_ahead *ahead)
+{
+	struct ahead_range *range;
+	unsigned long start, end;
+
+	while (take_piece(ahead, &range, &start, &end)) {
+		const int error = cma_bulk_migrate(ahead->call, start, end);
+
+		if (error)
+			note_error(ahead, range, error);
+	}
+}
+
+static void move_work(struct work_struct *work)
+{
+	move_pieces(container_of(work, struct worker, work)->ahead);
+}
+
+/*
+ * Memory is allocated on behalf of the caller. Where it may not do everything for
+ * that, a worker, which may, must not do it instead.
+ */
+static unsigned int nr_workers(u64 migrate)
+{
+	const unsigned int restricted =
+		PF_MEMALLOC | PF_MEMALLOC_NOIO | PF_MEMALLOC_NOFS | PF_MEMALLOC_PIN;
+
+	if (current->flags & restricted)
+		return 0;
+	return min3((unsigned int)(migrate / PAGES_PER_WORKER), num_online_cpus() - 1,
+		    MAX_WORKERS);
+}
+
+/**
+ * cma_bulk_ahead_alloc() - prepare for batches, one at a time
+ *
+ * Return: what to kfree() after the last; NULL when there is no memory.
+ */
+struct cma_bulk_ahead *cma_bulk_ahead_alloc(void)
+{
+	struct cma_bulk_ahead *ahead = kzalloc(sizeof(*ahead), GFP_KERNEL);
+	unsigned int i;
+
+	if (!ahead)
+		return NULL;
+	spin_lock_init(&ahead->lock);
+	for (i = 0; i < MAX_WORKERS; i++) {
+		ahead->workers[i].ahead = ahead;
+		INIT_WORK(&ahead->workers[i].work, move_work);
+	}
+	return ahead;
+}
+
+/**
+ * cma_bulk_ahead_begin() - forget the last batch
+ * @call:	the call
+ */
+void cma_bulk_ahead_begin(struct cma_bulk_call *call)
+{
+	struct cma_bulk_ahead *ahead = call->ahead;
+
+	ahead->call = call;
+	ahead->nr_ranges = 0;
+	ahead->next = 0;
+	ahead->migrate = 0;
+	ahead->stop = false;
+}
+
+/**
+ * cma_bulk_ahead_add() - have a range emptied
+ * @call:	the call
+ * @index:	the range's index in call->ranges; ranges come in their order
+ * @start:	its first PFN
+ * @end:	one past its last PFN
+ */
+void cma_bulk_ahead_add(struct cma_bulk_call *call, u32 index, unsigned long start,
+			unsigned long end)
+{
+	struct cma_bulk_ahead *ahead = call->ahead;
+
+	ahead->migrate += call->ranges[index].migrate;
+	ahead->ranges[ahead->nr_ranges++] = (struct ahead_range){
+		.index = index,
+		.next = start,
+		.end = end,
+	};
+}
+
+/**
+ * cma_bulk_ahead_run() - move what is in use out of the ranges added
+ * @call:	the call
+ * @until:	ktime_get() after which no further piece is begun
+ *
+ * They have been isolated, and per-CPU lists drained since. Does nothing when that
+ * is not worth the help of others.
+ */
+void cma_bulk_ahead_run(struct cma_bulk_call *call, ktime_t until)
+{
+	struct cma_bulk_ahead *ahead = call->ahead;
+	const unsigned int workers = nr_workers(ahead->migrate);
+	unsigned int i;
+
+	if (!workers)
+		return;
+	ahead->until = until;
+	for (i = 0; i < workers; i++)
+		queue_work(system_dfl_wq, &ahead->workers[i].work);
+	move_pieces(ahead);
+	/* Who has not begun has nothing to do any more. */
+	for (i = 0; i < workers; i++)
+		cancel_work_sync(&ahead->workers[i].work);
+}
+
+/**
+ * cma_bulk_ahead_done() - was all of a range moved ahead?
+ * @call:	the call
+ * @index:	the range's index in call->ranges
+ * @error:	out: what came of it, as of cma_bulk_migrate()
+ */
+bool cma_bulk_ahead_done(const struct cma_bulk_call *call, u32 index, int *error)
+{
+	const struct cma_bulk_ahead *ahead = call->ahead;
+	u32 i;
+
+	for (i = 0; i < ahead->next; i++) {
+		if (ahead->ranges[i].index != index)
+			continue;
+		*error = ahead->ranges[i].error;
+		return true;
+	}
+	return false;
+}
