@@ -62,6 +62,8 @@ void run_heap_series(const struct contender *contender, struct scene *scene,
 		     const struct task *task, struct outcome *ret);
 void run_fill(const struct contender *contender, struct scene *scene, const struct task *task,
 	      struct outcome *ret);
+void run_fill_stock(const struct contender *contender, struct scene *scene, const struct task *task,
+		    struct outcome *ret);
 void run_total(const struct contender *contender, struct scene *scene, const struct task *task,
 	       struct outcome *ret);
 void run_total_series(const struct contender *contender, struct scene *scene,

@@ -92,6 +92,18 @@ def pressure(targets):
             targets.at_least(f"{condition}: chunks, cmabulk-normal / rfc-scan", ours / theirs, 1)
 
 
+def engines(targets):
+    """With the series never slower than without, but for 5 %, and faster where it can be."""
+    for condition in sorted({run["condition"] for run in targets.runs if run["series"] == "reference"}):
+        limit = 1 if condition in ("empty", "movable", "busy-cpus") else 1.05
+        for effort in ("fast", "normal", "hard"):
+            comparison = targets.reference(condition)
+            with_series, without = (per_chunk(comparison, f"cmabulk-{effort}{engine}") for engine in ("", "-stock"))
+            if with_series and without:
+                targets.at_most(f"{condition}: time per chunk, cmabulk-{effort} / the same by the stock engine",
+                                with_series / without, limit)
+
+
 def shared(targets):
     for order in (0, 4):
         beside = targets.compare(series="shared area", condition="shared-cma", order=order)
@@ -139,7 +151,7 @@ def release(targets):
 def evaluate(result, cpus):
     """Lines (what, value, limit, met), for each target that was measured."""
     targets = Targets(result, cpus)
-    for check in (empty, movable, pinned, pressure, shared, whole_path, small, release):
+    for check in (empty, movable, pinned, pressure, engines, shared, whole_path, small, release):
         check(targets)
     return targets.lines
 
