@@ -14,8 +14,9 @@
  *					tries it)
  *	  bulk_pool.lock		(a leaf: nothing is allocated, copied to
  *					user space or waited for under it)
+ *	queue_lock (zero.c)		(a leaf, too, and a spinlock)
  *
- * The zeroing workers take none of these; the drain and event workers take
+ * The zeroing workers take the last only; the drain and event workers take
  * bulk_pool.lock only, the cache's worker bulk_cache.lock too, and all but the
  * first pools_lock to drop the last reference to a pool.
  */

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Zeroing, in the background and by whoever needs the memory first. Takes no
- * lock and allocates nothing once a buffer is exported.
+ * Zeroing, in the background and by whoever needs the memory first. Allocates
+ * nothing once a buffer is exported.
+ *
+ * All buffers wait in one queue, and as many workers as there are CPUs zero the
+ * first of it together. They begin a moment after an EXPORT, so that the next
+ * ones are not held up by what the first has set off; for a buffer that
+ * somebody waits for they begin at once, and it goes to the front.
  */
 #define pr_fmt(fmt) "cmabulk: " fmt
 
@@ -9,11 +14,14 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/highmem.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
 
 #include "buffer.h"
 #include "trace.h"
@@ -22,11 +30,14 @@
 /* What nobody minds waiting for, in a fault for instance. */
 #define PIECE_ORDER		(ilog2(SZ_2M) - PAGE_SHIFT)
 
-/* A worker is not worth waking for less than this, beside others. */
-#define BYTES_PER_WORKER	SZ_4M
+/* A worker is not worth waking for less than this, beside others or who waits. */
+#define PAGES_PER_WORKER	(SZ_4M >> PAGE_SHIFT)
 
 /* And the first is not for so little: whoever exports it has zeroed it before one is there. */
-#define BYTES_AT_ONCE		SZ_64K
+#define PAGES_AT_ONCE		(SZ_64K >> PAGE_SHIFT ?: 1)
+
+/* Long enough for some hundred EXPORTs in a row, short beside what zeroing their memory takes. */
+#define START_DELAY		(HZ / 200 > 2 ? HZ / 200 : 2UL)
 
 static bool debug_skip_zeroing;
 module_param_unsafe(debug_skip_zeroing, bool, 0600);
@@ -37,6 +48,28 @@ static unsigned int debug_zero_delay_us;
 module_param_unsafe(debug_zero_delay_us, uint, 0600);
 MODULE_PARM_DESC(debug_zero_delay_us,
 		 "debug only: microseconds to wait before zeroing each piece of at most 2 MiB");
+
+/**
+ * struct zero_worker - what takes from the queue
+ * @work:	the item
+ * @busy:	queued or running, until it has found the queue empty
+ */
+struct zero_worker {
+	struct work_struct work;
+	bool busy;
+};
+
+/*
+ * queue_lock, a leaf, covers the queue and whose turn it is to take from it. No
+ * worker ends while something is there to begin.
+ */
+static DEFINE_SPINLOCK(queue_lock);
+static LIST_HEAD(queue);
+static struct zero_worker *workers;
+static unsigned int nr_workers;
+
+static void start_work(struct work_struct *work);
+static DECLARE_DELAYED_WORK(start, start_work);
 
 static struct workqueue_struct *zero_workers;
 
@@ -115,27 +148,130 @@ static void help_piece(struct bulk_buffer *buffer, size_t index)
 	piece_done(buffer, index);
 }
 
+static bool all_is_begun(struct bulk_zeroing *zeroing)
+{
+	return (size_t)atomic_long_read(&zeroing->cursor) >= zeroing->nr_pieces;
+}
+
 /* Whoever takes an index from the cursor must deal with it: look for reasons to stop before. */
 static bool next_piece(struct bulk_zeroing *zeroing, size_t *index)
 {
-	if ((size_t)atomic_long_read(&zeroing->cursor) >= zeroing->nr_pieces)
+	if (all_is_begun(zeroing))
 		return false;
 	*index = atomic_long_fetch_inc(&zeroing->cursor);
 	return *index < zeroing->nr_pieces;
 }
 
+/*
+ * The queue and its workers
+ */
+
+static bool is_worth_a_worker(struct bulk_zeroing *zeroing)
+{
+	return (u64)atomic_long_read(&zeroing->left) << zeroing->order > PAGES_PER_WORKER;
+}
+
+/* Wake one more, unless there are as many as CPUs. */
+static void start_worker(void)
+{
+	unsigned int limit = min(nr_workers, num_online_cpus());
+	unsigned int index;
+
+	lockdep_assert_held(&queue_lock);
+	for (index = 0; index < limit; index++) {
+		if (workers[index].busy)
+			continue;
+		workers[index].busy = true;
+		queue_work(zero_workers, &workers[index].work);
+		return;
+	}
+}
+
+static void start_work(struct work_struct *work)
+{
+	spin_lock(&queue_lock);
+	if (!list_empty(&queue))
+		start_worker();
+	spin_unlock(&queue_lock);
+}
+
+static void enqueue(struct bulk_buffer *buffer)
+{
+	refcount_inc(&buffer->users);
+	spin_lock(&queue_lock);
+	list_add_tail(&buffer->zeroing.node, &queue);
+	spin_unlock(&queue_lock);
+	queue_delayed_work(zero_workers, &start, START_DELAY);
+}
+
+static void dequeue(struct bulk_buffer *buffer)
+{
+	bool queued;
+
+	spin_lock(&queue_lock);
+	queued = !list_empty(&buffer->zeroing.node);
+	list_del_init(&buffer->zeroing.node);
+	spin_unlock(&queue_lock);
+	if (queued)
+		bulk_buffer_put(buffer);
+}
+
+/* Somebody waits, and helps: have the workers do so, too, whatever they are at. */
+static void hurry(struct bulk_buffer *buffer)
+{
+	struct bulk_zeroing *zeroing = &buffer->zeroing;
+
+	if (READ_ONCE(zeroing->hurried))
+		return;
+	spin_lock(&queue_lock);
+	WRITE_ONCE(zeroing->hurried, true);
+	if (!list_empty(&zeroing->node)) {
+		list_move(&zeroing->node, &queue);
+		if (is_worth_a_worker(zeroing))
+			start_worker();
+	}
+	spin_unlock(&queue_lock);
+}
+
+/* What to zero next, with a use. It is left in the queue, for the others to help. */
+static struct bulk_buffer *next_buffer(struct zero_worker *worker)
+{
+	struct bulk_buffer *buffer;
+
+	spin_lock(&queue_lock);
+	buffer = list_first_entry_or_null(&queue, struct bulk_buffer, zeroing.node);
+	if (buffer) {
+		refcount_inc(&buffer->users);
+		if (is_worth_a_worker(&buffer->zeroing) || !list_is_singular(&queue))
+			start_worker();
+	} else {
+		worker->busy = false;
+	}
+	spin_unlock(&queue_lock);
+	return buffer;
+}
+
+/* A glance, between two pieces: was it cancelled, or has another become more urgent? */
+static bool is_first(struct bulk_zeroing *zeroing)
+{
+	return READ_ONCE(queue.next) == &zeroing->node;
+}
+
 static void zero_work(struct work_struct *work)
 {
-	struct bulk_zero_worker *worker = container_of(work, struct bulk_zero_worker, work);
-	struct bulk_buffer *buffer = worker->buffer;
-	struct bulk_zeroing *zeroing = &buffer->zeroing;
+	struct zero_worker *worker = container_of(work, struct zero_worker, work);
+	struct bulk_buffer *buffer;
 	size_t index;
 
-	while (!READ_ONCE(zeroing->cancelled) && next_piece(zeroing, &index)) {
-		help_piece(buffer, index);
-		cond_resched();
+	while ((buffer = next_buffer(worker))) {
+		while (is_first(&buffer->zeroing) && next_piece(&buffer->zeroing, &index)) {
+			help_piece(buffer, index);
+			cond_resched();
+		}
+		if (all_is_begun(&buffer->zeroing))
+			dequeue(buffer);
+		bulk_buffer_put(buffer);
 	}
-	bulk_buffer_put(buffer);
 }
 
 /**
@@ -151,6 +287,7 @@ int bulk_zero_piece(struct bulk_buffer *buffer, size_t index)
 
 	if (all_is_done(zeroing))
 		return 0;
+	hurry(buffer);
 	help_piece(buffer, index);
 	if (wait_event_killable(zeroing->wait, piece_is_done(zeroing, index)))
 		return -EINTR;
@@ -170,6 +307,7 @@ int bulk_zero_all_killable(struct bulk_buffer *buffer)
 
 	if (all_is_done(zeroing))
 		return 0;
+	hurry(buffer);
 	while (!fatal_signal_pending(current) && next_piece(zeroing, &index)) {
 		help_piece(buffer, index);
 		cond_resched();
@@ -188,7 +326,10 @@ void bulk_zero_all(struct bulk_buffer *buffer)
 	struct bulk_zeroing *zeroing = &buffer->zeroing;
 	size_t index;
 
-	while (!all_is_done(zeroing) && next_piece(zeroing, &index)) {
+	if (all_is_done(zeroing))
+		return;
+	hurry(buffer);
+	while (next_piece(zeroing, &index)) {
 		help_piece(buffer, index);
 		cond_resched();
 	}
@@ -205,25 +346,19 @@ void bulk_zero_all(struct bulk_buffer *buffer)
 int bulk_zero_init(struct bulk_buffer *buffer, size_t nr_chunks)
 {
 	struct bulk_zeroing *zeroing = &buffer->zeroing;
-	u64 bytes = (u64)nr_chunks << (buffer->object.order + PAGE_SHIFT);
-	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN;
-	unsigned int index;
+	size_t longs;
 
 	init_waitqueue_head(&zeroing->wait);
+	INIT_LIST_HEAD(&zeroing->node);
 	zeroing->order = min(buffer->object.order, PIECE_ORDER);
 	zeroing->nr_pieces = nr_chunks << (buffer->object.order - zeroing->order);
-	if (bytes > BYTES_AT_ONCE)
-		zeroing->nr_workers = min3((u64)num_online_cpus(), (u64)zeroing->nr_pieces,
-					   DIV_ROUND_UP_ULL(bytes, BYTES_PER_WORKER));
-	zeroing->claimed = kvmalloc_array(BITS_TO_LONGS(zeroing->nr_pieces), sizeof(long), gfp);
-	zeroing->done = kvmalloc_array(BITS_TO_LONGS(zeroing->nr_pieces), sizeof(long), gfp);
-	zeroing->workers = kvmalloc_array(zeroing->nr_workers, sizeof(*zeroing->workers), gfp);
-	if (!zeroing->claimed || !zeroing->done || !zeroing->workers)
+	longs = BITS_TO_LONGS(zeroing->nr_pieces);
+	/* Both bitmaps. */
+	zeroing->claimed = kvmalloc_array(longs, 2 * sizeof(long),
+					  GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN);
+	if (!zeroing->claimed)
 		return -ENOMEM;
-	for (index = 0; index < zeroing->nr_workers; index++) {
-		INIT_WORK(&zeroing->workers[index].work, zero_work);
-		zeroing->workers[index].buffer = buffer;
-	}
+	zeroing->done = zeroing->claimed + longs;
 	return 0;
 }
 
@@ -233,15 +368,11 @@ int bulk_zero_init(struct bulk_buffer *buffer, size_t nr_chunks)
  */
 void bulk_zero_free(struct bulk_buffer *buffer)
 {
-	struct bulk_zeroing *zeroing = &buffer->zeroing;
-
-	kvfree(zeroing->workers);
-	kvfree(zeroing->done);
-	kvfree(zeroing->claimed);
+	kvfree(buffer->zeroing.claimed);
 }
 
 /**
- * bulk_zero_start() - start zeroing, in the background unless it is next to nothing
+ * bulk_zero_start() - have it zeroed, in the background unless it is next to nothing
  * @buffer:	has its chunks; nobody else sees it yet
  * @nr_chunks:	how many of them, from the first on, are zero already
  */
@@ -251,7 +382,6 @@ void bulk_zero_start(struct bulk_buffer *buffer, size_t nr_chunks)
 	struct bulk_object *object = &buffer->object;
 	size_t done = nr_chunks << (object->order - zeroing->order);
 	size_t left;
-	unsigned int index;
 
 	if (bulk_zero_by_kernel())
 		done = zeroing->nr_pieces;
@@ -266,44 +396,43 @@ void bulk_zero_start(struct bulk_buffer *buffer, size_t nr_chunks)
 		trace_zero_done(object->pool->name, object->id, 0);
 		return;
 	}
-	if (!zeroing->nr_workers)
+	if (zeroing->nr_pieces << zeroing->order <= PAGES_AT_ONCE)
 		bulk_zero_all(buffer);
-	for (index = 0; index < zeroing->nr_workers; index++) {
-		refcount_inc(&buffer->users);
-		queue_work(zero_workers, &zeroing->workers[index].work);
-	}
+	else
+		enqueue(buffer);
 }
 
 /**
  * bulk_zero_cancel() - nobody will see this buffer again
  * @buffer:	workers leave it after the piece they are at; the caller has a use
- *
- * What has not begun is taken back: it need not wait for its turn behind the
- * zeroing of other buffers.
  */
 void bulk_zero_cancel(struct bulk_buffer *buffer)
 {
-	struct bulk_zeroing *zeroing = &buffer->zeroing;
-	unsigned int index;
-
-	WRITE_ONCE(zeroing->cancelled, true);
-	for (index = 0; index < zeroing->nr_workers; index++)
-		if (cancel_work(&zeroing->workers[index].work))
-			bulk_buffer_put(buffer);
+	dequeue(buffer);
 }
 
 /**
- * bulk_zero_module_init() - make the workqueue
+ * bulk_zero_module_init() - make the workers
  *
- * No more items at a time than there are CPUs: they only want to compute.
+ * No more than there are CPUs: they only want to compute.
  *
  * Return: 0 or -ENOMEM.
  */
 int bulk_zero_module_init(void)
 {
-	zero_workers = alloc_workqueue("cmabulk_zero", WQ_UNBOUND | WQ_MEM_RECLAIM,
-				       min_t(int, num_possible_cpus(), WQ_MAX_ACTIVE));
-	return zero_workers ? 0 : -ENOMEM;
+	unsigned int index;
+
+	nr_workers = min_t(unsigned int, num_possible_cpus(), WQ_MAX_ACTIVE);
+	workers = kcalloc(nr_workers, sizeof(*workers), GFP_KERNEL);
+	if (!workers)
+		return -ENOMEM;
+	for (index = 0; index < nr_workers; index++)
+		INIT_WORK(&workers[index].work, zero_work);
+	zero_workers = alloc_workqueue("cmabulk_zero", WQ_UNBOUND | WQ_MEM_RECLAIM, nr_workers);
+	if (zero_workers)
+		return 0;
+	kfree(workers);
+	return -ENOMEM;
 }
 
 /**
@@ -311,5 +440,7 @@ int bulk_zero_module_init(void)
  */
 void bulk_zero_module_exit(void)
 {
+	cancel_delayed_work_sync(&start);
 	destroy_workqueue(zero_workers);
+	kfree(workers);
 }

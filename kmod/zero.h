@@ -7,22 +7,12 @@
 
 #include <linux/atomic.h>
 #include <linux/ktime.h>
+#include <linux/list.h>
 #include <linux/types.h>
 #include <linux/wait.h>
-#include <linux/workqueue.h>
 
 struct bulk_buffer;
 struct page;
-
-/**
- * struct bulk_zero_worker - one of the work items that zero a buffer
- * @work:	the item; while queued or running it holds a use of @buffer
- * @buffer:	the buffer
- */
-struct bulk_zero_worker {
-	struct work_struct work;
-	struct bulk_buffer *buffer;
-};
 
 /**
  * struct bulk_zeroing - how far the zeroing of a buffer is
@@ -36,14 +26,14 @@ struct bulk_zero_worker {
  * @cursor:		next piece to look at for those who want all of them
  * @left:		pieces not done; 0 is to be read with acquire
  * @wait:		woken for every piece done
- * @cancelled:		the dma-buf is gone, workers need not go on
  * @started:		when
- * @nr_workers:		entries in @workers; none for a small buffer
- * @workers:		work items
+ * @node:		in the queue of what workers are to zero, with a use of the
+ *			buffer; queue_lock (zero.c)
+ * @hurried:		somebody waits for it; queue_lock to write
  *
- * No lock: workers, faults and mappers only meet in the atomics. Waiting is
- * for a piece that somebody is zeroing right now, never for a work item to be
- * scheduled, so that it is safe under dma_resv and mmap_lock.
+ * Pieces have no lock: workers, faults and mappers only meet in the atomics.
+ * Waiting is for a piece that somebody is zeroing right now, never for a work
+ * item to be scheduled, so that it is safe under dma_resv and mmap_lock.
  */
 struct bulk_zeroing {
 	unsigned int order;
@@ -53,10 +43,9 @@ struct bulk_zeroing {
 	atomic_long_t cursor;
 	atomic_long_t left;
 	wait_queue_head_t wait;
-	bool cancelled;
 	ktime_t started;
-	unsigned int nr_workers;
-	struct bulk_zero_worker *workers;
+	struct list_head node;
+	bool hurried;
 };
 
 int bulk_zero_module_init(void);
