@@ -35,6 +35,12 @@ static void list_object(struct bulk_object *object, enum cmabulk_state state)
 	++*object_count(object);
 }
 
+/* Whoever waits for memory, or for a pool; that something was exported nobody waits for. */
+static bool is_awaited(const struct bulk_event *event)
+{
+	return event->command != CMABULK_CMD_EXPORTED && event->pages;
+}
+
 /* The caller hands over a reference to @object, or to @pool if that is NULL. */
 static void queue_event(struct bulk_pool *pool, struct bulk_event *event,
 			struct bulk_object *object, enum cmabulk_genl_command command,
@@ -46,6 +52,8 @@ static void queue_event(struct bulk_pool *pool, struct bulk_event *event,
 	event->sequence = ++pool->counters.sequence;
 	event->pages = pages;
 	list_add_tail(&event->node, &pool->events);
+	pool->nr_events++;
+	bulk_events_schedule(pool, is_awaited(event));
 }
 
 /**
@@ -187,8 +195,6 @@ int bulk_books_export(struct bulk_object *reservation, struct bulk_object *buffe
 	kref_get(&buffer->ref);
 	queue_event(pool, &buffer->begun, buffer, CMABULK_CMD_EXPORTED, pages);
 	mutex_unlock(&pool->lock);
-
-	bulk_events_kick(pool);
 	return 0;
 }
 
@@ -228,8 +234,6 @@ bool bulk_books_close(struct bulk_object *object)
 	if (!pages)
 		end_object(object);
 	mutex_unlock(&pool->lock);
-	if (!pages)
-		bulk_events_kick(pool);
 	bulk_pool_put(pool);
 	return pages;
 }
@@ -257,8 +261,6 @@ void bulk_books_drained(struct bulk_object *object, u64 left)
 	if (!left)
 		end_object(object);
 	mutex_unlock(&pool->lock);
-	if (!left)
-		bulk_events_kick(pool);
 }
 
 /**
@@ -277,7 +279,6 @@ void bulk_books_pool_event(struct bulk_pool *pool, enum cmabulk_genl_command com
 	queue_event(pool, removed ? &pool->removed : &pool->added, NULL, command,
 		    pool->engine.nr_pages);
 	mutex_unlock(&pool->lock);
-	bulk_events_kick(pool);
 }
 
 /**

@@ -3,13 +3,25 @@
  * The generic netlink family: events in the order of their numbers, sent by
  * one work item per pool, and the counters of all pools as a dump. An event
  * that cannot be sent leaves a gap in the numbers, and listeners get ENOBUFS.
+ *
+ * Waking the worker and every listener costs more than a small buffer does, and
+ * each makes three events. So events are sent together, as many in a message as
+ * fit: at once when somebody may be waiting for one of them and none were sent a
+ * moment ago, otherwise after that moment.
  */
+#include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/workqueue.h>
 #include <net/genetlink.h>
 
 #include "netlink.h"
 #include "pool.h"
+
+/* The moment: nobody notices who waits for memory, and a program in a loop makes many events. */
+#define EVENT_DELAY		(HZ / 100 ?: 1UL)
+
+/* Events that wait at most, as each keeps what it is about in memory. */
+#define EVENTS_MAX		128
 
 static struct workqueue_struct *event_workers;
 static struct genl_family bulk_family;
@@ -47,70 +59,119 @@ static bool put_event(struct sk_buff *skb, const struct bulk_pool *pool,
 	if (event->object) {
 		if (!put_object(skb, event->object) ||
 		    !put_u64(skb, CMABULK_ATTR_PAGES, event->pages))
-			return false;
+			goto err_cancel;
 	} else if (!put_u64(skb, CMABULK_ATTR_AREA_PAGES, event->pages)) {
-		return false;
+		goto err_cancel;
 	}
 	genlmsg_end(skb, header);
 	return true;
+
+err_cancel:
+	genlmsg_cancel(skb, header);
+	return false;
 }
 
-static int send_event(const struct bulk_pool *pool, const struct bulk_event *event)
+/* The caller's reference to what the event is about ends with it. */
+static void event_end(struct bulk_pool *pool, struct bulk_event *event)
+{
+	if (event->object)
+		bulk_object_put(event->object);
+	else
+		bulk_pool_put(pool);
+}
+
+/* Move events from the list to a message as long as they fit. Returns how many did. */
+static unsigned int put_events(struct sk_buff *skb, struct bulk_pool *pool,
+			       struct list_head *events)
+{
+	struct bulk_event *event, *next;
+	unsigned int count = 0;
+
+	list_for_each_entry_safe(event, next, events, node) {
+		if (!put_event(skb, pool, event))
+			break;
+		list_del_init(&event->node);
+		event_end(pool, event);
+		count++;
+	}
+	return count;
+}
+
+/* Returns how many there were. */
+static unsigned int drop_events(struct bulk_pool *pool, struct list_head *events)
+{
+	struct bulk_event *event, *next;
+	unsigned int count = 0;
+
+	list_for_each_entry_safe(event, next, events, node) {
+		list_del_init(&event->node);
+		event_end(pool, event);
+		count++;
+	}
+	return count;
+}
+
+static void send_events(struct bulk_pool *pool, struct list_head *events)
 {
 	struct sk_buff *skb;
+	unsigned int count;
 	int ret;
 
-	if (!genl_has_listeners(&bulk_family, &init_net, 0))
-		return 0;
-	skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
-	if (!skb || !put_event(skb, pool, event)) {
-		nlmsg_free(skb);
-		/* There may be no later event to show the gap: tell as of an overrun. */
-		genl_set_err(&bulk_family, &init_net, 0, 0, -ENOBUFS);
-		return -ENOBUFS;
+	while (!list_empty(events)) {
+		skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+		count = skb ? put_events(skb, pool, events) : 0;
+		if (!count) {
+			nlmsg_free(skb);
+			atomic64_add(drop_events(pool, events), &pool->events_lost);
+			/* There may be no later event to show the gap: tell as of an overrun. */
+			genl_set_err(&bulk_family, &init_net, 0, 0, -ENOBUFS);
+			return;
+		}
+		ret = genlmsg_multicast(&bulk_family, skb, 0, 0, GFP_KERNEL);
+		/* The last listener may have left since. */
+		if (ret && ret != -ESRCH)
+			atomic64_add(count, &pool->events_lost);
 	}
-	ret = genlmsg_multicast(&bulk_family, skb, 0, 0, GFP_KERNEL);
-	/* The last listener may have left since. */
-	return ret == -ESRCH ? 0 : ret;
-}
-
-static struct bulk_event *next_event(struct bulk_pool *pool)
-{
-	struct bulk_event *event;
-
-	mutex_lock(&pool->lock);
-	event = list_first_entry_or_null(&pool->events, struct bulk_event, node);
-	if (event)
-		list_del_init(&event->node);
-	mutex_unlock(&pool->lock);
-	return event;
 }
 
 static void event_work(struct work_struct *work)
 {
-	struct bulk_pool *pool = container_of(work, struct bulk_pool, event_work);
-	struct bulk_event *event;
+	struct bulk_pool *pool = container_of(to_delayed_work(work), struct bulk_pool, event_work);
+	LIST_HEAD(events);
 
-	while ((event = next_event(pool))) {
-		if (send_event(pool, event))
-			atomic64_inc(&pool->events_lost);
-		if (event->object)
-			bulk_object_put(event->object);
-		else
-			bulk_pool_put(pool);
-	}
+	mutex_lock(&pool->lock);
+	list_splice_init(&pool->events, &events);
+	pool->nr_events = 0;
+	pool->events_sent = jiffies;
+	mutex_unlock(&pool->lock);
+	if (genl_has_listeners(&bulk_family, &init_net, 0))
+		send_events(pool, &events);
+	else
+		drop_events(pool, &events);
 	bulk_pool_put(pool);
 }
 
 /**
- * bulk_events_kick() - send the queued events of a pool
- * @pool:	the caller has a reference; returns at once
+ * bulk_events_schedule() - see that the queued events of a pool are sent
+ * @pool:	the caller has a reference
+ * @awaited:	somebody may be waiting for the newest of them
+ *
+ * Context: with bulk_pool.lock held, under which they were queued.
  */
-void bulk_events_kick(struct bulk_pool *pool)
+void bulk_events_schedule(struct bulk_pool *pool, bool awaited)
 {
+	const bool is_quiet = time_after_eq(jiffies, pool->events_sent + EVENT_DELAY);
+	bool was_queued;
+
+	lockdep_assert_held(&pool->lock);
 	bulk_pool_get(pool);
-	if (!queue_work(event_workers, &pool->event_work))
-		bulk_pool_put(pool);	/* was queued, with its reference */
+	/* What is left of a pool that is gone keeps its name from the next one. */
+	if ((awaited && is_quiet) || pool->gone || pool->nr_events >= EVENTS_MAX)
+		was_queued = mod_delayed_work(event_workers, &pool->event_work, 0);
+	else
+		was_queued = !queue_delayed_work(event_workers, &pool->event_work, EVENT_DELAY);
+	if (was_queued)
+		bulk_pool_put(pool);	/* with its reference */
 }
 
 /**
@@ -121,16 +182,17 @@ void bulk_events_init(struct bulk_pool *pool)
 {
 	INIT_LIST_HEAD(&pool->events);
 	atomic64_set(&pool->events_lost, 0);
-	INIT_WORK(&pool->event_work, event_work);
+	INIT_DELAYED_WORK(&pool->event_work, event_work);
+	pool->events_sent = jiffies - EVENT_DELAY;
 }
 
 /**
- * bulk_events_finish() - wait until all events so far of a pool are sent
+ * bulk_events_finish() - send all events so far of a pool and wait for that
  * @pool:	the pool
  */
 void bulk_events_finish(struct bulk_pool *pool)
 {
-	flush_work(&pool->event_work);
+	flush_delayed_work(&pool->event_work);
 }
 
 /*

@@ -104,6 +104,8 @@ struct bulk_counters {
  * @counters:		pages by state and other counts
  * @objects:		all that owns pages, oldest first
  * @events:		to be sent, oldest first
+ * @nr_events:		how many
+ * @events_sent:	when some were last, jiffies
  * @drains:		closed objects whose pages are to be given back
  * @stuck:		closed objects with pages that somebody still references;
  *			drain worker only
@@ -131,6 +133,8 @@ struct bulk_pool {
 	struct bulk_counters counters;
 	struct list_head objects;
 	struct list_head events;
+	unsigned int nr_events;
+	unsigned long events_sent;
 	struct list_head drains;
 
 	struct list_head stuck;
@@ -138,7 +142,7 @@ struct bulk_pool {
 	bool leak_stuck;
 	atomic64_t events_lost;
 
-	struct work_struct event_work;
+	struct delayed_work event_work;
 	struct delayed_work drain_work;
 	struct bulk_event added;
 	struct bulk_event removed;
