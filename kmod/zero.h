@@ -26,7 +26,7 @@ struct page;
  * @cursor:		next piece to look at for those who want all of them
  * @left:		pieces not done; 0 is to be read with acquire
  * @wait:		woken for every piece done
- * @started:		when
+ * @started:		when it was exported
  * @node:		in the queue of what workers are to zero, with a use of the
  *			buffer; queue_lock (zero.c)
  * @hurried:		somebody waits for it; queue_lock to write

@@ -383,8 +383,8 @@ struct cmabulk_fill {
  * @reserved:	must be zero
  *
  * Nothing changes on error, but the out fields may have been written and mean
- * nothing. Zeroing starts here and goes on in the background; whoever needs the
- * memory first waits for, and helps with, what it needs.
+ * nothing. Zeroing starts in the background some milliseconds later, or as soon
+ * as somebody needs the memory, who waits for, and helps with, what it needs.
  */
 struct cmabulk_export {
 	__u32 size;
@@ -457,7 +457,8 @@ enum cmabulk_genl_command {
  * Events carry POOL, SEQUENCE, and but for the pool events ID, PAGES (and for
  * a buffer INODE and RESERVATION); ids and sizes only, no owners. SEQUENCE
  * counts per pool and has no holes: a missing number is a lost event. So is
- * ENOBUFS, after which no later event may come to show it.
+ * ENOBUFS, after which no later event may come to show it. They come in order,
+ * some milliseconds late, and several may be in one datagram.
  */
 enum cmabulk_genl_attribute {
 	CMABULK_ATTR_UNSPEC,
