@@ -18,8 +18,9 @@
 /**
  * struct bulk_buffer - what is behind a dma-buf
  * @object:		the common part; its chunks are fixed once exported
- * @users:		who may touch the pages: the dma-buf and every queued piece
- *			of zeroing; the last one sends the pages to the drain
+ * @users:		who may touch the pages: the dma-buf, the place in the
+ *			queue for zeroing and each worker at it; the last one sends
+ *			the pages to the drain
  * @lock:		@attachments, the mappings in them and @vaddr, against
  *			begin and end of CPU access
  * @attachments:	struct bulk_attachment

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The generic netlink family: events in the order of their numbers, sent by
- * one work item per pool, and the counters of all pools as a dump. An event
- * that cannot be sent leaves a gap in the numbers, and listeners get ENOBUFS.
+ * one work item per pool, and the counters of all pools as a dump. Events that
+ * cannot be sent, which without memory are all that wait, leave a gap in the
+ * numbers, and listeners get ENOBUFS.
  *
  * Waking the worker and every listener costs more than a small buffer does, and
  * each makes three events. So events are sent together, as many in a message as
@@ -20,7 +21,7 @@
 /* The moment: nobody notices who waits for memory, and a program in a loop makes many events. */
 #define EVENT_DELAY		(HZ / 100 ?: 1UL)
 
-/* Events that wait at most, as each keeps what it is about in memory. */
+/* When there are so many, they do not wait: each keeps what it is about in memory. */
 #define EVENTS_MAX		128
 
 static struct workqueue_struct *event_workers;
@@ -55,7 +56,7 @@ static bool put_event(struct sk_buff *skb, const struct bulk_pool *pool,
 		return false;
 	if (nla_put_string(skb, CMABULK_ATTR_POOL, pool->name) ||
 	    !put_u64(skb, CMABULK_ATTR_SEQUENCE, event->sequence))
-		return false;
+		goto err_cancel;
 	if (event->object) {
 		if (!put_object(skb, event->object) ||
 		    !put_u64(skb, CMABULK_ATTR_PAGES, event->pages))
@@ -166,12 +167,16 @@ void bulk_events_schedule(struct bulk_pool *pool, bool awaited)
 	lockdep_assert_held(&pool->lock);
 	bulk_pool_get(pool);
 	/* What is left of a pool that is gone keeps its name from the next one. */
-	if ((awaited && is_quiet) || pool->gone || pool->nr_events >= EVENTS_MAX)
+	if ((awaited && is_quiet) || pool->gone || pool->nr_events == EVENTS_MAX) {
+		/* Those that come before the worker runs go with these, and need not call it again. */
+		pool->events_sent = jiffies;
 		was_queued = mod_delayed_work(event_workers, &pool->event_work, 0);
-	else
+	} else {
 		was_queued = !queue_delayed_work(event_workers, &pool->event_work, EVENT_DELAY);
+	}
+	/* With its reference. The caller's is another: under the pool's lock this is never the last. */
 	if (was_queued)
-		bulk_pool_put(pool);	/* with its reference */
+		bulk_pool_put(pool);
 }
 
 /**

@@ -16,9 +16,10 @@
  *					user space or waited for under it)
  *	queue_lock (zero.c)		(a leaf, too, and a spinlock)
  *
- * The zeroing workers take the last only; the drain and event workers take
- * bulk_pool.lock only, the cache's worker bulk_cache.lock too, and all but the
- * first pools_lock to drop the last reference to a pool.
+ * The zeroing workers take the last and, without it, what the drain takes, to
+ * which they send a buffer's pages when theirs was the last use. The drain and
+ * event workers take bulk_pool.lock only, the cache's worker bulk_cache.lock too,
+ * and all pools_lock to drop the last reference to a pool.
  */
 #ifndef BULK_POOL_H
 #define BULK_POOL_H

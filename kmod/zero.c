@@ -30,7 +30,7 @@
 /* What nobody minds waiting for, in a fault for instance. */
 #define PIECE_ORDER		(ilog2(SZ_2M) - PAGE_SHIFT)
 
-/* A worker is not worth waking for less than this, beside others or who waits. */
+/* Another worker is not worth waking for less than this, nor the first where somebody waits and helps. */
 #define PAGES_PER_WORKER	(SZ_4M >> PAGE_SHIFT)
 
 /* And the first is not for so little: whoever exports it has zeroed it before one is there. */
@@ -242,6 +242,7 @@ static struct bulk_buffer *next_buffer(struct zero_worker *worker)
 	buffer = list_first_entry_or_null(&queue, struct bulk_buffer, zeroing.node);
 	if (buffer) {
 		refcount_inc(&buffer->users);
+		/* What else is queued is not added up. */
 		if (is_worth_a_worker(&buffer->zeroing) || !list_is_singular(&queue))
 			start_worker();
 	} else {

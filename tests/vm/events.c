@@ -333,6 +333,48 @@ static void test_two_pools(struct fixture *fixture, gconstpointer data)
 	close(camera);
 }
 
+/*
+ * Of a pool whose name makes messages of a size that leaves room in a datagram for the beginning of
+ * one more: what comes is whole, numbered without holes, and all there is.
+ */
+static void test_many_together(struct fixture *fixture, gconstpointer data)
+{
+	static const char name[] = "eightish";
+	enum { BUFFERS = 60, ROUNDS = 4 };
+	int pool, reservation, buffers[BUFFERS];
+	struct cmabulk_fill fill;
+	struct event event;
+	guint64 sequence;
+
+	machine_write("/sys/class/cmabulk/remove", POOL_CAMERA);
+	machine_write("/sys/class/cmabulk/add", module_pool(name, AREA_CAMERA));
+	pool = pool_open(name);
+	sequence = books_settled(pool).query.sequence;
+	for (int round = 0; round < ROUNDS; round++) {
+		reservation = reservation_new(pool, ORDER, 0);
+		reservation_fill(reservation, CMABULK_EFFORT_NORMAL, BUFFERS, 0, &fill);
+		for (int i = 0; i < BUFFERS; i++)
+			buffers[i] = reservation_export(reservation, 1, O_RDWR | O_CLOEXEC, "many",
+							NULL);
+		close(reservation);
+		for (int i = 0; i < BUFFERS; i++)
+			close(buffers[i]);
+		books_assert_empty(pool);
+	}
+	/* Each buffer is exported and released, each reservation dropped. */
+	for (guint64 end = sequence + ROUNDS * (2 * BUFFERS + 1); sequence < end;) {
+		if (!events_next(fixture->events, TIMEOUT_MS, &event))
+			g_error("no event %" G_GUINT64_FORMAT, sequence + 1);
+		if (!g_str_equal(event.pool, name) || event.sequence <= sequence)
+			continue;
+		g_assert_cmpuint(event.sequence, ==, ++sequence);
+		g_assert_cmpuint(event.present & 1U << CMABULK_ATTR_PAGES, !=, 0);
+	}
+	close(pool);
+	machine_write("/sys/class/cmabulk/remove", name);
+	machine_write("/sys/class/cmabulk/add", module_pool(POOL_CAMERA, AREA_CAMERA));
+}
+
 static void test_query(struct fixture *fixture, gconstpointer data)
 {
 	struct cmabulk_query query;
@@ -410,6 +452,7 @@ int main(int argc, char **argv)
 	ADD("snapshot-and-events", test_snapshot_and_events);
 	ADD("counters", test_counters);
 	ADD("two-pools", test_two_pools);
+	ADD("many-together", test_many_together);
 	ADD("query", test_query);
 	ADD("survey", test_survey);
 	ADD("survey-suspect", test_survey_suspect);
