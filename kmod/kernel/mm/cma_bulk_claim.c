@@ -4,9 +4,9 @@
  * pages that the caller owns.
  *
  * A batch of ranges is claimed in the area's bitmap and isolated. Then each range
- * is emptied, many of them at a time where CPUs are there to do it, and grabbed. The per-CPU lists are drained before the first page is
- * moved or when a range does not come, once for the batch: isolated pageblocks do
- * not fill these lists again.
+ * is emptied, many of them at a time where there are CPUs for it, and grabbed. The
+ * per-CPU lists are drained before the first page is moved or when a range does
+ * not come, once for the batch: isolated pageblocks do not fill these lists again.
  * A range that still does not come as a whole is looked at again and claimed in
  * pieces, while it is isolated.
  */
@@ -611,7 +611,7 @@ static void isolate_batch(struct cma_bulk_call *call, u32 first, u32 last)
 	}
 }
 
-/* Have the movable ranges of an isolated batch emptied, where that can be done side by side. */
+/* Have the movable ranges of an isolated batch emptied, from the first of them on. */
 static void move_batch(struct cma_bulk_call *call, u32 first, u32 last, ktime_t until)
 {
 	u32 i;
@@ -621,46 +621,60 @@ static void move_batch(struct cma_bulk_call *call, u32 first, u32 last, ktime_t 
 		const struct cma_bulk_range *range = &call->ranges[i];
 		struct span span;
 
-		if (!range->nr_slots ||
-		    (range->kind != CMA_RANGE_MOVE && range->kind != CMA_RANGE_SALVAGE_MOVE))
+		if (!range->nr_slots || range->kind == CMA_RANGE_SUSPECT)
 			continue;
 		span = slots_span(call, range->first_slot, range->nr_slots);
-		if (!span_is_isolated(call, span))
-			continue;
-		drain_batch(call);
-		cma_bulk_ahead_add(call, i, span.start, span.end);
+		if (span_is_isolated(call, span))
+			cma_bulk_ahead_add(call, i, span.start, span.end);
 	}
+	drain_batch(call);
 	cma_bulk_ahead_run(call, until);
+}
+
+/* Was this range emptied ahead, or dropped? Then it takes no time, and would be emptied in vain. */
+static bool costs_nothing(const struct cma_bulk_call *call, u32 index)
+{
+	int moved;
+
+	return !call->ranges[index].nr_slots ||
+	       (cma_bulk_ahead_done(call, index, &moved) && !moved);
 }
 
 /*
  * Claim the ranges of an isolated batch, from *@first, which moves past what is
- * settled, to @last or until the others have waited long enough. What has been
- * emptied is claimed all the same: that takes no time, and would be in vain
- * otherwise.
+ * settled, to @last or until the others have waited long enough. Ranges come in
+ * the order of their kinds: from the first on that is to be emptied all are.
  */
 static int claim_batch(struct cma_bulk_call *call, u32 *first, u32 last)
 {
 	const ktime_t until = ktime_add_ns(ktime_get(), CMA_BULK_BATCH_NS);
 	const bool no_memory = call->no_memory;
-	int unused, ret = 0;
+	bool moved = false;
+	int ret = 0;
 
-	move_batch(call, *first, last, until);
-	for (;;) {
+	cma_bulk_ahead_begin(call);
+	do {
 		struct cma_bulk_range *range = &call->ranges[*first];
 
+		if (!moved && range->nr_slots && range->kind >= CMA_RANGE_MOVE) {
+			move_batch(call, *first, last, until);
+			moved = true;
+			if (!costs_nothing(call, *first))
+				ret = cma_bulk_stop_reason(call);
+			if (ret)
+				break;
+		}
 		if (range->nr_slots)
 			ret = claim_range(call, range);
 		range->nr_slots = 0;
-		if (++*first == last || ret)
-			break;
-		if (cma_bulk_ahead_done(call, *first, &unused))
+		++*first;
+		if (ret || *first == last || costs_nothing(call, *first))
 			continue;
 		ret = cma_bulk_stop_reason(call);
-		/* Ranges come in the order of their kinds: all others need memory, too. */
-		if (ret || call->no_memory != no_memory || ktime_after(ktime_get(), until))
+		/* All others need memory, too. */
+		if (call->no_memory != no_memory || ktime_after(ktime_get(), until))
 			break;
-	}
+	} while (*first < last && !ret);
 	return ret;
 }
 

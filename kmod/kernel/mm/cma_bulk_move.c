@@ -4,8 +4,8 @@
  *
  * Most of what it takes to claim memory that is in use goes into unmapping and
  * copying, page by page. The caller does that, and meanwhile workers do the same
- * with other pieces, as far as there are CPUs for them: a worker that does not
- * get to run is not waited for. Isolation, grabbing and all decisions remain the
+ * with other pieces, as far as there are CPUs for them: a worker that has not
+ * begun is not waited for. Isolation, grabbing and all decisions remain the
  * caller's alone.
  */
 #include <linux/cma.h>
@@ -133,7 +133,8 @@ static void move_work(struct work_struct *work)
 
 /*
  * Memory is allocated on behalf of the caller. Where it may not do everything for
- * that, a worker, which may, must not do it instead.
+ * that, a worker, which may, must not do it instead. Its cpuset and its policy do
+ * not bind workers: what they allocate is for whom the moved pages belong to.
  */
 static unsigned int nr_workers(u64 migrate)
 {
@@ -206,8 +207,8 @@ void cma_bulk_ahead_add(struct cma_bulk_call *call, u32 index, unsigned long sta
  * @call:	the call
  * @until:	ktime_get() after which no further piece is begun
  *
- * They have been isolated, and per-CPU lists drained since. Does nothing when that
- * is not worth the help of others.
+ * They have been isolated, and per-CPU lists drained since. When there is little to
+ * move, or nobody to help, the caller does it alone.
  */
 void cma_bulk_ahead_run(struct cma_bulk_call *call, ktime_t until)
 {
@@ -215,11 +216,9 @@ void cma_bulk_ahead_run(struct cma_bulk_call *call, ktime_t until)
 	const unsigned int workers = nr_workers(ahead->migrate);
 	unsigned int i;
 
-	if (!workers)
-		return;
 	ahead->until = until;
 	for (i = 0; i < workers; i++)
-		queue_work(system_dfl_wq, &ahead->workers[i].work);
+		queue_work(cma_bulk_workqueue(), &ahead->workers[i].work);
 	move_pieces(ahead);
 	/* Who has not begun has nothing to do any more. */
 	for (i = 0; i < workers; i++)

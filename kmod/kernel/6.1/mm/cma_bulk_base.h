@@ -18,9 +18,6 @@
 
 struct cma_bulk_call;
 
-/* Its name in newer kernels. */
-#define system_dfl_wq		system_unbound_wq
-
 /*
  * Where newer kernels have static stubs in KUnit: what a test has put in place
  * of this function for its own calls, or NULL.
@@ -113,6 +110,12 @@ static inline int cma_bulk_contig_migrate(unsigned long start, unsigned long end
 static inline int cma_bulk_contig_grab(unsigned long start, unsigned long end)
 {
 	return contig_range_grab(start, end);
+}
+
+/* For what any CPU may do. */
+static inline struct workqueue_struct *cma_bulk_workqueue(void)
+{
+	return system_unbound_wq;
 }
 
 /* A page that has been grabbed is on its way to the caller. */

@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/page-isolation.h>
+#include <linux/workqueue.h>
 
 #include "cma.h"
 #include "internal.h"
@@ -93,6 +94,12 @@ static inline int cma_bulk_contig_migrate(unsigned long start, unsigned long end
 static inline int cma_bulk_contig_grab(unsigned long start, unsigned long end)
 {
 	return contig_range_grab(start, end, GFP_KERNEL | __GFP_NOWARN);
+}
+
+/* For what any CPU may do. */
+static inline struct workqueue_struct *cma_bulk_workqueue(void)
+{
+	return system_unbound_wq;
 }
 
 /* A page that has been grabbed is on its way to the caller. */

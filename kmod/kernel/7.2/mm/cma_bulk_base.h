@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/page-isolation.h>
+#include <linux/workqueue.h>
 
 #include "cma.h"
 #include "internal.h"
@@ -94,6 +95,12 @@ static inline int cma_bulk_contig_grab(unsigned long start, unsigned long end)
 {
 	return contig_frozen_range_grab(start, end, ACR_FLAGS_CMA,
 					GFP_KERNEL | __GFP_NOWARN);
+}
+
+/* For what any CPU may do. */
+static inline struct workqueue_struct *cma_bulk_workqueue(void)
+{
+	return system_dfl_wq;
 }
 
 /* A page that has been grabbed is on its way to the caller, who holds a reference. */

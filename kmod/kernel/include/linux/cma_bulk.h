@@ -56,7 +56,8 @@ enum cma_bulk_effort {
  * @plan_ns:		choosing ranges
  * @drain_ns:		draining per-CPU lists
  * @claim_ns:		isolating, migrating, grabbing
- * @salvage_ns:		the part of @claim_ns spent inside pageblocks
+ * @salvage_ns:		the part of @claim_ns spent inside pageblocks, but for
+ *			moving pages of several at a time
  * @total_ns:		from start to end
  */
 struct cma_bulk_report {
