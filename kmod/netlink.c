@@ -168,13 +168,13 @@ void bulk_events_schedule(struct bulk_pool *pool, bool awaited)
 	bulk_pool_get(pool);
 	/* What is left of a pool that is gone keeps its name from the next one. */
 	if ((awaited && is_quiet) || pool->gone || pool->nr_events == EVENTS_MAX) {
-		/* Those that come before the worker runs go with these, and need not call it again. */
+		/* What comes before the worker runs goes with these. */
 		pool->events_sent = jiffies;
 		was_queued = mod_delayed_work(event_workers, &pool->event_work, 0);
 	} else {
 		was_queued = !queue_delayed_work(event_workers, &pool->event_work, EVENT_DELAY);
 	}
-	/* With its reference. The caller's is another: under the pool's lock this is never the last. */
+	/* With its reference. Under the pool's lock never the last: the caller has one. */
 	if (was_queued)
 		bulk_pool_put(pool);
 }

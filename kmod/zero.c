@@ -30,7 +30,7 @@
 /* What nobody minds waiting for, in a fault for instance. */
 #define PIECE_ORDER		(ilog2(SZ_2M) - PAGE_SHIFT)
 
-/* Another worker is not worth waking for less than this, nor the first where somebody waits and helps. */
+/* Less is not worth waking another worker, nor any where somebody waits and helps. */
 #define PAGES_PER_WORKER	(SZ_4M >> PAGE_SHIFT)
 
 /* And the first is not for so little: whoever exports it has zeroed it before one is there. */

@@ -367,7 +367,8 @@ static void test_many_together(struct fixture *fixture, gconstpointer data)
 			g_error("no event %" G_GUINT64_FORMAT, sequence + 1);
 		if (!g_str_equal(event.pool, name) || event.sequence <= sequence)
 			continue;
-		g_assert_cmpuint(event.sequence, ==, ++sequence);
+		sequence++;
+		g_assert_cmpuint(event.sequence, ==, sequence);
 		g_assert_cmpuint(event.present & 1U << CMABULK_ATTR_PAGES, !=, 0);
 	}
 	close(pool);

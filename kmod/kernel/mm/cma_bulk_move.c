@@ -48,7 +48,7 @@ struct ahead_range {
  * @call:	the call whose batch it is
  * @until:	when to begin no further piece
  * @migrate:	pages in use in all ranges, an estimate
- * @lock:	protects what follows while workers run
+ * @lock:	protects what follows while workers run; a leaf
  * @stop:	there is no use in going on
  * @nr_ranges:	ranges of this batch in @ranges
  * @next:	the range that the next piece is of; those before are done when no
@@ -60,7 +60,7 @@ struct cma_bulk_ahead {
 	struct cma_bulk_call *call;
 	ktime_t until;
 	u64 migrate;
-	spinlock_t lock;
+	spinlock_t lock;	/* @stop, @next, and @next and @error of @ranges */
 	bool stop;
 	u32 nr_ranges;
 	u32 next;
