@@ -85,6 +85,7 @@ static int append_layout(sd_bus_message *message, const struct report *report)
 	return r;
 }
 
+/* Most of it is 0 most of the time, and each entry costs the bus more than it tells: that is left out. */
 static int append_kernel_report(sd_bus_message *message, const struct cmabulk_report *report)
 {
 	const struct {
@@ -118,7 +119,8 @@ static int append_kernel_report(sd_bus_message *message, const struct cmabulk_re
 	int r = 0;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(fields) && r >= 0; i++)
-		r = bus_append_u64(message, fields[i].key, fields[i].value);
+		if (fields[i].value > 0)
+			r = bus_append_u64(message, fields[i].key, fields[i].value);
 	return r;
 }
 

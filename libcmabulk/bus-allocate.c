@@ -48,16 +48,26 @@ static uint64_t deadline_of(const struct cmabulk_request *request, uint64_t star
 	return add_time(add_time(start_ns, timeout_ns), REPLY_GRACE_NS);
 }
 
+/* What the daemon takes for granted is not said: each entry costs the bus time. */
 static int append_request(sd_bus_message *call, const struct cmabulk_request *request)
 {
-	int r = sd_bus_message_append(call, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}", "count", "t",
-				      request->count, "order", "u", (uint32_t)request->order,
-				      "buffers", "u", (uint32_t)request->buffers, "align", "u",
-				      (uint32_t)cmabulk_request_get_align(request), "effort", "s",
-				      effort_names[request->effort], "minimum", "t",
-				      cmabulk_request_get_minimum(request), "timeout-usec", "t",
-				      request->timeout_usec, "label", "s", request->label);
+	unsigned int align = cmabulk_request_get_align(request);
+	uint64_t minimum = cmabulk_request_get_minimum(request);
+	int r = sd_bus_message_append(call, "{sv}{sv}{sv}", "count", "t", request->count, "order",
+				      "u", (uint32_t)request->order, "timeout-usec", "t",
+				      request->timeout_usec);
 
+	if (r >= 0 && request->buffers != 1)
+		r = sd_bus_message_append(call, "{sv}", "buffers", "u", (uint32_t)request->buffers);
+	if (r >= 0 && align != request->order)
+		r = sd_bus_message_append(call, "{sv}", "align", "u", (uint32_t)align);
+	if (r >= 0 && request->effort != CMABULK_REQUEST_EFFORT_HARD)
+		r = sd_bus_message_append(call, "{sv}", "effort", "s",
+					  effort_names[request->effort]);
+	if (r >= 0 && minimum != request->count)
+		r = sd_bus_message_append(call, "{sv}", "minimum", "t", minimum);
+	if (r >= 0 && request->label[0])
+		r = sd_bus_message_append(call, "{sv}", "label", "s", request->label);
 	if (r >= 0 && request->has_pool)
 		r = sd_bus_message_append(call, "{sv}", "pool", "s", request->pool);
 	return r;

@@ -108,6 +108,8 @@ def report_is_complete(bus):
         assert rest and set(rest.values()) == {"t"}, rest
         assert not any("_" in key for key in rest), rest
     values = report.unpack()
+    for step in values["steps"]:
+        assert all(value > 0 for key, value in step.items() if key not in STEP_FIELDS), step
     assert values["pool"] == "main" and values["order"] == 2 and values["error"] == 0
     assert values["requested"] == values["claimed"] == 7 and values["chunk-size"] == 4 * PAGE
     assert sum(step["granted"] for step in values["steps"]) == 7
