@@ -344,7 +344,8 @@ static void test_many_together(struct fixture *fixture, gconstpointer data)
 	int pool, reservation, buffers[BUFFERS];
 	struct cmabulk_fill fill;
 	struct event event;
-	guint64 sequence;
+	/* Each buffer is exported and released, each reservation dropped. */
+	guint64 left = (guint64)ROUNDS * (2 * BUFFERS + 1), sequence;
 
 	machine_write("/sys/class/cmabulk/remove", POOL_CAMERA);
 	machine_write("/sys/class/cmabulk/add", module_pool(name, AREA_CAMERA));
@@ -361,13 +362,13 @@ static void test_many_together(struct fixture *fixture, gconstpointer data)
 			close(buffers[i]);
 		books_assert_empty(pool);
 	}
-	/* Each buffer is exported and released, each reservation dropped. */
-	for (guint64 end = sequence + ROUNDS * (2 * BUFFERS + 1); sequence < end;) {
+	while (left) {
 		if (!events_next(fixture->events, TIMEOUT_MS, &event))
 			g_error("no event %" G_GUINT64_FORMAT, sequence + 1);
 		if (!g_str_equal(event.pool, name) || event.sequence <= sequence)
 			continue;
 		sequence++;
+		left--;
 		g_assert_cmpuint(event.sequence, ==, sequence);
 		g_assert_cmpuint(event.present & 1U << CMABULK_ATTR_PAGES, !=, 0);
 	}
