@@ -616,7 +616,6 @@ static void move_batch(struct cma_bulk_call *call, u32 first, u32 last, ktime_t 
 {
 	u32 i;
 
-	cma_bulk_ahead_begin(call);
 	for (i = first; i < last; i++) {
 		const struct cma_bulk_range *range = &call->ranges[i];
 		struct span span;
