@@ -254,22 +254,31 @@ static void test_no_free_pageblock(struct fixture *fixture, gconstpointer data)
 	frames_drop_all(fixture->frames);
 }
 
-/* Each comes alone, and stays: no free pageblock is spoilt while there is room in another. */
+static guint64 free_blocks(int pool)
+{
+	struct cmabulk_survey survey;
+
+	g_assert_cmpint(pool_survey(pool, &survey), ==, 0);
+	return survey.blocks_free;
+}
+
+/*
+ * Each comes alone, and stays: no free pageblock is spoilt while there is room in another. One is
+ * enough for all of them, even where a page of somebody else's lies in the pageblock they share:
+ * what another test gave back may be that, from the lists of this CPU.
+ */
 static void test_lone_requests_share(struct fixture *fixture, gconstpointer data)
 {
-	g_autofree guint64 *addresses = NULL;
-	guint64 count;
+	guint64 before;
 
 	keep_for("0");
 	/* Until when the next one is not alone was set by the last. */
 	ask_before(fixture->pool);
+	before = free_blocks(fixture->pool);
 	for (guint64 held = 0; held < BLOCK_CHUNKS; held++)
 		g_assert_cmpuint(fill_some(fixture->reservation, 1).ranges_tried, ==, 1);
 	assert_books(fixture, 0, FRAMES_PER_BLOCK);
-	g_assert_cmpint(reservation_chunks(fixture->reservation, &addresses, &count), ==, 0);
-	for (guint64 i = 1; i < count; i++)
-		g_assert_cmpuint(addresses[i] / 4096 / FRAMES_PER_BLOCK, ==,
-				 addresses[0] / 4096 / FRAMES_PER_BLOCK);
+	g_assert_cmpuint(free_blocks(fixture->pool) + 1, >=, before);
 }
 
 /* One thread's requests, of all shapes; what it holds must be nobody else's. */
