@@ -93,6 +93,26 @@ static inline u32 cma_bulk_slot_unit(const struct cma_bulk_call *call, u32 slot)
 	return slot >> (call->map.unit_order - call->map.slot_order);
 }
 
+/**
+ * struct cma_bulk_span - the page frames of some slots
+ * @start:	the PFN of the first slot's first page
+ * @end:	one past the last page of the last slot's chunk
+ */
+struct cma_bulk_span {
+	unsigned long start;
+	unsigned long end;
+};
+
+static inline struct cma_bulk_span cma_bulk_span(const struct cma_bulk_call *call,
+						 u32 first, u32 nr)
+{
+	return (struct cma_bulk_span){
+		.start = cma_bulk_slot_pfn(&call->map, first),
+		.end = cma_bulk_slot_pfn(&call->map, first + nr - 1) +
+		       (1UL << call->map.order),
+	};
+}
+
 /* Is there a reason to stop? Looked at between ranges and between units. */
 static inline int cma_bulk_stop_reason(const struct cma_bulk_call *call)
 {
@@ -120,6 +140,14 @@ void cma_bulk_survey_unit(struct cma_bulk_call *call, u32 unit);
 void cma_bulk_survey_claimed(struct cma_bulk_call *call, u32 first, u32 nr);
 void cma_bulk_survey_taken(struct cma_bulk_call *call, u32 first, u32 nr);
 void cma_bulk_suspect(struct cma_bulk_call *call, u32 first, u32 nr);
+void cma_bulk_isolate_batch(struct cma_bulk_call *call, u32 first, u32 last);
+bool cma_bulk_is_isolated(const struct cma_bulk_call *call, u32 first, u32 nr);
+bool cma_bulk_drain_batch(struct cma_bulk_call *call);
+void cma_bulk_undo_isolation(struct cma_bulk_call *call);
+bool cma_bulk_claim_bits(struct cma_bulk_call *call, u32 first, u32 nr);
+void cma_bulk_release_bits(struct cma_bulk_call *call, u32 first, u32 nr);
+enum cma_bulk_slot cma_bulk_worst_slot(const struct cma_bulk_call *call, u32 first, u32 nr);
+int cma_bulk_claim_range(struct cma_bulk_call *call, const struct cma_bulk_range *range);
 int cma_bulk_migrate(struct cma_bulk_call *call, unsigned long start, unsigned long end);
 int cma_bulk_grab(struct cma_bulk_call *call, unsigned long start, unsigned long end);
 struct cma_bulk_ahead *cma_bulk_ahead_alloc(void);

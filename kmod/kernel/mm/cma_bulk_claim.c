@@ -1,42 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The claim and the salvage of bulk CMA allocation: from ranges of a plan to
- * pages that the caller owns.
+ * The claim and the salvage of bulk CMA allocation: from a range of an isolated
+ * batch to pages that the caller owns.
  *
- * A batch of ranges is claimed in the area's bitmap and isolated. Then each range
- * is emptied, many of them at a time where there are CPUs for it, and grabbed. The
- * per-CPU lists are drained before the first page is moved or when a range does
- * not come, once for the batch: isolated pageblocks do not fill these lists again.
- * A range that still does not come as a whole is looked at again and claimed in
- * pieces, while it is isolated.
+ * A range is emptied, unless that was done ahead, and grabbed. One that does not
+ * come as a whole is looked at again and claimed in pieces, while it is isolated.
  */
 #include <linux/bitmap.h>
 #include <linux/cma.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
-#include <linux/mutex.h>
-#include <linux/page-isolation.h>
-#include <linux/sched/signal.h>
 
 #include <trace/events/cma_bulk.h>
 
 #include "internal.h"
 #include "cma_bulk.h"
-
-/* The page frames of some slots: from their first page to their last chunk's. */
-struct span {
-	unsigned long start;
-	unsigned long end;
-};
-
-static struct span slots_span(const struct cma_bulk_call *call, u32 first, u32 nr)
-{
-	return (struct span){
-		.start = cma_bulk_slot_pfn(&call->map, first),
-		.end = cma_bulk_slot_pfn(&call->map, first + nr - 1) +
-		       (1UL << call->map.order),
-	};
-}
 
 static void set_slots(struct cma_bulk_call *call, u32 first, u32 nr,
 		      enum cma_bulk_slot state)
@@ -44,12 +22,19 @@ static void set_slots(struct cma_bulk_call *call, u32 first, u32 nr,
 	memset(call->map.slots + first, state, nr);
 }
 
-/* Set the bits of these slots, all or none. Fails when one of them is taken. */
-static bool claim_bits(struct cma_bulk_call *call, u32 first, u32 nr)
+/**
+ * cma_bulk_claim_bits() - claim slots in the area's bitmap, all or none
+ * @call:	the call
+ * @first:	first slot
+ * @nr:		slots
+ *
+ * Return: whether they are claimed; false when one of them is taken.
+ */
+bool cma_bulk_claim_bits(struct cma_bulk_call *call, u32 first, u32 nr)
 {
 	struct cma *cma = call->cma;
 	unsigned long *bitmap = call->extent->bitmap;
-	const struct span span = slots_span(call, first, nr);
+	const struct cma_bulk_span span = cma_bulk_span(call, first, nr);
 	const unsigned long bit = (span.start - call->extent->base_pfn) >> cma->order_per_bit;
 	const unsigned long count = (span.end - span.start) >> cma->order_per_bit;
 	bool clear;
@@ -64,10 +49,15 @@ static bool claim_bits(struct cma_bulk_call *call, u32 first, u32 nr)
 	return clear;
 }
 
-/* Give claimed slots back that did not come. */
-static void release_bits(struct cma_bulk_call *call, u32 first, u32 nr)
+/**
+ * cma_bulk_release_bits() - give claimed slots back that did not come
+ * @call:	the call
+ * @first:	first slot
+ * @nr:		slots, all of them claimed with cma_bulk_claim_bits()
+ */
+void cma_bulk_release_bits(struct cma_bulk_call *call, u32 first, u32 nr)
 {
-	const struct span span = slots_span(call, first, nr);
+	const struct cma_bulk_span span = cma_bulk_span(call, first, nr);
 
 	cma_bulk_clear_bits(call->cma, call->extent, span.start, span.end - span.start);
 }
@@ -88,131 +78,6 @@ static void take_slots(struct cma_bulk_call *call, u32 first, u32 nr)
 		req->pages[req->nr_allocated++] = pfn_to_page(pfn);
 	}
 	set_slots(call, first, nr, CMA_SLOT_DONE);
-}
-
-/*
- * Isolation. Ranges of one batch may share pageblocks, so what this call has
- * isolated is remembered, for each pageblock.
- */
-
-static unsigned long block_index(const struct cma_bulk_call *call, unsigned long pfn)
-{
-	return (pfn - call->map.first_pfn) >> pageblock_order;
-}
-
-static unsigned long block_pfn(const struct cma_bulk_call *call, unsigned long block)
-{
-	return call->map.first_pfn + (block << pageblock_order);
-}
-
-/* Isolate pageblocks [@first, @last) and note it, or do neither. */
-static int isolate_blocks(struct cma_bulk_call *call, unsigned long first,
-			  unsigned long last)
-{
-	const int ret = cma_bulk_isolate(block_pfn(call, first), block_pfn(call, last));
-
-	if (!ret)
-		bitmap_set(call->isolated, first, last - first);
-	return ret;
-}
-
-/*
- * Isolate a run of pageblocks, between two that are not to be isolated: with one
- * call, as free pages of two that are isolated one after the other may merge
- * over the border in between, which start_isolate_page_range() minds. When some
- * refuse, one by one, as far as it goes.
- */
-static void isolate_run(struct cma_bulk_call *call, unsigned long first, unsigned long last)
-{
-	unsigned long block, start = first;
-
-	if (!isolate_blocks(call, first, last))
-		return;
-	/* Somebody has isolated a part of it: take what lies between. */
-	for (block = first; block <= last; block++) {
-		if (block < last && !is_migrate_isolate_page(pfn_to_page(block_pfn(call, block))))
-			continue;
-		if (block > start && isolate_blocks(call, start, block))
-			for (; start < block; start++)
-				isolate_blocks(call, start, start + 1);
-		start = block + 1;
-	}
-}
-
-static bool span_is_isolated(const struct cma_bulk_call *call, struct span span)
-{
-	const unsigned long last = block_index(call, span.end - 1) + 1;
-
-	return find_next_zero_bit(call->isolated, last,
-				  block_index(call, span.start)) >= last;
-}
-
-static unsigned long nr_blocks(const struct cma_bulk_call *call)
-{
-	return ((unsigned long)call->map.nr_units << call->map.unit_order) >> pageblock_order;
-}
-
-/* Has this call taken all pages of @block? */
-static bool block_is_taken(const struct cma_bulk_call *call, unsigned long block)
-{
-	const struct cma_bulk_map *map = &call->map;
-	const u32 first = (block << pageblock_order) >> map->slot_order;
-	const u32 last = first + max(1UL, pageblock_nr_pages >> map->slot_order);
-	u32 slot;
-
-	/* What lies between chunks is not taken. */
-	if (map->slot_order != map->order)
-		return false;
-	for (slot = first; slot < last; slot++)
-		if (map->slots[slot] != CMA_SLOT_DONE)
-			return false;
-	return true;
-}
-
-/* Pageblocks [@first, @last), in runs of those that are taken and others. */
-static void unisolate_blocks(const struct cma_bulk_call *call, unsigned long first,
-			     unsigned long last)
-{
-	unsigned long next;
-
-	for (; first < last; first = next) {
-		const bool taken = block_is_taken(call, first);
-
-		next = first + 1;
-		while (next < last && block_is_taken(call, next) == taken)
-			next++;
-		if (taken)
-			cma_bulk_unisolate_taken(block_pfn(call, first), block_pfn(call, next));
-		else
-			cma_bulk_unisolate(block_pfn(call, first), block_pfn(call, next));
-	}
-}
-
-static void undo_isolation(struct cma_bulk_call *call)
-{
-	unsigned long first, last;
-
-	for_each_set_bitrange(first, last, call->isolated, nr_blocks(call))
-		unisolate_blocks(call, first, last);
-	bitmap_zero(call->isolated, nr_blocks(call));
-}
-
-/*
- * Free pages of isolated pageblocks that some CPU still keeps in its lists go to
- * the free lists proper. Where nothing has to be moved most batches have none and
- * do without: that is found out by grabbing. What is to be moved is better not
- * moved to one of these. Returns whether it was done now, once for a batch.
- */
-static bool drain_batch(struct cma_bulk_call *call)
-{
-	const ktime_t start = ktime_get();
-
-	if (call->drained)
-		return false;
-	drain_all_pages(call->zone);
-	call->drained = true;
-	cma_bulk_clock(&call->req->report.drain_ns, start);
-	return true;
 }
 
 /**
@@ -247,9 +112,9 @@ int cma_bulk_grab(struct cma_bulk_call *call, unsigned long start, unsigned long
 /* Have pages of these slots moved out. Returns as cma_bulk_migrate(). */
 static int move_slots(struct cma_bulk_call *call, u32 first, u32 nr)
 {
-	const struct span span = slots_span(call, first, nr);
+	const struct cma_bulk_span span = cma_bulk_span(call, first, nr);
 
-	drain_batch(call);
+	cma_bulk_drain_batch(call);
 	return cma_bulk_migrate(call, span.start, span.end);
 }
 
@@ -260,12 +125,12 @@ static int move_slots(struct cma_bulk_call *call, u32 first, u32 nr)
  */
 static int grab_slots(struct cma_bulk_call *call, u32 first, u32 nr, int moved)
 {
-	const struct span span = slots_span(call, first, nr);
+	const struct cma_bulk_span span = cma_bulk_span(call, first, nr);
 	int ret = moved;
 
 	if (!ret || ret == -EBUSY)
 		ret = cma_bulk_grab(call, span.start, span.end);
-	if (ret == -EBUSY && drain_batch(call))
+	if (ret == -EBUSY && cma_bulk_drain_batch(call))
 		ret = cma_bulk_grab(call, span.start, span.end);
 	if (!ret)
 		take_slots(call, first, nr);
@@ -286,7 +151,7 @@ static int claim_slots(struct cma_bulk_call *call, u32 first, u32 nr, bool move)
  */
 static int fail_slots(struct cma_bulk_call *call, u32 first, u32 nr, int error)
 {
-	release_bits(call, first, nr);
+	cma_bulk_release_bits(call, first, nr);
 	if (error == -ENOMEM && !call->req->stop_on_error) {
 		call->no_memory = true;
 		set_slots(call, first, nr, CMA_SLOT_NO_MEMORY);
@@ -301,8 +166,13 @@ static int fail_slots(struct cma_bulk_call *call, u32 first, u32 nr, int error)
 	return error == -EBUSY ? 0 : error;
 }
 
-/* The worst state among these slots. */
-static enum cma_bulk_slot worst_slot(const struct cma_bulk_call *call, u32 first, u32 nr)
+/**
+ * cma_bulk_worst_slot() - the worst state among slots
+ * @call:	the call
+ * @first:	first slot
+ * @nr:		slots
+ */
+enum cma_bulk_slot cma_bulk_worst_slot(const struct cma_bulk_call *call, u32 first, u32 nr)
 {
 	u8 worst = CMA_SLOT_FREE;
 	u32 i;
@@ -337,7 +207,7 @@ static int claim_pieces(struct cma_bulk_call *call, u32 first, u32 nr)
 		first = piece_end;
 	}
 	if (first < end)
-		release_bits(call, first, end - first);
+		cma_bulk_release_bits(call, first, end - first);
 	return ret;
 }
 
@@ -349,19 +219,19 @@ static int claim_pieces(struct cma_bulk_call *call, u32 first, u32 nr)
 static int claim_piece(struct cma_bulk_call *call, u32 first, u32 nr)
 {
 	struct cma_bulk_report *report = &call->req->report;
-	const enum cma_bulk_slot worst = worst_slot(call, first, nr);
+	const enum cma_bulk_slot worst = cma_bulk_worst_slot(call, first, nr);
 	const bool move = worst != CMA_SLOT_FREE;
 	u64 *chunks = &report->chunks_free;
 	int ret;
 
-	if (!span_is_isolated(call, slots_span(call, first, nr))) {
-		release_bits(call, first, nr);
+	if (!cma_bulk_is_isolated(call, first, nr)) {
+		cma_bulk_release_bits(call, first, nr);
 		set_slots(call, first, nr, CMA_SLOT_ISOLATED);
 		return 0;
 	}
 	/* Not now: what was thought to be free is in use. The next phase may. */
 	if (move && (!call->may_move || call->no_memory)) {
-		release_bits(call, first, nr);
+		cma_bulk_release_bits(call, first, nr);
 		return 0;
 	}
 	if (worst == CMA_SLOT_SUSPECT && call->req->effort == CMA_BULK_FAST)
@@ -390,9 +260,9 @@ static u32 next_piece(const struct cma_bulk_call *call, u32 first, u32 end)
 	while (next < end) {
 		const u32 piece_end = min(end, round_down(next, step) + step);
 
-		if (worst_slot(call, next, piece_end - next) != CMA_SLOT_FREE)
+		if (cma_bulk_worst_slot(call, next, piece_end - next) != CMA_SLOT_FREE)
 			break;
-		if (!span_is_isolated(call, slots_span(call, next, piece_end - next)))
+		if (!cma_bulk_is_isolated(call, next, piece_end - next))
 			break;
 		next = piece_end;
 	}
@@ -415,7 +285,7 @@ static int salvage_range(struct cma_bulk_call *call, u32 first, u32 nr)
 	ktime_t start;
 	int ret = 0;
 
-	drain_batch(call);
+	cma_bulk_drain_batch(call);
 	cma_bulk_survey_claimed(call, first, nr);
 	start = ktime_get();
 	while (first < end && !ret) {
@@ -427,7 +297,7 @@ static int salvage_range(struct cma_bulk_call *call, u32 first, u32 nr)
 			ret = cma_bulk_stop_reason(call);
 	}
 	if (first < end)
-		release_bits(call, first, end - first);
+		cma_bulk_release_bits(call, first, end - first);
 
 	cma_bulk_clock(&call->req->report.salvage_ns, start);
 	trace_cma_bulk_salvage(call->cma->name, cma_bulk_slot_pfn(&call->map, end - nr), nr,
@@ -462,13 +332,13 @@ static int claim_rest(struct cma_bulk_call *call, const struct cma_bulk_range *r
 		      bool move, int error)
 {
 	const bool one_unit = range->nr_slots <= cma_bulk_unit_slots(&call->map);
-	const struct span span = slots_span(call, range->first_slot, range->nr_slots);
+	const bool isolated = cma_bulk_is_isolated(call, range->first_slot, range->nr_slots);
 	bool last_try = false;
 
 	if (call->req->effort == CMA_BULK_FAST)
-		last_try = move && one_unit && span_is_isolated(call, span);
+		last_try = move && one_unit && isolated;
 	else if (call->req->effort == CMA_BULK_NORMAL)
-		last_try = range->kind == CMA_RANGE_SUSPECT && span_is_isolated(call, span);
+		last_try = range->kind == CMA_RANGE_SUSPECT && isolated;
 	if (!last_try && error == -ENOMEM && !call->req->stop_on_error) {
 		call->no_memory = true;
 		error = -EBUSY;
@@ -488,12 +358,12 @@ static int probe_suspects(struct cma_bulk_call *call, const struct cma_bulk_rang
 	u32 slot;
 
 	for (slot = range->first_slot; slot < range->first_slot + range->nr_slots; slot++) {
-		const struct span span = slots_span(call, slot, 1);
+		const struct cma_bulk_span span = cma_bulk_span(call, slot, 1);
 		int ret;
 
 		if (slots[slot] != CMA_SLOT_SUSPECT)
 			continue;
-		drain_batch(call);
+		cma_bulk_drain_batch(call);
 		ret = cma_bulk_migrate(call, span.start, span.end);
 		if (ret && ret != -EBUSY)
 			return ret;
@@ -510,7 +380,7 @@ static int claim_whole(struct cma_bulk_call *call, const struct cma_bulk_range *
 {
 	int ret = 0;
 
-	if (!span_is_isolated(call, slots_span(call, range->first_slot, range->nr_slots)))
+	if (!cma_bulk_is_isolated(call, range->first_slot, range->nr_slots))
 		return -EBUSY;
 	if (cma_bulk_ahead_done(call, range - call->ranges, &ret))
 		return grab_slots(call, range->first_slot, range->nr_slots, ret);
@@ -521,11 +391,19 @@ static int claim_whole(struct cma_bulk_call *call, const struct cma_bulk_range *
 	return ret;
 }
 
-/* Claim one range of an isolated batch. Returns an error to stop for, or 0. */
-static int claim_range(struct cma_bulk_call *call, const struct cma_bulk_range *range)
+/**
+ * cma_bulk_claim_range() - claim a range of an isolated batch
+ * @call:	the call
+ * @range:	the range, whose bits are set
+ *
+ * What does not come is released. Adds to req->pages.
+ *
+ * Return: 0, whatever came of it, or an error to stop for.
+ */
+int cma_bulk_claim_range(struct cma_bulk_call *call, const struct cma_bulk_range *range)
 {
 	struct cma_bulk_report *report = &call->req->report;
-	const struct span span = slots_span(call, range->first_slot, range->nr_slots);
+	const struct cma_bulk_span span = cma_bulk_span(call, range->first_slot, range->nr_slots);
 	const bool move = range->kind >= CMA_RANGE_MOVE;
 	const u64 before = call->req->nr_allocated;
 	const ktime_t start = ktime_get();
@@ -546,174 +424,5 @@ static int claim_range(struct cma_bulk_call *call, const struct cma_bulk_range *
 	}
 	trace_cma_bulk_claim(call->cma->name, span.start, range->nr_slots, range->kind,
 			     call->req->nr_allocated - before, ret);
-	return ret;
-}
-
-/* Somebody else has set bits of @range since the survey: leave it to the next plan. */
-static void drop_range(struct cma_bulk_call *call, struct cma_bulk_range *range)
-{
-	const u32 first = range->first_slot;
-	const u32 nr = range->nr_slots;
-
-	range->nr_slots = 0;
-	cma_bulk_survey_taken(call, first, nr);
-	/* Gone again already. That may happen, but not for ever. */
-	if (worst_slot(call, first, nr) < CMA_SLOT_TAKEN &&
-	    ++call->conflicts > CMA_BULK_MAX_CONFLICTS)
-		set_slots(call, first, nr, CMA_SLOT_TAKEN);
-}
-
-/*
- * Set the bits of as many ranges from @first on as make a batch, @nr at most.
- * Returns where it ends.
- */
-static u32 claim_batch_bits(struct cma_bulk_call *call, u32 first, u32 nr)
-{
-	const u32 last = min(nr, first + CMA_BULK_BATCH_RANGES);
-	u64 migrate = 0;
-	u32 i;
-
-	for (i = first; i < last; i++) {
-		struct cma_bulk_range *range = &call->ranges[i];
-
-		/* Dropped from a batch that ended before it. */
-		if (!range->nr_slots)
-			continue;
-		migrate += range->kind >= CMA_RANGE_MOVE ? range->migrate : 0;
-		if (i > first && migrate > CMA_BULK_BATCH_MIGRATE)
-			break;
-		if (!claim_bits(call, range->first_slot, range->nr_slots))
-			drop_range(call, range);
-	}
-	return i;
-}
-
-static void isolate_batch(struct cma_bulk_call *call, u32 first, u32 last)
-{
-	unsigned long run, run_end;
-	u32 i;
-
-	call->drained = false;
-	for (i = first; i < last; i++) {
-		const struct cma_bulk_range *range = &call->ranges[i];
-		struct span span;
-
-		if (!range->nr_slots)
-			continue;
-		span = slots_span(call, range->first_slot, range->nr_slots);
-		run = block_index(call, span.start);
-		bitmap_set(call->isolated, run, block_index(call, span.end - 1) + 1 - run);
-	}
-	for_each_set_bitrange(run, run_end, call->isolated, nr_blocks(call)) {
-		/* Wanted so far; isolated from here on. */
-		bitmap_clear(call->isolated, run, run_end - run);
-		isolate_run(call, run, run_end);
-	}
-}
-
-/* Have the movable ranges of an isolated batch emptied, from the first of them on. */
-static void move_batch(struct cma_bulk_call *call, u32 first, u32 last, ktime_t until)
-{
-	u32 i;
-
-	for (i = first; i < last; i++) {
-		const struct cma_bulk_range *range = &call->ranges[i];
-		struct span span;
-
-		if (!range->nr_slots || range->kind == CMA_RANGE_SUSPECT)
-			continue;
-		span = slots_span(call, range->first_slot, range->nr_slots);
-		if (span_is_isolated(call, span))
-			cma_bulk_ahead_add(call, i, span.start, span.end);
-	}
-	drain_batch(call);
-	cma_bulk_ahead_run(call, until);
-}
-
-/* Was this range emptied ahead, or dropped? Then it takes no time, and would be emptied in vain. */
-static bool costs_nothing(const struct cma_bulk_call *call, u32 index)
-{
-	int moved;
-
-	return !call->ranges[index].nr_slots ||
-	       (cma_bulk_ahead_done(call, index, &moved) && !moved);
-}
-
-/*
- * Claim the ranges of an isolated batch, from *@first, which moves past what is
- * settled, to @last or until the others have waited long enough. Ranges come in
- * the order of their kinds: from the first on that is to be emptied all are.
- */
-static int claim_batch(struct cma_bulk_call *call, u32 *first, u32 last)
-{
-	const ktime_t until = ktime_add_ns(ktime_get(), CMA_BULK_BATCH_NS);
-	const bool no_memory = call->no_memory;
-	bool moved = false;
-	int ret = 0;
-
-	cma_bulk_ahead_begin(call);
-	do {
-		struct cma_bulk_range *range = &call->ranges[*first];
-
-		if (!moved && range->nr_slots && range->kind >= CMA_RANGE_MOVE) {
-			move_batch(call, *first, last, until);
-			moved = true;
-			if (!costs_nothing(call, *first))
-				ret = cma_bulk_stop_reason(call);
-			if (ret)
-				break;
-		}
-		if (range->nr_slots)
-			ret = claim_range(call, range);
-		range->nr_slots = 0;
-		++*first;
-		if (ret || *first == last || costs_nothing(call, *first))
-			continue;
-		ret = cma_bulk_stop_reason(call);
-		/* All others need memory, too. */
-		if (call->no_memory != no_memory || ktime_after(ktime_get(), until))
-			break;
-	} while (*first < last && !ret);
-	return ret;
-}
-
-/**
- * cma_bulk_claim() - claim the next ranges of the plan
- * @call:	the call
- * @first:	the first of them in call->ranges; moves past what is settled
- * @nr_ranges:	ranges in call->ranges, more than *@first
- *
- * Claims at least one of them, or finds out that it is taken. Adds to req->pages.
- * Takes the area's mutex: two parties isolating one pageblock undo each other's
- * work.
- *
- * Return: 0, or an error that ends the call: -EINTR, -ETIME, -ENOMEM.
- */
-int cma_bulk_claim(struct cma_bulk_call *call, u32 *first, u32 nr_ranges)
-{
-	struct cma_bulk_report *report = &call->req->report;
-	const u64 elsewhere = report->survey_ns + report->drain_ns;
-	const ktime_t start = ktime_get();
-	const u32 last = claim_batch_bits(call, *first, nr_ranges);
-	int ret;
-	u32 i;
-
-	ret = mutex_lock_killable(cma_bulk_mutex(call->cma));
-	if (!ret) {
-		ret = cma_bulk_stop_reason(call);
-		if (!ret) {
-			isolate_batch(call, *first, last);
-			ret = claim_batch(call, first, last);
-			undo_isolation(call);
-		}
-		mutex_unlock(cma_bulk_mutex(call->cma));
-	}
-	for (i = *first; i < last; i++)
-		if (call->ranges[i].nr_slots)
-			release_bits(call, call->ranges[i].first_slot, call->ranges[i].nr_slots);
-
-	/* What was clocked as survey and drain on the way is not counted twice. */
-	cma_bulk_clock(&report->claim_ns, start);
-	report->claim_ns -= report->survey_ns + report->drain_ns - elsewhere;
 	return ret;
 }

@@ -161,7 +161,7 @@ static unsigned long survey_bitmap(struct survey_walk *walk)
 	const unsigned long last = (walk->end - 1 - extent->base_pfn) >> shift;
 	unsigned long next;
 
-	/* data_race(): a hint; claim_bits() looks under the lock. */
+	/* data_race(): a hint; cma_bulk_claim_bits() looks under the lock. */
 	next = data_race(find_next_bit(extent->bitmap, last + 1, bit));
 	if (next != bit) {
 		walk->untaken = min(walk->end, extent->base_pfn + (next << shift));
