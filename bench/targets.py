@@ -17,6 +17,10 @@ class Targets:
     def compare(self, **wanted):
         return Comparison(self.runs, cpus=self.cpus, **wanted)
 
+    def conditions(self):
+        """All that the reference request was measured in."""
+        return sorted({run["condition"] for run in self.runs if run["series"] == "reference"})
+
     def reference(self, condition):
         return self.compare(condition=condition, **REFERENCE)
 
@@ -27,6 +31,13 @@ class Targets:
     def at_least(self, what, value, limit):
         if value is not None and limit is not None:
             self.lines.append((what, value, f">= {limit:.4g}", value >= limit))
+
+    def below(self, what, value, limit):
+        self.lines.append((what, value, f"< {limit:.4g}", value < limit))
+
+    def missing(self, what):
+        """A target of which only one side was measured."""
+        self.lines.append((what, None, "", None))
 
     def ratio(self, what, comparison, left, right, limit, field="own_us"):
         """median of @left over that of @right is at most @limit."""
@@ -94,14 +105,19 @@ def pressure(targets):
 
 def engines(targets):
     """With the series never slower than without, but for 5 %, and faster where it can be."""
-    for condition in sorted({run["condition"] for run in targets.runs if run["series"] == "reference"}):
-        limit = 1 if condition in ("empty", "movable", "busy-cpus") else 1.05
+    for condition in targets.conditions():
+        comparison = targets.reference(condition)
         for effort in ("fast", "normal", "hard"):
-            comparison = targets.reference(condition)
             with_series, without = (per_chunk(comparison, f"cmabulk-{effort}{engine}") for engine in ("", "-stock"))
-            if with_series and without:
-                targets.at_most(f"{condition}: time per chunk, cmabulk-{effort} / the same by the stock engine",
-                                with_series / without, limit)
+            what = f"{condition}: time per chunk, cmabulk-{effort} / the same by the stock engine"
+            if not with_series:
+                continue
+            if not without:
+                targets.missing(what)
+            elif condition in ("empty", "movable", "busy-cpus"):
+                targets.below(what, with_series / without, 1)
+            else:
+                targets.at_most(what, with_series / without, 1.05)
 
 
 def shared(targets):
@@ -115,8 +131,7 @@ def shared(targets):
 
 
 def whole_path(targets):
-    conditions = sorted({run["condition"] for run in targets.runs if run["series"] == "reference"})
-    for condition in conditions:
+    for condition in targets.conditions():
         comparison = targets.reference(condition)
         own, fill = comparison.median("cmabulk-total"), comparison.median("cmabulk-total", "fill_us")
         if own is not None and fill:
@@ -156,11 +171,38 @@ def evaluate(result, cpus):
     return targets.lines
 
 
+def more_cpus(result, few, many):
+    """Lines as of evaluate(): no ratio to the RFC's scan is worse with @many CPUs than with @few."""
+    targets = Targets(result, many)
+    before = Targets(result, few)
+    for condition in targets.conditions():
+        for contender in ("cmabulk-fast", "cmabulk-normal", "cmabulk-hard"):
+            ratios = []
+            for comparison in (side.reference(condition) for side in (before, targets)):
+                ours, theirs = comparison.median(contender), comparison.median("rfc-scan")
+                ratios.append(ours / theirs if ours is not None and theirs else None)
+            if None not in ratios:
+                targets.at_most(f"{condition}: {contender} / rfc-scan, as with {few} CPUs", ratios[1], ratios[0])
+    return targets.lines
+
+
+def show_lines(lines):
+    for what, value, limit, met in lines:
+        if value is None:
+            print(f"  no run  {what}")
+        else:
+            print(f"  {'met   ' if met else 'MISSED'}  {value:9.3f} {limit:9}  {what}")
+
+
 def show(result):
-    """Also tells where four CPUs are worse than two."""
+    """For each number of CPUs, then what becomes worse with more of them."""
     for cpus in result["cpus"]:
         lines = evaluate(result, cpus)
         if lines:
             print(f"\nTargets, {cpus} CPUs")
-        for what, value, limit, met in lines:
-            print(f"  {'met   ' if met else 'MISSED'}  {value:9.3f} {limit:9}  {what}")
+            show_lines(lines)
+    for few, many in zip(result["cpus"], result["cpus"][1:]):
+        lines = more_cpus(result, few, many)
+        if lines:
+            print(f"\nTargets, {many} CPUs against {few}")
+            show_lines(lines)
