@@ -43,8 +43,10 @@ all_kernels() {
 # shellcheck disable=SC2034
 parse_kernel() {
 	local name=${1#"$default_kernel_version-"}
-	all_kernels | grep --quiet --line-regexp --fixed-strings -e "$name" ||
-		die "no such kernel: $name (there is: $(all_kernels | paste -s -d ' '))"
+	local known
+	known=$(all_kernels | paste -s -d ' ')
+	# Not a pipe to grep: who stops reading early makes the writer, and so the pipe, fail.
+	[[ " $known " == *" $name "* ]] || die "no such kernel: $name (there is: $known)"
 	kernel_stock=no
 	if [[ $name == *-stock ]]; then
 		kernel_stock=yes
