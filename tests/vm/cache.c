@@ -21,8 +21,6 @@
 #define PAGES	     (G_GUINT64_CONSTANT(1) << ORDER)
 #define BLOCK_CHUNKS (FRAMES_PER_BLOCK / PAGES)
 
-#define BLOCK_ORDER 9
-
 #define CLASS "/sys/class/cmabulk/"
 
 #define THREADS 4
@@ -199,7 +197,8 @@ static void test_all_after_one(struct fixture *fixture, gconstpointer data)
 static void test_larger_chunk_after_one(struct fixture *fixture, gconstpointer data)
 {
 	const guint64 all = fixture->area.pages / FRAMES_PER_BLOCK;
-	int large = reservation_new(fixture->pool, BLOCK_ORDER, 0), small;
+	unsigned int block_order = g_bit_storage(FRAMES_PER_BLOCK) - 1;
+	int large = reservation_new(fixture->pool, block_order, 0), small;
 
 	fill_some(large, all - 1);
 	small = reservation_new(fixture->pool, ORDER, 0);

@@ -402,7 +402,8 @@ static void test_query(struct fixture *fixture, gconstpointer data)
 
 static void test_survey(struct fixture *fixture, gconstpointer data)
 {
-	int reservation = reservation_new(fixture->pool, 9, 0);
+	unsigned int block_order = g_bit_storage(FRAMES_PER_BLOCK) - 1;
+	int reservation = reservation_new(fixture->pool, block_order, 0);
 	struct cmabulk_survey survey;
 	struct cmabulk_query query;
 	struct cmabulk_fill fill;

@@ -16,6 +16,21 @@
 /* How often to look again for pages in flight between lists, a drain each time. */
 #define CENSUS_ATTEMPTS 20
 
+guint64 frames_per_block(void)
+{
+	static gsize frames;
+
+	if (g_once_init_enter(&frames)) {
+		g_autofree char *text = machine_read("/proc/pagetypeinfo");
+		const char *line = strstr(text, "Pages per block:");
+		guint64 found = line ? g_ascii_strtoull(strchr(line, ':') + 1, NULL, 10) : 0;
+
+		g_assert_cmpuint(found, >, 0);
+		g_once_init_leave(&frames, found);
+	}
+	return frames;
+}
+
 static guint64 area_number(const char *name, const char *file)
 {
 	g_autofree char *path = g_build_filename("/sys/kernel/debug/cma", name, file, NULL);

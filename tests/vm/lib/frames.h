@@ -8,7 +8,9 @@
 
 #include "modules/cmabulk_pin/cmabulk_pin.h"
 
-#define FRAMES_PER_BLOCK G_GUINT64_CONSTANT(512) /* pageblock_order 9; area_open() checks it */
+/* What is isolated together: a pageblock, which is not of the same size on all kernels. */
+guint64 frames_per_block(void);
+#define FRAMES_PER_BLOCK frames_per_block()
 
 /* A CMA area as debugfs shows it. */
 struct area {
