@@ -249,6 +249,7 @@ struct json_object *json_from_account(const struct cmabulk_account *account)
 		json_object_object_add(object, "uid", NULL);
 	json_add_string(object, "pool", cmabulk_account_get_pool(account));
 	json_add_number(object, "used", cmabulk_account_get_used(account));
+	json_add_number(object, "minimum", cmabulk_account_get_minimum(account));
 	json_add_number(object, "maximum", cmabulk_account_get_maximum(account));
 	json_add_number(object, "buffers", cmabulk_account_get_n_buffers(account));
 	json_add_number(object, "maximum_buffers", cmabulk_account_get_maximum_buffers(account));

@@ -30,6 +30,7 @@ static void add_account(struct table *table, const struct cmabulk_account *accou
 		table_add(table, "(shared)");
 	table_add(table, "%s", cmabulk_account_get_pool(account));
 	table_add(table, "%s", size_format(text, cmabulk_account_get_used(account)));
+	table_add(table, "%s", size_format(text, cmabulk_account_get_minimum(account)));
 	table_add(table, "%s", size_format(text, cmabulk_account_get_maximum(account)));
 	table_add(table, "%" PRIu64, cmabulk_account_get_n_buffers(account));
 	table_add(table, "%" PRIu64, cmabulk_account_get_maximum_buffers(account));
@@ -40,8 +41,8 @@ static void add_account(struct table *table, const struct cmabulk_account *accou
 static void print_table(struct cmabulk_account *const *accounts)
 {
 	static const char *const titles[] = {
-		"ACCOUNT",  "USER",  "POOL",	 ">USED", ">MAXIMUM",
-		">BUFFERS", ">MOST", ">PENDING", ">MOST",
+		"ACCOUNT",  "USER",	"POOL",	 ">USED",    ">MINIMUM",
+		">MAXIMUM", ">BUFFERS", ">MOST", ">PENDING", ">MOST",
 	};
 	struct table *table CLEANUP(table_freep) = table_new(titles, ARRAY_SIZE(titles));
 

@@ -32,6 +32,19 @@ uint64_t amount_resolve(const struct amount *amount, uint64_t pool_bytes)
 	return (uint64_t)((unsigned __int128)pool_bytes * amount->bytes / SHARES_IN_ALL);
 }
 
+bool amount_is_zero(const struct amount *amount)
+{
+	return !amount->bytes;
+}
+
+bool account_rule_is_single(const struct account_rule *rule, char ret_account[64])
+{
+	if (!rule->is_shared && !rule->has_uid)
+		return false;
+	account_format(rule->name, rule->is_shared ? ACCOUNT_UID_SHARED : rule->uid, ret_account);
+	return true;
+}
+
 /* Whoever writes no default still has one: nobody is without a limit. */
 static void add_default(struct account_rules *rules)
 {
@@ -153,6 +166,28 @@ size_t account_rules_count(const struct account_rules *rules)
 const struct account_rule *account_rules_get(const struct account_rules *rules, size_t index)
 {
 	return index < rules->count ? &rules->rules[index] : NULL;
+}
+
+uint64_t account_rules_get_guaranteed(const struct account_rules *rules, uint64_t pool_bytes,
+				      char **ret_names)
+{
+	GString *names = g_string_new(NULL);
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct account_rule *rule = &rules->rules[i];
+		uint64_t bytes = MIN(amount_resolve(&rule->minimum, pool_bytes),
+				     amount_resolve(&rule->maximum, pool_bytes));
+		char account[64];
+
+		if (!bytes || !account_rule_is_single(rule, account))
+			continue;
+		g_string_append_printf(names, "%s%s", names->len ? ", " : "", rule->name);
+		if (__builtin_add_overflow(sum, bytes, &sum))
+			sum = UINT64_MAX;
+	}
+	*ret_names = g_string_free(names, FALSE);
+	return sum;
 }
 
 static bool uid_is_system(uid_t uid)

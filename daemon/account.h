@@ -21,6 +21,7 @@ struct amount {
 };
 
 uint64_t amount_resolve(const struct amount *amount, uint64_t pool_bytes);
+bool amount_is_zero(const struct amount *amount);
 
 /* [Account NAME] of the configuration. The last rule always is "default" and matches everybody. */
 struct account_rule {
@@ -32,11 +33,16 @@ struct account_rule {
 	bool has_gid;
 	gid_t gid;
 	bool is_shared; /* one instance for all users */
+	struct amount
+		minimum; /* kept free for it; default: 0; only of a rule that has one instance */
 	struct amount maximum; /* default: 100 % */
 	uint64_t max_buffers; /* default: 4096 */
 	uint64_t max_pending; /* default: 64 */
 	unsigned int weight; /* default: 100 */
 };
+
+/* Its one account, shared or of one user; false when each user has one. */
+bool account_rule_is_single(const struct account_rule *rule, char ret_account[64]);
 
 struct identity {
 	uid_t uid;
@@ -68,6 +74,12 @@ const struct account_rule *account_rules_find_of(const struct account_rules *rul
 						 const char *account);
 size_t account_rules_count(const struct account_rules *rules);
 const struct account_rule *account_rules_get(const struct account_rules *rules, size_t index);
+/*
+ * What all of them are guaranteed of a pool, in bytes, and the names of those that are, with commas;
+ * g_free().
+ */
+uint64_t account_rules_get_guaranteed(const struct account_rules *rules, uint64_t pool_bytes,
+				      char **ret_names);
 
 /* What stands in the kernel's books: "NAME:UID", or "NAME" when shared. Always fits. */
 void account_format(const char *rule_name, uid_t uid, char ret[64]);

@@ -54,6 +54,7 @@ static int check_account(const struct ledger *ledger, const struct account_rule 
 	uint64_t pages = ask->chunks << ask->order;
 	uint64_t held_pages = account->exported_pages - account->draining_pages;
 	uint64_t buffers = account->buffers - account->draining_buffers;
+	uint64_t guaranteed = ledger_guaranteed_to_others(ledger, account);
 
 	if (pages + held_pages > ledger_maximum_pages(ledger, rule))
 		return refuse(ret, -EDQUOT, "quota", pages * geometry->page_size,
@@ -62,6 +63,11 @@ static int check_account(const struct ledger *ledger, const struct account_rule 
 					     geometry->pages * geometry->page_size));
 	if (buffers + ask->buffers > rule->max_buffers)
 		return refuse(ret, -EDQUOT, "buffers", ask->buffers, buffers, rule->max_buffers);
+	if (ask->minimum << ask->order > geometry->pages - MIN(guaranteed, geometry->pages))
+		return refuse(ret, -ENOSPC, "guarantee",
+			      (ask->minimum << ask->order) * geometry->page_size,
+			      guaranteed * geometry->page_size,
+			      geometry->pages * geometry->page_size);
 	if (account->pending >= rule->max_pending)
 		return refuse(ret, -EUSERS, "pending", 1, account->pending, rule->max_pending);
 	return 0;

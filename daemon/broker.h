@@ -88,6 +88,7 @@ struct broker_usage {
 	uint64_t draining_bytes;
 	uint64_t draining_buffers;
 	uint64_t pending; /* requests not finished */
+	uint64_t minimum_bytes;
 	uint64_t maximum_bytes;
 };
 
@@ -143,7 +144,7 @@ int broker_event(struct broker *broker, enum cmabulk_genl_command command, uint6
 
 /* Why a request was not admitted, for the sentence. All amounts in bytes. */
 struct broker_refusal {
-	const char *reason; /* "size", "quota", "buffers", "pending" */
+	const char *reason; /* "size", "quota", "buffers", "pending", "guarantee": of others */
 	uint64_t asked;
 	uint64_t used;
 	uint64_t maximum;
@@ -152,10 +153,11 @@ struct broker_refusal {
 
 /*
  * Admit. 0; -EINVAL (order, align, counts), -E2BIG (more than the pool), -EOVERFLOW, -EDQUOT (above the
- * account's maximum with what it already has in buffers that do not drain), -EUSERS (too many pending),
- * -ENODEV (the pool is gone), -ENOMEM. Another request of the same account that still runs, or buffers
- * of it that drain, do not refuse this one: it waits. What drains only a snapshot tells: -EDQUOT is worth
- * another try after broker_load(). @userdata is the driver's.
+ * account's maximum with what it already has in buffers that do not drain, or at least more than there is
+ * besides what others are guaranteed), -EUSERS (too many pending), -ENODEV (the pool is gone), -ENOMEM.
+ * Another request of the same account that still runs, or buffers of it that drain, do not refuse this one:
+ * it waits. What drains only a snapshot tells: -EDQUOT is worth another try after broker_load(). @userdata is
+ * the driver's.
  */
 int broker_submit(struct broker *broker, const struct account_rule *rule, uid_t uid,
 		  const struct broker_ask *ask, uint64_t now_ns, void *userdata,
@@ -193,7 +195,10 @@ const struct broker_ask *broker_request_get_ask(const struct broker_request *req
 const char *broker_request_get_account(const struct broker_request *request);
 uid_t broker_request_get_uid(const struct broker_request *request);
 enum broker_status broker_request_get_status(const struct broker_request *request);
-/* 0, or the negative errno that says why it came short; -EDQUOT, -EBUSY, -ENOMEM, -ETIME, -ECANCELED, -ENODEV. */
+/*
+ * 0, or the negative errno that says why it came short; -EDQUOT (the account's maximum), -ENOSPC (what is left
+ * is guaranteed to others), -EBUSY, -ENOMEM, -ETIME, -ECANCELED, -ENODEV.
+ */
 int broker_request_get_error(const struct broker_request *request);
 /* Chunks it holds, at the end: could be had. */
 uint64_t broker_request_get_claimed(const struct broker_request *request);
@@ -206,6 +211,9 @@ const struct broker_step *broker_request_get_steps(const struct broker_request *
 struct broker_request *broker_request_free(struct broker *broker, struct broker_request *request);
 
 void broker_get_books(const struct broker *broker, struct broker_books *ret);
+bool broker_has_guarantees(const struct broker *broker);
+/* Pages that accounts are guaranteed, do not use, and that are not there: in hands that are not ours. */
+uint64_t broker_get_uncovered(const struct broker *broker);
 /*
  * Accounts in use, and of configured rules that are not in use those that have one instance (shared, or
  * of one user); sorted by name; g_free().

@@ -380,7 +380,7 @@ static int get_simulated(sd_bus *bus, const char *path, const char *interface, c
 static int get_problems(sd_bus *bus, const char *path, const char *interface, const char *name,
 			sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
-	const GPtrArray *problems = ((const struct manager *)userdata)->problems;
+	const GPtrArray *problems = ((const struct manager *)userdata)->problems.all;
 	int r = sd_bus_message_open_container(reply, 'a', "s");
 
 	for (unsigned int i = 0; i < problems->len && r >= 0; i++)

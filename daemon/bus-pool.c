@@ -26,6 +26,7 @@ enum property {
 	BUFFERS,
 	RESERVATIONS,
 	PENDING,
+	GUARANTEE_AT_RISK,
 	N_PROPERTIES,
 };
 
@@ -52,6 +53,7 @@ static const struct {
 	[BUFFERS] = { "Buffers", 't' },
 	[RESERVATIONS] = { "Reservations", 't' },
 	[PENDING] = { "Pending", 'u' },
+	[GUARANTEE_AT_RISK] = { "GuaranteeAtRisk", 'b' },
 };
 
 static const char *get_string(const struct pool *pool, enum property property)
@@ -130,6 +132,8 @@ static int append_value(sd_bus_message *message, struct pool *pool, enum propert
 		return sd_bus_message_append(message, "s", get_string(pool, property));
 	case 'u':
 		return sd_bus_message_append(message, "u", get_u32(pool, property));
+	case 'b':
+		return sd_bus_message_append(message, "b", (int)pool_is_guarantee_at_risk(pool));
 	default:
 		return sd_bus_message_append(message, "t", get_u64(pool, property));
 	}
@@ -258,6 +262,7 @@ static const sd_bus_vtable vtable[] = {
 	SD_BUS_PROPERTY("Buffers", "t", get_property, 0, 0),
 	SD_BUS_PROPERTY("Reservations", "t", get_property, 0, 0),
 	SD_BUS_PROPERTY("Pending", "u", get_property, 0, 0),
+	SD_BUS_PROPERTY("GuaranteeAtRisk", "b", get_property, 0, 0),
 	SD_BUS_VTABLE_END,
 };
 

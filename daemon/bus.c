@@ -41,7 +41,7 @@ static uint64_t bytes_of_reply(const struct manager *manager, sd_bus_message *ca
 		return bytes + READER_BYTES_INTROSPECT;
 	/* The properties of the manager have what is wrong with the configuration. */
 	if (is_property && g_strcmp0(sd_bus_message_get_path(call), BUS_PATH_MANAGER) == 0)
-		bytes += manager->problems_bytes;
+		bytes += manager->problems.bytes;
 	return bytes;
 }
 

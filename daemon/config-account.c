@@ -19,6 +19,8 @@
 #define DEFAULT_WEIGHT	    100
 #define LIMIT_WEIGHT	    10000
 
+#define WRONG_AMOUNT "neither bytes, with K, M, G or T, nor a percentage up to 100%"
+
 /* What an account matches; a value that is wrong must not make it match more. */
 enum match {
 	MATCH_USER = 1 << 0,
@@ -31,6 +33,7 @@ struct draft {
 	unsigned int wrong; /* enum match */
 	char *group; /* as it is written */
 	char *unit_file; /* where the unit comes from */
+	char *minimum_file; /* where the minimum comes from */
 };
 
 struct config_accounts {
@@ -46,6 +49,7 @@ static void draft_free(void *data)
 	g_free(draft->rule.unit);
 	g_free(draft->group);
 	g_free(draft->unit_file);
+	g_free(draft->minimum_file);
 	g_free(draft);
 }
 
@@ -160,12 +164,20 @@ static const char *set_shared(struct draft *draft, const struct config_place *pl
 	return boolean_parse(value, &draft->rule.is_shared) < 0 ? "neither yes nor no" : NULL;
 }
 
+static const char *set_min_bytes(struct draft *draft, const struct config_place *place,
+				 const char *value)
+{
+	if (amount_parse(value, &draft->rule.minimum) < 0)
+		return WRONG_AMOUNT;
+	g_free(draft->minimum_file);
+	draft->minimum_file = g_strdup(place->file);
+	return NULL;
+}
+
 static const char *set_max_bytes(struct draft *draft, const struct config_place *place,
 				 const char *value)
 {
-	return amount_parse(value, &draft->rule.maximum) < 0 ?
-		       "neither bytes, with K, M, G or T, nor a percentage up to 100%" :
-		       NULL;
+	return amount_parse(value, &draft->rule.maximum) < 0 ? WRONG_AMOUNT : NULL;
 }
 
 static const char *set_max_buffers(struct draft *draft, const struct config_place *place,
@@ -203,8 +215,9 @@ static const struct key {
 } keys[] = {
 	{ "User", set_user, MATCH_USER },     { "Group", set_group, MATCH_GROUP },
 	{ "Unit", set_unit, MATCH_UNIT },     { "Shared", set_shared, 0 },
-	{ "MaxBytes", set_max_bytes, 0 },     { "MaxBuffers", set_max_buffers, 0 },
-	{ "MaxPending", set_max_pending, 0 }, { "Weight", set_weight, 0 },
+	{ "MinBytes", set_min_bytes, 0 },     { "MaxBytes", set_max_bytes, 0 },
+	{ "MaxBuffers", set_max_buffers, 0 }, { "MaxPending", set_max_pending, 0 },
+	{ "Weight", set_weight, 0 },
 };
 
 static const struct key *find_key(const char *name)
@@ -268,8 +281,31 @@ static bool is_kept(const struct draft *draft, GPtrArray *problems)
 	return true;
 }
 
-static void take_rule(struct draft *draft, GArray *rules)
+/* What can be said without knowing the pools; bytes are held against these when they are there. */
+static void check_minimum(struct draft *draft, GPtrArray *problems)
 {
+	struct account_rule *rule = &draft->rule;
+	char account[64];
+
+	if (amount_is_zero(&rule->minimum))
+		return;
+	if (!account_rule_is_single(rule, account)) {
+		config_problem(problems,
+			       "%s: [%s] MinBytes: only an account that there is once can be "
+			       "guaranteed memory, with User= or Shared=yes; the value is ignored",
+			       draft->minimum_file, draft->group);
+		rule->minimum = (struct amount){ 0 };
+	} else if (rule->minimum.is_share == rule->maximum.is_share &&
+		   rule->minimum.bytes > rule->maximum.bytes) {
+		config_problem(problems,
+			       "%s: [%s] MinBytes: more than MaxBytes, which applies instead",
+			       draft->minimum_file, draft->group);
+	}
+}
+
+static void take_rule(struct draft *draft, GArray *rules, GPtrArray *problems)
+{
+	check_minimum(draft, problems);
 	g_array_append_val(rules, draft->rule);
 	draft->rule.name = NULL;
 	draft->rule.unit = NULL;
@@ -287,13 +323,13 @@ struct account_rules *config_accounts_finish(struct config_accounts *accounts, G
 		if (is_default(draft))
 			last = draft;
 		else if (is_kept(draft, problems))
-			take_rule(draft, rules);
+			take_rule(draft, rules, problems);
 	}
 	if (!last) {
 		last = draft_new(DEFAULT_ACCOUNT);
 		g_ptr_array_add(accounts->drafts, last);
 	}
-	take_rule(last, rules);
+	take_rule(last, rules, problems);
 	g_ptr_array_set_size(accounts->drafts, 0);
 	count = rules->len;
 	return account_rules_new((struct account_rule *)g_array_free(rules, FALSE), count);

@@ -3,7 +3,7 @@
  * What is promised: the memory that requests may have, and what each account has
  * and may have. All in pages. Bookings are made here and nowhere else. Pure.
  */
-#include <string.h>
+#include <errno.h>
 
 #include "ledger.h"
 
@@ -27,22 +27,6 @@ static void account_free(void *data)
 	g_free(account);
 }
 
-void ledger_init(struct ledger *ledger, const struct broker_geometry *geometry,
-		 struct account_rules *rules)
-{
-	*ledger = (struct ledger){
-		.geometry = *geometry,
-		.rules = account_rules_ref(rules),
-		.accounts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, account_free),
-	};
-}
-
-void ledger_clear(struct ledger *ledger)
-{
-	g_hash_table_unref(ledger->accounts);
-	account_rules_unref(ledger->rules);
-}
-
 /*
  * Accounts
  */
@@ -55,10 +39,19 @@ uint64_t ledger_maximum_pages(const struct ledger *ledger, const struct account_
 	return bytes / geometry->page_size;
 }
 
+static uint64_t minimum_pages(const struct ledger *ledger, const struct account_rule *rule)
+{
+	const struct broker_geometry *geometry = &ledger->geometry;
+	uint64_t bytes = amount_resolve(&rule->minimum, geometry->pages * geometry->page_size);
+
+	return MIN(bytes / geometry->page_size, ledger_maximum_pages(ledger, rule));
+}
+
 static void apply_rule(struct account *account, const struct ledger *ledger)
 {
 	account->rule = account_rules_find_of(ledger->rules, account->name);
 	account->maximum_pages = account->rule ? ledger_maximum_pages(ledger, account->rule) : 0;
+	account->minimum_pages = 0; /* find_guaranteed() says */
 }
 
 struct account *ledger_get_account(struct ledger *ledger, const char *name, uid_t uid)
@@ -85,6 +78,30 @@ struct account *ledger_get_account_by_name(struct ledger *ledger, const char *na
 	return ledger_get_account(ledger, name, uid);
 }
 
+/*
+ * What is guaranteed is so before anybody asks: these accounts are there all the time. Where there is
+ * more of it than memory, those that are written first have theirs.
+ */
+static void find_guaranteed(struct ledger *ledger)
+{
+	uint64_t left = ledger->geometry.pages;
+
+	g_ptr_array_set_size(ledger->guaranteed, 0);
+	for (size_t i = 0; i < account_rules_count(ledger->rules); i++) {
+		const struct account_rule *rule = account_rules_get(ledger->rules, i);
+		struct account *account;
+		char name[64];
+
+		if (amount_is_zero(&rule->minimum) || !account_rule_is_single(rule, name))
+			continue;
+		account = ledger_get_account_by_name(ledger, name);
+		account->minimum_pages = MIN(minimum_pages(ledger, rule), left);
+		left -= account->minimum_pages;
+		if (account->minimum_pages)
+			g_ptr_array_add(ledger->guaranteed, account);
+	}
+}
+
 void ledger_set_rules(struct ledger *ledger, struct account_rules *rules)
 {
 	GHashTableIter iterator;
@@ -96,14 +113,34 @@ void ledger_set_rules(struct ledger *ledger, struct account_rules *rules)
 	g_hash_table_iter_init(&iterator, ledger->accounts);
 	while (g_hash_table_iter_next(&iterator, NULL, &account))
 		apply_rule(account, ledger);
+	find_guaranteed(ledger);
+}
+
+void ledger_init(struct ledger *ledger, const struct broker_geometry *geometry,
+		 struct account_rules *rules)
+{
+	*ledger = (struct ledger){
+		.geometry = *geometry,
+		.rules = account_rules_ref(rules),
+		.accounts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, account_free),
+		.guaranteed = g_ptr_array_new(),
+	};
+	find_guaranteed(ledger);
+}
+
+void ledger_clear(struct ledger *ledger)
+{
+	g_ptr_array_unref(ledger->guaranteed);
+	g_hash_table_unref(ledger->accounts);
+	account_rules_unref(ledger->rules);
 }
 
 static gboolean is_unused(void *name, void *value, void *userdata)
 {
 	const struct account *account = value;
 
-	return !account->exported_pages && !account->buffers && !account->booked_pages &&
-	       !account->pending && account->member.place == QUEUE_AWAY &&
+	return !account->minimum_pages && !account->exported_pages && !account->buffers &&
+	       !account->booked_pages && !account->pending && account->member.place == QUEUE_AWAY &&
 	       !account->member.requests.length;
 }
 
@@ -140,9 +177,38 @@ static uint64_t unpromised(const struct ledger *ledger)
 	return subtract(add(free_pages, ledger->held_pages), ledger->booked_pages);
 }
 
+/* What it was guaranteed and does not have. */
+static uint64_t unmet(const struct account *account)
+{
+	return subtract(account->minimum_pages,
+			add(account->exported_pages, account->booked_pages));
+}
+
+static uint64_t unmet_of_others(const struct ledger *ledger, const struct account *account)
+{
+	uint64_t pages = 0;
+
+	for (guint i = 0; i < ledger->guaranteed->len; i++)
+		if (ledger->guaranteed->pdata[i] != account)
+			pages = add(pages, unmet(ledger->guaranteed->pdata[i]));
+	return pages;
+}
+
+/*
+ * Pages that an account may be booked: what nobody is promised or guaranteed, and its own
+ * guarantee, as far as there is memory. That is not held against the others': where there is not
+ * enough for all guarantees, whoever comes first has his.
+ */
+static uint64_t available(const struct ledger *ledger, const struct account *account)
+{
+	uint64_t pages = unpromised(ledger);
+
+	return MAX(MIN(pages, unmet(account)), subtract(pages, unmet_of_others(ledger, account)));
+}
+
 bool ledger_fits(const struct ledger *ledger, const struct broker_request *request)
 {
-	return request_pages(request, request->ask.chunks) <= unpromised(ledger);
+	return request_pages(request, request->ask.chunks) <= available(ledger, request->account);
 }
 
 uint64_t ledger_offer(const struct ledger *ledger, const struct broker_request *request)
@@ -155,16 +221,44 @@ uint64_t ledger_offer(const struct ledger *ledger, const struct broker_request *
 		return request->ask.chunks;
 	if (ledger->bookings)
 		return 0;
-	chunks = unpromised(ledger) >> request->ask.order;
+	chunks = available(ledger, request->account) >> request->ask.order;
 	return chunks >= request->ask.minimum ? chunks : 0;
 }
 
 uint64_t ledger_offer_more(const struct ledger *ledger, const struct broker_request *request)
 {
 	uint64_t missing = subtract(request->ask.chunks, request->target);
-	uint64_t chunks = MIN(missing, unpromised(ledger) >> request->ask.order);
+	uint64_t chunks = MIN(missing, available(ledger, request->account) >> request->ask.order);
 
 	return has_rule_for(request->account, request_pages(request, chunks), 0) ? chunks : 0;
+}
+
+int ledger_shortage(const struct ledger *ledger, const struct broker_request *request)
+{
+	uint64_t missing = subtract(request->ask.chunks, request->target);
+	uint64_t chunks = MIN(missing, available(ledger, request->account) >> request->ask.order);
+
+	if (!has_rule_for(request->account, request_pages(request, chunks), 0))
+		return -EDQUOT;
+	return request_pages(request, missing) <= unpromised(ledger) ? -ENOSPC : -EBUSY;
+}
+
+uint64_t ledger_guaranteed_to_others(const struct ledger *ledger, const struct account *account)
+{
+	uint64_t pages = 0;
+
+	for (guint i = 0; i < ledger->guaranteed->len; i++) {
+		const struct account *other = ledger->guaranteed->pdata[i];
+
+		if (other != account)
+			pages = add(pages, other->minimum_pages);
+	}
+	return pages;
+}
+
+uint64_t ledger_uncovered(const struct ledger *ledger)
+{
+	return subtract(unmet_of_others(ledger, NULL), unpromised(ledger));
 }
 
 static void set_booked(struct ledger *ledger, struct broker_request *request, uint64_t pages)

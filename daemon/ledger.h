@@ -12,12 +12,13 @@
 #include "queue.h"
 #include "request.h"
 
-/* An account in this pool. Lives as long as something is charged, pending or queued. */
+/* An account in this pool. Lives as long as something is charged, pending, queued or guaranteed. */
 struct account {
 	struct queue_member member; /* first: the queue knows nothing else of it */
 	char name[64];
 	uid_t uid;
 	const struct account_rule *rule; /* in force; NULL when not configured any more */
+	uint64_t minimum_pages; /* guaranteed */
 	uint64_t maximum_pages;
 	uint64_t exported_pages; /* live buffers, draining ones too */
 	uint64_t buffers;
@@ -32,6 +33,7 @@ struct ledger {
 	struct broker_geometry geometry;
 	struct account_rules *rules;
 	GHashTable *accounts; /* name -> struct account */
+	GPtrArray *guaranteed; /* struct account: those of them with a minimum */
 	uint64_t free_pages; /* as the kernel says, less what came since */
 	/* The free pages when the fill that runs began: it has taken some of those the kernel counts now. */
 	uint64_t free_before;
@@ -56,7 +58,7 @@ uint64_t ledger_maximum_pages(const struct ledger *ledger, const struct account_
 
 /* May its account have all that it asks for, on top of what it has and is getting? */
 bool ledger_allows(const struct broker_request *request);
-/* Is there memory for all of it, besides what others are promised? */
+/* Is there memory for all of it, besides what others are promised and guaranteed? */
 bool ledger_fits(const struct ledger *ledger, const struct broker_request *request);
 /*
  * Chunks that could be booked for it, 0 when it has to wait. Less than all only when nobody is promised
@@ -65,6 +67,13 @@ bool ledger_fits(const struct ledger *ledger, const struct broker_request *reque
 uint64_t ledger_offer(const struct ledger *ledger, const struct broker_request *request);
 /* Chunks that could be booked on top for one that was booked short and has got that. */
 uint64_t ledger_offer_more(const struct ledger *ledger, const struct broker_request *request);
+
+/* Why no more can be booked for it: -EDQUOT, -ENOSPC where others are guaranteed what is left, or -EBUSY. */
+int ledger_shortage(const struct ledger *ledger, const struct broker_request *request);
+/* What an account can never have of the pool, however empty it is: others are guaranteed that. */
+uint64_t ledger_guaranteed_to_others(const struct ledger *ledger, const struct account *account);
+/* Of what is guaranteed and not used, what there is no memory for. 0 as it should be. */
+uint64_t ledger_uncovered(const struct ledger *ledger);
 
 void ledger_book(struct ledger *ledger, struct broker_request *request, uint64_t chunks);
 void ledger_claim(struct ledger *ledger, struct broker_request *request, uint64_t chunks);

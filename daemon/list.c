@@ -150,6 +150,8 @@ static int append_amounts(sd_bus_message *message, const struct broker_usage *us
 	int r = bus_append_u64(message, "used", usage->exported_bytes + usage->booked_bytes);
 
 	if (r >= 0)
+		r = bus_append_u64(message, "minimum", usage->minimum_bytes);
+	if (r >= 0)
 		r = bus_append_u64(message, "maximum", usage->maximum_bytes);
 	if (r >= 0)
 		r = bus_append_u64(message, "buffers", usage->buffers);

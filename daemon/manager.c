@@ -30,11 +30,18 @@ static void on_buffer_released(struct pool *pool, uint64_t id, uint64_t inode, u
 	asker_tell_released(userdata, pool, id, inode, cookie);
 }
 
+static void check_pools(struct manager *manager)
+{
+	problems_set_pools(&manager->problems, manager->pools, manager->config->accounts);
+}
+
 /* Its name may come again before its last request ended. */
 static void retire_pool(struct manager *manager, struct pool *pool)
 {
-	if (g_ptr_array_remove(manager->pools, pool))
-		g_ptr_array_add(manager->leaving, pool);
+	if (!g_ptr_array_remove(manager->pools, pool))
+		return;
+	g_ptr_array_add(manager->leaving, pool);
+	check_pools(manager);
 }
 
 static void on_pool_gone(struct pool *pool, void *userdata)
@@ -88,6 +95,7 @@ static void add_pool(struct manager *manager, struct pool *pool)
 		 text_size(size, query->pages * query->page_size),
 		 strcmp(pool_get_kind(pool), "sim") == 0 ? ", simulated: no memory of any device" :
 							   "");
+	check_pools(manager);
 }
 
 static void on_device_added(void *userdata, const char *name)
@@ -205,19 +213,6 @@ uint64_t manager_new_cookie(struct manager *manager)
 
 /* --- Configuration --------------------------------------------------------------------------- */
 
-static void set_problems(struct manager *manager, GPtrArray *problems)
-{
-	g_ptr_array_unref(manager->problems);
-	manager->problems = g_ptr_array_ref(problems);
-	manager->problems_bytes = 0;
-	for (unsigned int i = 0; i < problems->len; i++) {
-		const char *problem = g_ptr_array_index(problems, i);
-
-		manager->problems_bytes += strlen(problem);
-		log_warning("%s", problem);
-	}
-}
-
 static int load_config(struct manager *manager)
 {
 	GPtrArray *problems = NULL;
@@ -226,8 +221,9 @@ static int load_config(struct manager *manager)
 			    manager->config, &config, &problems);
 
 	if (r == -EBADMSG) {
-		set_problems(manager, problems);
+		problems_set_files(&manager->problems, problems);
 		g_ptr_array_unref(problems);
+		check_pools(manager);
 		log_warning("the previous configuration stays in force");
 		return 0;
 	}
@@ -235,11 +231,12 @@ static int load_config(struct manager *manager)
 		log_error("the configuration cannot be read: %s", strerror(-r));
 		return r;
 	}
-	set_problems(manager, config->problems);
+	problems_set_files(&manager->problems, config->problems);
 	for (unsigned int i = 0; i < manager->pools->len; i++)
 		pool_set_rules(g_ptr_array_index(manager->pools, i), config->accounts);
 	config_free(manager->config);
 	manager->config = config;
+	check_pools(manager);
 	return 0;
 }
 
@@ -410,7 +407,7 @@ int manager_new(const struct manager_options *options, struct manager **ret)
 	manager->options = options;
 	manager->pools = g_ptr_array_new();
 	manager->leaving = g_ptr_array_new();
-	manager->problems = g_ptr_array_new();
+	problems_init(&manager->problems);
 	manager->clients = g_hash_table_new(g_str_hash, g_str_equal);
 	manager->users = g_hash_table_new(NULL, NULL);
 	manager->askers = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
@@ -453,7 +450,7 @@ struct manager *manager_free(struct manager *manager)
 	g_hash_table_unref(manager->askers);
 	g_hash_table_unref(manager->users);
 	g_hash_table_unref(manager->clients);
-	g_ptr_array_unref(manager->problems);
+	problems_clear(&manager->problems);
 	config_free(manager->config);
 	sd_event_source_unref(manager->reconnect);
 	sd_event_source_unref(manager->reap);

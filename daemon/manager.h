@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "pool.h"
+#include "problems.h"
 
 struct client;
 struct delivery;
@@ -30,8 +31,7 @@ struct manager {
 	const struct manager_options *options;
 	sd_event *event;
 	struct config *config;
-	GPtrArray *problems; /* of the last reading: sentences */
-	size_t problems_bytes; /* in all */
+	struct problems problems;
 	GPtrArray *pools; /* struct pool, by name */
 	GPtrArray *leaving; /* struct pool: gone, but for requests that still end */
 	struct udev_watch *watch;

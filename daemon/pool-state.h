@@ -27,6 +27,7 @@ struct pool {
 	uint64_t survey_ns;
 	bool has_survey;
 	bool is_lost; /* the books are not to be trusted */
+	bool is_at_risk; /* what is guaranteed, as was said in the log */
 	bool is_gone;
 	bool has_told_gone;
 	bool has_ended;

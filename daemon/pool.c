@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "log.h"
 #include "pool-state.h"
+#include "text.h"
 
 /* After a snapshot failed (no memory): nothing is decided on books that may be wrong. */
 #define RESYNC_RETRY_USEC (100 * USEC_PER_MSEC)
@@ -223,6 +224,24 @@ static void pool_end(struct pool *pool)
 	pool->listener->ended(pool, pool->userdata);
 }
 
+/* Said once, and once more when it is over. */
+static void pool_watch_guarantees(struct pool *pool)
+{
+	uint64_t pages = broker_get_uncovered(pool->broker);
+	char size[TEXT_SIZE_MAX];
+
+	if (pool->is_gone || pool->is_at_risk == (pages > 0))
+		return;
+	pool->is_at_risk = pages > 0;
+	if (pool->is_at_risk)
+		log_warning("pool %s: of what accounts are guaranteed and do not use, %s are in "
+			    "other hands; they get it as far as it is there",
+			    pool_get_name(pool), text_size(size, pages * pool->query.page_size));
+	else
+		log_info("pool %s: what accounts are guaranteed is there again",
+			 pool_get_name(pool));
+}
+
 static void pool_run(struct pool *pool)
 {
 	struct broker_action action;
@@ -238,6 +257,7 @@ static void pool_run(struct pool *pool)
 			carry_out(pool, &action);
 	} while (action.type != BROKER_NOTHING);
 	pool_set_timer(pool, broker_wakeup(pool->broker));
+	pool_watch_guarantees(pool);
 	pool_tell(pool);
 	pool_end(pool);
 }
@@ -411,6 +431,14 @@ uint64_t pool_get_cached_pages(struct pool *pool)
 	if (pool->query.states.cached && !pool->is_gone)
 		pool_refresh_query(pool);
 	return pool->query.states.cached;
+}
+
+bool pool_is_guarantee_at_risk(struct pool *pool)
+{
+	/* Of what other users of the area do, no event tells. */
+	if (broker_has_guarantees(pool->broker) && !pool->is_gone)
+		pool_refresh_query(pool);
+	return broker_get_uncovered(pool->broker) > 0;
 }
 
 struct broker *pool_get_broker(struct pool *pool)

@@ -68,6 +68,8 @@ bool pool_check_gone(struct pool *pool);
 const struct cmabulk_query *pool_get_query(const struct pool *pool);
 /* Asks the device when there were any. */
 uint64_t pool_get_cached_pages(struct pool *pool);
+/* What accounts are guaranteed and do not use is not all there. Asks the device when anything is guaranteed. */
+bool pool_is_guarantee_at_risk(struct pool *pool);
 struct broker *pool_get_broker(struct pool *pool);
 
 void pool_set_rules(struct pool *pool, struct account_rules *rules);

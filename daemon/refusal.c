@@ -20,6 +20,20 @@ static int refuse_quota(const struct broker_refusal *refusal, const char *pool, 
 				 text_size(asked, refusal->asked));
 }
 
+static int refuse_guaranteed(const struct broker_refusal *refusal, const char *pool,
+			     sd_bus_error *error)
+{
+	char asked[TEXT_SIZE_MAX], guaranteed[TEXT_SIZE_MAX], size[TEXT_SIZE_MAX];
+
+	return sd_bus_error_setf(error, CMABULK_ERROR_TOO_LARGE,
+				 "account %s asked for at least %s; pool %s has %s in all, and %s "
+				 "of it are guaranteed to others; ask for less, or have their "
+				 "MinBytes= lowered",
+				 refusal->account, text_size(asked, refusal->asked), pool,
+				 text_size(size, refusal->maximum),
+				 text_size(guaranteed, refusal->used));
+}
+
 static int refuse_size(const struct pool *pool, const struct broker_ask *ask, sd_bus_error *error)
 {
 	const struct cmabulk_query *query = pool_get_query(pool);
@@ -54,6 +68,8 @@ int refusal_set_error(const struct broker_refusal *refusal, int r, const struct 
 			" buffers in pool %s and asked for %" PRIu64
 			" more; close buffers, ask for fewer, or have MaxBuffers= raised",
 			refusal->account, refusal->used, refusal->maximum, name, refusal->asked);
+	case ENOSPC:
+		return refuse_guaranteed(refusal, name, error);
 	case EUSERS:
 		return sd_bus_error_setf(error, CMABULK_ERROR_QUEUE_FULL,
 					 "account %s has %" PRIu64

@@ -50,6 +50,9 @@ static char *error_sentence(const struct report *report)
 			"the time was over; give it more, or ask for less effort or fewer chunks");
 	case EDQUOT:
 		return g_strdup("the account's maximum was reached");
+	case ENOSPC:
+		return g_strdup_printf("what is left of pool %s is guaranteed to other accounts",
+				       report->pool);
 	case ENOMEM:
 		return g_strdup("there was no free memory to move what is in the way to");
 	case ECANCELED:

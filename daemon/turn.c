@@ -42,7 +42,8 @@ static int late_error(const struct broker *broker, const struct broker_request *
 		return -ETIME;
 	if (!ledger_allows(request))
 		return -EDQUOT;
-	return ledger_fits(&broker->ledger, request) ? -ETIME : -EBUSY;
+	return ledger_fits(&broker->ledger, request) ? -ETIME :
+						       ledger_shortage(&broker->ledger, request);
 }
 
 /* It has all that could be booked: take what has become free since, or be content. */
@@ -51,7 +52,8 @@ static void top_up(struct broker *broker, struct broker_request *request)
 	uint64_t chunks = ledger_offer_more(&broker->ledger, request);
 
 	if (!chunks) {
-		broker_end_with(broker, request, BROKER_PARTIAL, -EBUSY);
+		broker_end_with(broker, request, BROKER_PARTIAL,
+				ledger_shortage(&broker->ledger, request));
 		return;
 	}
 	ledger_book(&broker->ledger, request, chunks);

@@ -30,6 +30,16 @@ void broker_get_books(const struct broker *broker, struct broker_books *ret)
 	}
 }
 
+bool broker_has_guarantees(const struct broker *broker)
+{
+	return broker->ledger.guaranteed->len > 0;
+}
+
+uint64_t broker_get_uncovered(const struct broker *broker)
+{
+	return ledger_uncovered(&broker->ledger);
+}
+
 unsigned int broker_get_pending(const struct broker *broker)
 {
 	unsigned int pending = 0;
@@ -59,6 +69,7 @@ static void add_account(const struct broker *broker, const struct account *accou
 		.draining_bytes = account->draining_pages * page_size,
 		.draining_buffers = account->draining_buffers,
 		.pending = account->pending,
+		.minimum_bytes = account->minimum_pages * page_size,
 		.maximum_bytes = maximum_bytes(broker, account->rule),
 	};
 
@@ -76,9 +87,8 @@ static void add_rule(const struct broker *broker, const struct account_rule *rul
 		.maximum_bytes = maximum_bytes(broker, rule),
 	};
 
-	if (!rule->is_shared && !rule->has_uid)
+	if (!account_rule_is_single(rule, usage.account))
 		return;
-	account_format(rule->name, usage.uid, usage.account);
 	if (!g_hash_table_contains(broker->ledger.accounts, usage.account))
 		g_array_append_val(usages, usage);
 }

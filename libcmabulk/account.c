@@ -63,6 +63,11 @@ EXPORT uint64_t cmabulk_account_get_used(const struct cmabulk_account *account)
 	return account->used;
 }
 
+EXPORT uint64_t cmabulk_account_get_minimum(const struct cmabulk_account *account)
+{
+	return account->minimum;
+}
+
 EXPORT uint64_t cmabulk_account_get_maximum(const struct cmabulk_account *account)
 {
 	return account->maximum;

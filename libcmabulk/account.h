@@ -16,6 +16,7 @@ struct cmabulk_account {
 	uid_t uid;
 	bool is_default;
 	uint64_t used;
+	uint64_t minimum;
 	uint64_t maximum;
 	uint64_t n_buffers;
 	uint64_t maximum_buffers;

@@ -14,6 +14,7 @@ struct line {
 	uint32_t uid;
 	int is_default;
 	uint64_t used;
+	uint64_t minimum;
 	uint64_t maximum;
 	uint64_t buffers;
 	uint64_t maximum_buffers;
@@ -27,6 +28,7 @@ static const struct bus_field line_fields[] = {
 	{ "uid", "u", offsetof(struct line, uid), false },
 	{ "default", "b", offsetof(struct line, is_default), false },
 	{ "used", "t", offsetof(struct line, used), true },
+	{ "minimum", "t", offsetof(struct line, minimum), false },
 	{ "maximum", "t", offsetof(struct line, maximum), true },
 	{ "buffers", "t", offsetof(struct line, buffers), true },
 	{ "maximum-buffers", "t", offsetof(struct line, maximum_buffers), true },
@@ -45,6 +47,7 @@ static int make_account(const struct line *line, struct cmabulk_account **ret)
 	account->uid = line->uid;
 	account->is_default = line->is_default;
 	account->used = line->used;
+	account->minimum = line->minimum;
 	account->maximum = line->maximum;
 	account->n_buffers = line->buffers;
 	account->maximum_buffers = line->maximum_buffers;

@@ -962,6 +962,9 @@ int cmabulk_account_is_default(const struct cmabulk_account *account);
 /** @brief Bytes in its live buffers, and those set aside for its requests. */
 uint64_t cmabulk_account_get_used(const struct cmabulk_account *account);
 
+/** @brief Bytes it is guaranteed, those it has included: they are kept free of all others. */
+uint64_t cmabulk_account_get_minimum(const struct cmabulk_account *account);
+
 /** @brief Bytes it may have. */
 uint64_t cmabulk_account_get_maximum(const struct cmabulk_account *account);
 

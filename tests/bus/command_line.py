@@ -97,7 +97,7 @@ def accounts_are_shown(bus):
         application.expect("allocate 16 4 0", "allocate: complete")
         [mine] = read_json(bus, "accounts")["accounts"]
         assert mine == {"account": "media", "uid": 5, "pool": "main", "used": 1 << 20,
-                        "maximum": 16 << 20, "buffers": 4, "maximum_buffers": 20, "pending": 0,
+                        "minimum": 0, "maximum": 16 << 20, "buffers": 4, "maximum_buffers": 20, "pending": 0,
                         "maximum_pending": 64, "default": False}, mine
         table = rows(expect(bus, 0, "accounts", **ROOT))
         assert [(row["ACCOUNT"], row["USER"], row["USED"]) for row in table] == \

@@ -5,8 +5,8 @@ import os
 
 from client import BusError
 from errors import expect_amounts
-from manager import (ALICE, BOB, CAROL, CLIENTS, ERROR, EVE, MIB, OTHERS, PAGE, STRANGER,
-                     administrator, daemon_with_clients, expect_error, user)
+from manager import (ALICE, BOB, CAROL, CLIENTS, ERROR, EVE, MANAGER, MIB, NAME, OTHERS, PAGE, PATH,
+                     STRANGER, administrator, daemon_with_clients, expect_error, user)
 
 RULES = f"""
 [Account camera]
@@ -128,3 +128,47 @@ def rules_have_an_order(bus):
         expect_amounts(sentence, size * MIB)
         client.allocate(count=size * MIB // PAGE).close()
     root.wait_whole()
+
+
+GUARANTEES = f"""
+[Account camera]
+User={ALICE}
+MinBytes=20M
+
+[Account default]
+"""
+
+
+def what_is_guaranteed_is_kept(bus):
+    """Nobody else gets it, whoever comes first; and who comes short learns why."""
+    daemon_with_clients(bus, configuration=GUARANTEES)
+    alice, bob, root = user(bus, ALICE), user(bus, BOB), administrator(bus)
+    assert root.account("camera", ALICE)["minimum"] == 20 * MIB
+    assert root.account("default", BOB) is None
+    sentence = expect_error("TooLarge", bob.allocate, count=45 * MIB // PAGE)
+    expect_amounts(sentence, 45 * MIB, 64 * MIB, 20 * MIB)
+    first = bob.allocate(count=50 * MIB // PAGE, minimum=1)
+    assert (first.status, first.granted) == ("partial", 44 * MIB // PAGE), first.report
+    assert "guaranteed to other accounts" in first.report["reason"], first.report
+    late = bob.allocate(count=1, timeout_usec=100_000)
+    assert late.status == "timed-out" and "guaranteed" in late.report["reason"], late.report
+    theirs = alice.allocate(count=20 * MIB // PAGE)
+    assert theirs.status == "complete", theirs.report
+    assert not root.pool()["GuaranteeAtRisk"]
+    for allocation in (first, theirs):
+        allocation.close()
+    root.wait_whole()
+
+
+def a_guarantee_too_large_is_a_problem(bus):
+    """What does not fit is said, names who, and the account that is written first has its own."""
+    rules = (f"[Account one]\nUser={ALICE}\nMinBytes=48M\n[Account two]\nUser={BOB}\nMinBytes=50%\n"
+             "[Account each]\nMinBytes=1M\n")
+    daemon_with_clients(bus, configuration=rules)
+    root = administrator(bus)
+    each, fit = sorted(root.get_property(NAME, PATH, MANAGER, "ConfigurationProblems"))
+    assert "[Account each] MinBytes" in each and "Shared=yes" in each, each
+    assert "one, two" in fit and "48 MiB" not in fit, fit
+    expect_amounts(fit, 64 * MIB, 80 * MIB)
+    assert root.account("one", ALICE)["minimum"] == 48 * MIB
+    assert root.account("two", BOB)["minimum"] == 16 * MIB

@@ -4,27 +4,60 @@
 
 #include "model-state.h"
 
+/*
+ * Who has more than it is guaranteed leaves the others what they are guaranteed, and who was there
+ * before it had what it was promised.
+ */
+static void check_guarantees(struct model *model, const struct model_request *request)
+{
+	uint64_t lacking = model_others_lack(model, request->account);
+
+	if (!lacking)
+		return;
+	model->guarded++;
+	if (model_pages_left(model, model->free_pages) < lacking)
+		g_assert_cmpuint(model_used_pages(model, request->account), <=,
+				 model->accounts[request->account].minimum);
+}
+
 /* All of it, or what there is when nobody else can be waited for. */
 static void book(struct model *model, struct model_request *request)
 {
-	uint64_t available = model_pages_left(model, model->free_pages);
+	uint64_t available = model_pages_for(model, request->account, model->free_pages);
 
 	g_assert_true(model_is_allowed(model, request));
 	request->promised = request->ask.chunks;
 	request->fast_shorts = 0;
-	if (request->ask.chunks << request->ask.order <= available)
+	request->stage = MODEL_RUNS;
+	if (request->ask.chunks << request->ask.order <= available) {
+		check_guarantees(model, request);
 		return;
+	}
+	request->stage = MODEL_WAITS;
 	g_assert_false(model_is_anybody_promised(model));
 	request->promised = available >> request->ask.order;
 	g_assert_cmpuint(request->promised, >=, request->ask.minimum);
+	request->stage = MODEL_RUNS;
+	check_guarantees(model, request);
 	model->short_bookings++;
+}
+
+/* There is not enough for it: would there be, if nobody else was guaranteed anything? */
+static int shortage(const struct model *model, const struct model_request *request,
+		    uint64_t free_pages)
+{
+	uint64_t missing = request->ask.chunks - request->promised;
+
+	return missing << request->ask.order <= model_pages_left(model, free_pages) ? -ENOSPC :
+										      -EBUSY;
 }
 
 /* It was booked short and has that: what has become free since. */
 static void book_more(struct model *model, struct model_request *request)
 {
 	const struct model_account *account = &model->accounts[request->account];
-	uint64_t available = model_pages_left(model, model->free_pages) >> request->ask.order;
+	uint64_t available = model_pages_for(model, request->account, model->free_pages) >>
+			     request->ask.order;
 	uint64_t more = MIN(available, request->ask.chunks - request->promised);
 	uint64_t buffers;
 	uint64_t pages = model_exported_pages(model, request->account, &buffers);
@@ -38,8 +71,13 @@ static void book_more(struct model *model, struct model_request *request)
 		buffers += model_promised_buffers(other);
 	}
 	if (!account->is_known || buffers > account->max_buffers ||
-	    pages + (more << request->ask.order) > account->maximum)
+	    pages + (more << request->ask.order) > account->maximum) {
 		more = 0;
+		request->content_error = -EDQUOT;
+	} else if (!more) {
+		request->content_error =
+			shortage(model, request, MAX(model->free_pages, model->free_at_fill));
+	}
 	request->promised += more;
 	request->fast_shorts = 0;
 	/* It ends, whether that is said now or later. */
@@ -54,11 +92,13 @@ bool model_is_over(const struct model *model, const struct model_request *reques
 /* Why one that waits is late: as it is when its time is over, not when that is said. */
 static int late_error(const struct model *model, const struct model_request *request)
 {
+	uint64_t free_pages = MAX(model->free_pages, model->free_at_fill);
+
 	if (!model_is_allowed(model, request))
 		return -EDQUOT;
 	if (request->ask.chunks << request->ask.order >
-	    model_pages_left(model, MAX(model->free_pages, model->free_at_fill)))
-		return -EBUSY;
+	    model_pages_for(model, request->account, free_pages))
+		return shortage(model, request, free_pages);
 	return -ETIME;
 }
 
@@ -246,7 +286,7 @@ static void check_partial(const struct model_request *request, int error)
 	if (error == -EIO || error == -ENODEV)
 		g_assert_true(request->is_doomed);
 	else if (request->held == request->promised)
-		g_assert_cmpint(error, ==, -EBUSY);
+		g_assert_cmpint(error, ==, request->content_error);
 	else {
 		/* Nothing was left untried. */
 		g_assert_cmpint(error, ==, request->last_result);

@@ -85,10 +85,12 @@ static void check_usage(const struct model *model, const struct broker *broker)
 	}
 }
 
-static void check_books(const struct model *model, const struct broker *broker)
+static void check_books(struct model *model, const struct broker *broker)
 {
+	uint64_t lacking = model_others_lack(model, MODEL_ACCOUNTS);
 	struct broker_books books;
 	uint64_t orphaned = 0;
+	uint64_t left;
 
 	broker_get_books(broker, &books);
 	g_assert_cmpuint(books.sequence, ==, model->sequence);
@@ -101,6 +103,9 @@ static void check_books(const struct model *model, const struct broker *broker)
 			orphaned += buffer->pages;
 	}
 	g_assert_cmpuint(books.orphaned_pages, ==, orphaned);
+	left = model_pages_left(model, MAX(model->free_pages, model->free_at_fill));
+	g_assert_cmpuint(broker_get_uncovered(broker), ==, lacking > left ? lacking - left : 0);
+	model->uncovered += lacking > left;
 }
 
 void model_check(struct model *model, const struct broker *broker, uint64_t now_ns)

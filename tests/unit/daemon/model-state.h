@@ -29,6 +29,12 @@ uint64_t model_pending_of(const struct model *model, unsigned int account);
 bool model_is_allowed(const struct model *model, const struct model_request *request);
 /* Pages that nobody is promised, when @free are free. */
 uint64_t model_pages_left(const struct model *model, uint64_t free_pages);
+/* What an account has and is promised; and what it does not, of its guarantee. */
+uint64_t model_used_pages(const struct model *model, unsigned int account);
+uint64_t model_lacking(const struct model *model, unsigned int account);
+uint64_t model_others_lack(const struct model *model, unsigned int account);
+/* Of those, what this account may be promised: what no other is guaranteed, or what it is itself. */
+uint64_t model_pages_for(const struct model *model, unsigned int account, uint64_t free_pages);
 bool model_is_anybody_promised(const struct model *model);
 /* The oldest of the account that is not done; NULL for none. */
 struct model_request *model_head(const struct model *model, unsigned int account);

@@ -107,6 +107,48 @@ uint64_t model_pages_left(const struct model *model, uint64_t free_pages)
 	return free_pages > promised ? free_pages - promised : 0;
 }
 
+uint64_t model_used_pages(const struct model *model, unsigned int account)
+{
+	uint64_t buffers;
+	uint64_t pages = model_exported_pages(model, account, &buffers);
+
+	for (unsigned int i = 0; i < model->requests->len; i++)
+		if (model_request_at(model, i)->account == account)
+			pages += model_promised_pages(model_request_at(model, i));
+	return pages;
+}
+
+uint64_t model_lacking(const struct model *model, unsigned int account)
+{
+	uint64_t used = model_used_pages(model, account);
+
+	if (!model->accounts[account].is_known || used > model->accounts[account].minimum)
+		return 0;
+	return model->accounts[account].minimum - used;
+}
+
+uint64_t model_others_lack(const struct model *model, unsigned int account)
+{
+	uint64_t pages = 0;
+
+	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
+		if (i != account)
+			pages += model_lacking(model, i);
+	return pages;
+}
+
+uint64_t model_pages_for(const struct model *model, unsigned int account, uint64_t free_pages)
+{
+	uint64_t left = model_pages_left(model, free_pages);
+	uint64_t others = model_others_lack(model, account);
+	uint64_t own = model_lacking(model, account);
+
+	/* Nobody's guarantee is held against what is one's own. */
+	if (left <= own + others)
+		return MIN(left, own);
+	return left - others;
+}
+
 bool model_is_anybody_promised(const struct model *model)
 {
 	for (unsigned int i = 0; i < model->requests->len; i++)
@@ -131,7 +173,8 @@ bool model_is_ready(const struct model *model, const struct model_request *reque
 		return now_ns > request->since + WAIT_NS || !request->was_short;
 	return request->stage == MODEL_WAITS && !request->has_given_way &&
 	       model_is_allowed(model, request) &&
-	       request->ask.chunks << request->ask.order <= model_pages_left(model, free_pages);
+	       request->ask.chunks << request->ask.order <=
+		       model_pages_for(model, request->account, free_pages);
 }
 
 bool model_is_other_ready(const struct model *model, unsigned int but, uint64_t free_pages,

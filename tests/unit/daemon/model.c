@@ -38,6 +38,16 @@ static bool fits_64_bits(uint64_t chunks, unsigned int order)
 	       UINT64_MAX;
 }
 
+static uint64_t guaranteed_to_others(const struct model *model, unsigned int index)
+{
+	uint64_t pages = 0;
+
+	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
+		if (i != index && model->accounts[i].is_known)
+			pages += model->accounts[i].minimum;
+	return pages;
+}
+
 int model_admit(const struct model *model, unsigned int index, const struct broker_ask *ask)
 {
 	const struct model_account *account = &model->accounts[index];
@@ -59,6 +69,8 @@ int model_admit(const struct model *model, unsigned int index, const struct brok
 	if (pages + ask->chunks * (1 << ask->order) > account->maximum ||
 	    buffers + ask->buffers > account->max_buffers)
 		return -EDQUOT;
+	if (ask->minimum * (1 << ask->order) + guaranteed_to_others(model, index) > model->pages)
+		return -ENOSPC;
 	return model_pending_of(model, index) >= account->max_pending ? -EUSERS : 0;
 }
 

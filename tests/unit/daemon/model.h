@@ -16,6 +16,7 @@
 struct model_account {
 	const char *name; /* in the kernel's books */
 	bool is_known;
+	uint64_t minimum; /* pages: kept for it */
 	uint64_t maximum; /* pages */
 	uint64_t max_buffers;
 	uint64_t max_pending;
@@ -43,6 +44,7 @@ struct model_request {
 	uint64_t exported; /* chunks */
 	uint64_t promised; /* chunks */
 	bool is_content; /* with less than it asked for */
+	int content_error; /* why */
 	uint64_t claimed; /* at the end */
 	int last_result;
 	unsigned int last_effort;
@@ -80,7 +82,7 @@ struct model {
 	bool is_long; /* the fill that runs is more than a turn */
 	/* How often what was tried, so that a test knows that it saw it. */
 	uint64_t fills, slices, interrupts, give_backs, short_bookings, finished[4], one_chunks,
-		refusals, waits_for_draining;
+		refusals, waits_for_draining, guarded, uncovered;
 };
 
 void model_init(struct model *model, uint64_t pages);

@@ -334,7 +334,7 @@ static void print_model(const struct model *model)
 	/* A test that saw none of it shows nothing. */
 	g_assert_true(model->fills && model->slices && model->interrupts && model->give_backs &&
 		      model->short_bookings && model->one_chunks && model->refusals &&
-		      model->waits_for_draining);
+		      model->waits_for_draining && model->guarded && model->uncovered);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(model->finished); i++)
 		g_assert_cmpuint(model->finished[i], >, 0);
 }

@@ -23,14 +23,27 @@ static struct account_rule rule(const char *name, bool has_uid, uid_t uid)
 	};
 }
 
-static struct account_rules *make_rules(int64_t limit)
+/* What differs from scene to scene, in pages. */
+struct limits {
+	int64_t half; /* -1: there is no such rule */
+	uint64_t half_minimum;
+	uint64_t team_minimum;
+};
+
+static struct amount pages(uint64_t count)
+{
+	return (struct amount){ .bytes = count * SCENE_PAGE };
+}
+
+static struct account_rules *make_rules(const struct limits *limits)
 {
 	struct account_rule *rules = g_new0(struct account_rule, RULES);
 	size_t count = 0;
 
-	if (limit >= 0) {
+	if (limits->half >= 0) {
 		rules[count] = rule("half", true, 1001);
-		rules[count++].maximum = (struct amount){ .bytes = (uint64_t)limit * SCENE_PAGE };
+		rules[count].minimum = pages(limits->half_minimum);
+		rules[count++].maximum = pages((uint64_t)limits->half);
 	}
 	rules[count] = rule("buffers", true, 1002);
 	rules[count++].max_buffers = 2;
@@ -43,6 +56,7 @@ static struct account_rules *make_rules(int64_t limit)
 	rules[count] = rule("team", false, 0);
 	rules[count].has_gid = true;
 	rules[count].gid = 7;
+	rules[count].minimum = pages(limits->team_minimum);
 	rules[count++].is_shared = true;
 	rules[count++] = rule("default", false, 0);
 	return account_rules_new(rules, count);
@@ -53,7 +67,7 @@ void scene_init(struct scene *scene)
 	static const struct broker_geometry geometry = { SCENE_PAGES, SCENE_PAGE, 0, 4 };
 
 	*scene = (struct scene){
-		.rules = make_rules(SCENE_PAGES / 2),
+		.rules = make_rules(&(struct limits){ .half = SCENE_PAGES / 2 }),
 		.now_ns = 5 * SCENE_SECOND,
 		.last_id = 100,
 	};
@@ -68,11 +82,21 @@ void scene_clear(struct scene *scene)
 	account_rules_unref(scene->rules);
 }
 
-void scene_limit(struct scene *scene, int64_t pages)
+static void reload(struct scene *scene, const struct limits *limits)
 {
 	account_rules_unref(scene->rules);
-	scene->rules = make_rules(pages);
+	scene->rules = make_rules(limits);
 	broker_set_rules(scene->broker, scene->rules);
+}
+
+void scene_limit(struct scene *scene, int64_t pages)
+{
+	reload(scene, &(struct limits){ .half = pages });
+}
+
+void scene_guarantee(struct scene *scene, uint64_t half, uint64_t team)
+{
+	reload(scene, &(struct limits){ SCENE_PAGES / 2, half, team });
 }
 
 const struct account_rule *scene_rule(const struct scene *scene, uid_t uid)

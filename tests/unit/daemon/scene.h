@@ -34,6 +34,9 @@ const struct account_rule *scene_rule(const struct scene *scene, uid_t uid);
 /* The same rules, but user 1001 may have so many pages, or is not there. */
 void scene_limit(struct scene *scene, int64_t pages);
 
+/* The same rules, but 1001 has at least so many pages, and the shared account so many. */
+void scene_guarantee(struct scene *scene, uint64_t half, uint64_t team);
+
 /* 20 s, hard, all or nothing; to be changed. */
 struct broker_ask scene_ask(const struct scene *scene, uint64_t chunks);
 struct broker_request *scene_submit_ask(struct scene *scene, uid_t uid,

@@ -8,6 +8,7 @@
 void add_accounts(void);
 void add_admission(void);
 void add_bookings(void);
+void add_guarantees(void);
 void add_steps(void);
 void add_turns(void);
 void add_books(void);

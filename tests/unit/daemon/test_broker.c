@@ -10,6 +10,7 @@ int main(int argc, char **argv)
 	add_accounts();
 	add_admission();
 	add_bookings();
+	add_guarantees();
 	add_steps();
 	add_turns();
 	add_books();

@@ -38,6 +38,34 @@ static unsigned int weight_of(const char *rule)
 	g_assert_not_reached();
 }
 
+/* Together they fit, alone they are within what the smallest limit allows, or are cut. */
+static struct amount draw_minimum(struct world *world)
+{
+	bool is_share = world_chance(world, 2);
+
+	if (world_chance(world, 3))
+		return (struct amount){ 0 };
+	return (struct amount){
+		.is_share = is_share,
+		.bytes = is_share ? world_below(world, 3333) :
+				    world_below(world, WORLD_PAGES / 3) * MODEL_PAGE_SIZE,
+	};
+}
+
+static uid_t uid_of(const char *rule)
+{
+	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
+		if (g_str_equal(world_accounts[i].rule, rule))
+			return world_accounts[i].uid;
+	g_assert_not_reached();
+}
+
+static bool has_minimum(const char *rule)
+{
+	return g_str_equal(rule, "team") || g_str_equal(rule, "light") ||
+	       g_str_equal(rule, "passing");
+}
+
 static void draw_rule(struct world *world, const char *name, struct account_rule *ret)
 {
 	bool is_share = world_chance(world, 2);
@@ -45,6 +73,9 @@ static void draw_rule(struct world *world, const char *name, struct account_rule
 	*ret = (struct account_rule){
 		.name = g_strdup(name),
 		.is_shared = g_str_equal(name, "team"),
+		.has_uid = !g_str_equal(name, "team") && !g_str_equal(name, "default"),
+		.uid = uid_of(name),
+		.minimum = has_minimum(name) ? draw_minimum(world) : (struct amount){ 0 },
 		.maximum = { .is_share = is_share,
 			     .bytes = is_share ? 1000 + world_below(world, 9001) :
 						 (64 + world_below(world, WORLD_PAGES)) *
@@ -55,18 +86,27 @@ static void draw_rule(struct world *world, const char *name, struct account_rule
 	};
 }
 
+static uint64_t pages_of(const struct amount *amount)
+{
+	uint64_t bytes = amount->is_share ?
+				 (uint64_t)WORLD_PAGES * MODEL_PAGE_SIZE * amount->bytes / 10000 :
+				 amount->bytes;
+
+	return bytes / MODEL_PAGE_SIZE;
+}
+
 /* What the model makes of it. */
 static void tell_rule(struct model *model, const struct account_rule *rule)
 {
-	uint64_t bytes = rule->maximum.is_share ? (uint64_t)WORLD_PAGES * MODEL_PAGE_SIZE *
-							  rule->maximum.bytes / 10000 :
-						  rule->maximum.bytes;
+	uint64_t minimum = pages_of(&rule->minimum);
+	uint64_t maximum = pages_of(&rule->maximum);
 
 	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++) {
 		if (!g_str_equal(world_accounts[i].rule, rule->name))
 			continue;
 		model->accounts[i].is_known = true;
-		model->accounts[i].maximum = bytes / MODEL_PAGE_SIZE;
+		model->accounts[i].minimum = MIN(minimum, maximum);
+		model->accounts[i].maximum = maximum;
 		model->accounts[i].max_buffers = rule->max_buffers;
 		model->accounts[i].max_pending = rule->max_pending;
 		model->accounts[i].quantum = (uint64_t)WORLD_PAGES * MODEL_PAGE_SIZE / 8 *

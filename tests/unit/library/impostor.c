@@ -189,6 +189,7 @@ static void append_accounts(sd_bus_message *reply, const struct script *script)
 	append_int(reply, script, "uid", 'u', 1000);
 	append_text(reply, script, "pool", "video");
 	append_long(reply, script, "used", 1);
+	append_long(reply, script, "minimum", 1);
 	append_long(reply, script, "maximum", 2);
 	append_long(reply, script, "buffers", 3);
 	append_long(reply, script, "maximum-buffers", 4);

@@ -208,6 +208,7 @@ static void check_accounts(struct cmabulk_connection *connection)
 	g_assert_cmpuint(uid, ==, 1000);
 	g_assert_cmpint(cmabulk_account_is_default(accounts[0]), ==, 1);
 	g_assert_cmpuint(cmabulk_account_get_used(accounts[0]), ==, 1);
+	g_assert_cmpuint(cmabulk_account_get_minimum(accounts[0]), ==, 1);
 	g_assert_cmpuint(cmabulk_account_get_maximum(accounts[0]), ==, 2);
 	g_assert_cmpuint(cmabulk_account_get_n_buffers(accounts[0]), ==, 3);
 	g_assert_cmpuint(cmabulk_account_get_maximum_buffers(accounts[0]), ==, 4);

@@ -140,6 +140,7 @@ static void everything_applies(void)
 	    "User=root\n"
 	    "Unit=video\\x2dplayer@1.service\n"
 	    "Shared=yes\n"
+	    "MinBytes=10%\n"
 	    "MaxBytes=300M\n"
 	    "MaxBuffers=10\n"
 	    "MaxPending=3\n"
@@ -160,6 +161,8 @@ static void everything_applies(void)
 		g_assert_true(rule->has_uid && !rule->has_gid && rule->is_shared);
 		g_assert_cmpuint(rule->uid, ==, 0);
 		g_assert_cmpstr(rule->unit, ==, "video\\x2dplayer@1.service");
+		g_assert_true(rule->minimum.is_share);
+		g_assert_cmpuint(rule->minimum.bytes, ==, 1000);
 		g_assert_false(rule->maximum.is_share);
 		g_assert_cmpuint(rule->maximum.bytes, ==, UINT64_C(300) << 20);
 		g_assert_cmpuint(rule->max_buffers, ==, 10);
@@ -223,6 +226,9 @@ static void each_mistake_is_named(void)
 		{ "Account a", "Unit", "video" },
 		{ "Account a", "Unit", "../video.service" },
 		{ "Account a", "Shared", "maybe" },
+		{ "Account a", "MinBytes", "most" },
+		{ "Account a", "MinBytes", "10M" },
+		{ "Account default", "MinBytes", "10%" },
 		{ "Account a", "MaxBytes", "3OOM" },
 		{ "Account a", "MaxBytes", "110%" },
 		{ "Account a", "MaxBuffers", "many" },

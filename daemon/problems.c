@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What is wrong with the configuration, in sentences: as it is written, and for the pools that are there. */
+#include <string.h>
+
+#include "log.h"
+#include "pool.h"
+#include "problems.h"
+#include "text.h"
+
+void problems_init(struct problems *problems)
+{
+	problems->of_files = g_ptr_array_new_with_free_func(g_free);
+	problems->all = g_ptr_array_new_with_free_func(g_free);
+	problems->bytes = 0;
+}
+
+void problems_clear(struct problems *problems)
+{
+	g_ptr_array_unref(problems->of_files);
+	g_ptr_array_unref(problems->all);
+}
+
+void problems_set_files(struct problems *problems, GPtrArray *sentences)
+{
+	g_ptr_array_ref(sentences);
+	g_ptr_array_unref(problems->of_files);
+	problems->of_files = sentences;
+	for (unsigned int i = 0; i < sentences->len; i++)
+		log_warning("%s", (const char *)g_ptr_array_index(sentences, i));
+}
+
+/* NULL: all that is guaranteed fits. */
+static char *check_guarantees(const struct pool *pool, const struct account_rules *accounts)
+{
+	const struct cmabulk_query *query = pool_get_query(pool);
+	uint64_t bytes = query->pages * query->page_size;
+	char size[TEXT_SIZE_MAX], guaranteed[TEXT_SIZE_MAX];
+	g_autofree char *names = NULL;
+	uint64_t sum = account_rules_get_guaranteed(accounts, bytes, &names);
+
+	if (sum <= bytes)
+		return NULL;
+	return g_strdup_printf("pool %s has %s, and accounts %s are guaranteed %s of it together; "
+			       "those that are written first have theirs: lower MinBytes=",
+			       pool_get_name(pool), text_size(size, bytes), names,
+			       text_size(guaranteed, sum));
+}
+
+static void add(struct problems *problems, char *sentence)
+{
+	problems->bytes += strlen(sentence);
+	g_ptr_array_add(problems->all, sentence);
+}
+
+void problems_set_pools(struct problems *problems, const GPtrArray *pools,
+			const struct account_rules *accounts)
+{
+	g_autoptr(GPtrArray) before = problems->all;
+
+	problems->all = g_ptr_array_new_with_free_func(g_free);
+	problems->bytes = 0;
+	for (unsigned int i = 0; i < problems->of_files->len; i++)
+		add(problems, g_strdup(g_ptr_array_index(problems->of_files, i)));
+	for (unsigned int i = 0; i < pools->len; i++) {
+		char *sentence = check_guarantees(g_ptr_array_index(pools, i), accounts);
+
+		if (!sentence)
+			continue;
+		if (!g_ptr_array_find_with_equal_func(before, sentence, g_str_equal, NULL))
+			log_warning("%s", sentence);
+		add(problems, sentence);
+	}
+}
