@@ -37,6 +37,18 @@ bool amount_is_zero(const struct amount *amount)
 	return !amount->bytes;
 }
 
+bool account_rule_allows_pool(const struct account_rule *rule, const char *pool)
+{
+	return !rule->pools || g_strv_contains((const char *const *)rule->pools, pool);
+}
+
+unsigned int account_rule_get_efforts(const struct account_rule *rule, unsigned int ceiling)
+{
+	unsigned int up_to = (2U << ceiling) - 1;
+
+	return rule->efforts ? rule->efforts & up_to : up_to;
+}
+
 bool account_rule_is_single(const struct account_rule *rule, char ret_account[64])
 {
 	if (!rule->is_shared && !rule->has_uid)
@@ -83,6 +95,7 @@ struct account_rules *account_rules_unref(struct account_rules *rules)
 	for (size_t i = 0; i < rules->count; i++) {
 		g_free(rules->rules[i].name);
 		g_free(rules->rules[i].unit);
+		g_strfreev(rules->rules[i].pools);
 	}
 	g_free(rules->rules);
 	g_free(rules);

@@ -39,7 +39,17 @@ struct account_rule {
 	uint64_t max_buffers; /* default: 4096 */
 	uint64_t max_pending; /* default: 64 */
 	unsigned int weight; /* default: 100 */
+	/* So many requests are let in from the first on within that time; either 0: any number. */
+	uint64_t rate_burst;
+	uint64_t rate_interval_usec;
+	unsigned int efforts; /* bits of enum cmabulk_effort; 0: all */
+	char **pools; /* NULL: all */
+	uint64_t max_timeout_usec; /* 0: as long as anybody */
 };
+
+bool account_rule_allows_pool(const struct account_rule *rule, const char *pool);
+/* Of those up to @ceiling, as bits; 0: none of them. */
+unsigned int account_rule_get_efforts(const struct account_rule *rule, unsigned int ceiling);
 
 /* Its one account, shared or of one user; false when each user has one. */
 bool account_rule_is_single(const struct account_rule *rule, char ret_account[64]);

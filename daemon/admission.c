@@ -55,7 +55,10 @@ static int check_account(const struct ledger *ledger, const struct account_rule 
 	uint64_t held_pages = account->exported_pages - account->draining_pages;
 	uint64_t buffers = account->buffers - account->draining_buffers;
 	uint64_t guaranteed = ledger_guaranteed_to_others(ledger, account);
+	uint64_t wait_ns;
 
+	if (!account_rule_get_efforts(rule, ask->effort))
+		return refuse(ret, -EACCES, "effort", ask->effort, 0, 0);
 	if (pages + held_pages > ledger_maximum_pages(ledger, rule))
 		return refuse(ret, -EDQUOT, "quota", pages * geometry->page_size,
 			      held_pages * geometry->page_size,
@@ -70,7 +73,10 @@ static int check_account(const struct ledger *ledger, const struct account_rule 
 			      geometry->pages * geometry->page_size);
 	if (account->pending >= rule->max_pending)
 		return refuse(ret, -EUSERS, "pending", 1, account->pending, rule->max_pending);
-	return 0;
+	wait_ns = ledger_get_rate_wait(ledger, rule, account);
+	return wait_ns ? refuse(ret, -EAGAIN, "rate", wait_ns, account->rate_count,
+				rule->rate_burst) :
+			 0;
 }
 
 static int admit(struct broker *broker, const struct account_rule *rule, uid_t uid,
@@ -100,7 +106,10 @@ int broker_submit(struct broker *broker, const struct account_rule *rule, uid_t 
 	struct broker_refusal refusal = { 0 };
 	struct broker_request *request;
 	struct account *account = NULL;
-	int r = admit(broker, rule, uid, ask, &refusal, &account);
+	int r;
+
+	broker->ledger.now_ns = MAX(broker->ledger.now_ns, now_ns);
+	r = admit(broker, rule, uid, ask, &refusal, &account);
 
 	if (r < 0) {
 		ledger_collect(&broker->ledger);
@@ -110,7 +119,9 @@ int broker_submit(struct broker *broker, const struct account_rule *rule, uid_t 
 	}
 	request = request_new(ask, ++broker->last_number, now_ns, userdata);
 	request->account = account;
+	request->efforts = account_rule_get_efforts(rule, ask->effort);
 	account->pending++;
+	ledger_count_request(&broker->ledger, rule, account);
 	broker_set_weight(broker, account);
 	g_queue_push_tail(&account->member.requests, request);
 	queue_join(&broker->queue, &account->member);

@@ -441,7 +441,7 @@ int allocation_new(struct client *client, struct pool *pool, const struct accoun
 	if (r < 0) {
 		sd_bus_message_unref(allocation->call);
 		g_free(allocation);
-		return r == -EAGAIN ? r : refusal_set_error(&refusal, r, pool, &ask->ask, error);
+		return r == -ESTALE ? r : refusal_set_error(&refusal, r, pool, &ask->ask, error);
 	}
 	allocation->client = client;
 	allocation->pool = pool;

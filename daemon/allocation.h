@@ -30,7 +30,7 @@ struct allocation_ask {
 /* "/org/cmabulk1/allocation/SENDER/TOKEN" */
 char *allocation_format_path(const char *sender, const char *token);
 
-/* Admits it. -EAGAIN: as pool_submit() returns it. Else negative: @error is set. */
+/* Admits it. -ESTALE: as pool_submit() returns it. Else negative: @error is set. */
 int allocation_new(struct client *client, struct pool *pool, const struct account_rule *rule,
 		   const struct allocation_ask *ask, sd_bus_message *call, sd_bus_error *error);
 /* An Allocate that waited to be admitted returns instead, as @status. @reason may be NULL, as in a report. */

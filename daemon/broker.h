@@ -144,7 +144,11 @@ int broker_event(struct broker *broker, enum cmabulk_genl_command command, uint6
 
 /* Why a request was not admitted, for the sentence. All amounts in bytes. */
 struct broker_refusal {
-	const char *reason; /* "size", "quota", "buffers", "pending", "guarantee": of others */
+	/*
+	 * "size", "quota", "buffers", "pending"; "guarantee": others are guaranteed what is used; "effort": asked
+	 * for is the ceiling; "rate": used and maximum are requests, asked is the wait in ns.
+	 */
+	const char *reason;
 	uint64_t asked;
 	uint64_t used;
 	uint64_t maximum;
@@ -153,8 +157,9 @@ struct broker_refusal {
 
 /*
  * Admit. 0; -EINVAL (order, align, counts), -E2BIG (more than the pool), -EOVERFLOW, -EDQUOT (above the
- * account's maximum with what it already has in buffers that do not drain, or at least more than there is
- * besides what others are guaranteed), -EUSERS (too many pending), -ENODEV (the pool is gone), -ENOMEM.
+ * account's maximum with what it already has in buffers that do not drain), -ENOSPC (at least more than there is
+ * besides what others are guaranteed), -EACCES (none of the account's efforts is as low), -EUSERS (too many
+ * pending), -EAGAIN (too many of late), -ENODEV (the pool is gone), -ENOMEM.
  * Another request of the same account that still runs, or buffers of it that drain, do not refuse this one:
  * it waits. What drains only a snapshot tells: -EDQUOT is worth another try after broker_load(). @userdata is
  * the driver's.

@@ -13,21 +13,23 @@
 
 /* --- Allocate -------------------------------------------------------------------------------- */
 
-static int find_pool(const struct manager *manager, const char *name, unsigned int order,
-		     struct pool **ret, sd_bus_error *error)
+static const struct account_rule *rule_of(const struct client *client)
 {
-	struct pool *pool = name ? manager_find_pool(manager, name) :
-				   manager_choose_pool(manager, order);
+	struct identity identity = client_get_identity(client);
+
+	return account_rules_match(client->manager->config->accounts, &identity);
+}
+
+static int find_pool(const struct manager *manager, const char *name, struct pool **ret,
+		     sd_bus_error *error)
+{
+	struct pool *pool = manager_find_pool(manager, name);
 	char excerpt[TEXT_EXCERPT_MAX];
 
-	if (!pool && name)
+	if (!pool)
 		return sd_bus_error_setf(error, CMABULK_ERROR_NO_SUCH_POOL,
 					 "there is no pool '%s'; see ListPools",
 					 text_excerpt(excerpt, name));
-	if (!pool)
-		return sd_bus_error_setf(error, CMABULK_ERROR_NO_SUCH_POOL,
-					 "there is no pool with chunks of order %u, of %u pools",
-					 order, manager->pools->len);
 	if (pool_is_gone(pool))
 		return sd_bus_error_setf(error, CMABULK_ERROR_POOL_GONE, "pool %s is going away",
 					 pool_get_name(pool));
@@ -35,12 +37,37 @@ static int find_pool(const struct manager *manager, const char *name, unsigned i
 	return 0;
 }
 
-static uint64_t deadline_of(const struct config *config, const struct allocation_ask *ask)
+/* The one that was named, or one that suits, if @rule may use it. */
+static int find_pool_for(const struct manager *manager, const struct account_rule *rule,
+			 const struct allocation_ask *ask, struct pool **ret, sd_bus_error *error)
+{
+	int r;
+
+	if (!ask->pool) {
+		*ret = manager_choose_pool(manager, rule, ask->ask.order);
+		return *ret ? 0 :
+			      sd_bus_error_setf(error, CMABULK_ERROR_NO_SUCH_POOL,
+						"there is no pool with chunks of order %u that "
+						"account %s may use, of %u pools",
+						ask->ask.order, rule->name, manager->pools->len);
+	}
+	r = find_pool(manager, ask->pool, ret, error);
+	if (r < 0 || account_rule_allows_pool(rule, pool_get_name(*ret)))
+		return r;
+	return sd_bus_error_setf(error, CMABULK_ERROR_NOT_AUTHORIZED,
+				 "account %s may not use pool %s; have Pools= changed", rule->name,
+				 pool_get_name(*ret));
+}
+
+static uint64_t deadline_of(const struct config *config, const struct account_rule *rule,
+			    const struct allocation_ask *ask)
 {
 	uint64_t timeout = ask->timeout_usec == UINT64_MAX ? config->default_timeout_usec :
 							     ask->timeout_usec;
 
 	timeout = MIN(timeout, config->max_timeout_usec);
+	if (rule->max_timeout_usec)
+		timeout = MIN(timeout, rule->max_timeout_usec);
 	if (timeout >= UINT64_MAX / NSEC_PER_USEC / 2)
 		return UINT64_MAX;
 	return ask->since_ns + timeout * NSEC_PER_USEC;
@@ -56,7 +83,7 @@ static int return_nothing(struct client *client, sd_bus_message *call, uint64_t 
 	int r = bus_request_read(call, &ask, error);
 
 	if (r >= 0)
-		r = find_pool(client->manager, ask.pool, ask.ask.order, &pool, error);
+		r = find_pool_for(client->manager, rule_of(client), &ask, &pool, error);
 	return r < 0 ? r :
 		       allocation_return_nothing(client, pool, &ask, call, status, result, reason);
 }
@@ -88,12 +115,9 @@ static int look_error(const struct pool *pool, int r, sd_bus_error *error)
 static int admit(struct client *client, struct pool *pool, sd_bus_message *call,
 		 const struct allocation_ask *ask, sd_bus_error *error)
 {
-	struct account_rules *rules = client->manager->config->accounts;
-	struct identity identity = client_get_identity(client);
-	int r = allocation_new(client, pool, account_rules_match(rules, &identity), ask, call,
-			       error);
+	int r = allocation_new(client, pool, rule_of(client), ask, call, error);
 
-	return r == -EAGAIN ? inquiry_put_first(client, call, allocate_in_turn, ask->since_ns, 0) :
+	return r == -ESTALE ? inquiry_put_first(client, call, allocate_in_turn, ask->since_ns, 0) :
 			      r;
 }
 
@@ -101,6 +125,7 @@ static int admit(struct client *client, struct pool *pool, sd_bus_message *call,
 static int prepare(struct client *client, sd_bus_message *call, struct allocation_ask *ask,
 		   struct pool **ret, sd_bus_error *error)
 {
+	const struct account_rule *rule;
 	int r;
 
 	if (client->manager->is_stopping)
@@ -116,8 +141,9 @@ static int prepare(struct client *client, sd_bus_message *call, struct allocatio
 			"token '%s' names another allocation of this connection: use "
 			"a new one",
 			ask->token);
-	ask->ask.deadline_ns = deadline_of(client->manager->config, ask);
-	return find_pool(client->manager, ask->pool, ask->ask.order, ret, error);
+	rule = rule_of(client);
+	ask->ask.deadline_ns = deadline_of(client->manager->config, rule, ask);
+	return find_pool_for(client->manager, rule, ask, ret, error);
 }
 
 static int allocate_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
@@ -281,7 +307,7 @@ static int read_list_buffers(struct client *client, sd_bus_message *call, struct
 
 	if (r >= 0)
 		r = access_check_allocate(client, error);
-	return r < 0 ? r : find_pool(client->manager, name, 0, ret, error);
+	return r < 0 ? r : find_pool(client->manager, name, ret, error);
 }
 
 static int list_buffers_since(struct client *client, sd_bus_message *call, uint64_t since_ns,

@@ -18,6 +18,9 @@
 #define LIMIT_MAX_PENDING   (1 << 16)
 #define DEFAULT_WEIGHT	    100
 #define LIMIT_WEIGHT	    10000
+#define LIMIT_RATE_BURST    1000000
+
+#define DEFAULT_RATE_INTERVAL_USEC UINT64_C(1000000)
 
 #define WRONG_AMOUNT "neither bytes, with K, M, G or T, nor a percentage up to 100%"
 
@@ -47,6 +50,7 @@ static void draft_free(void *data)
 
 	g_free(draft->rule.name);
 	g_free(draft->rule.unit);
+	g_strfreev(draft->rule.pools);
 	g_free(draft->group);
 	g_free(draft->unit_file);
 	g_free(draft->minimum_file);
@@ -64,6 +68,7 @@ static struct draft *draft_new(const char *name)
 		.max_buffers = DEFAULT_MAX_BUFFERS,
 		.max_pending = DEFAULT_MAX_PENDING,
 		.weight = DEFAULT_WEIGHT,
+		.rate_interval_usec = DEFAULT_RATE_INTERVAL_USEC,
 	};
 	return draft;
 }
@@ -207,17 +212,103 @@ static const char *set_weight(struct draft *draft, const struct config_place *pl
 	return NULL;
 }
 
+static const char *set_rate_interval(struct draft *draft, const struct config_place *place,
+				     const char *value)
+{
+	return duration_parse(value, &draft->rule.rate_interval_usec) < 0 ?
+		       "no time: write 1, 1s, 500ms, 2min, or 0 for no limit" :
+		       NULL;
+}
+
+static const char *set_rate_burst(struct draft *draft, const struct config_place *place,
+				  const char *value)
+{
+	return number_parse(value, 0, LIMIT_RATE_BURST, &draft->rule.rate_burst) < 0 ?
+		       "no number from 0 to 1000000" :
+		       NULL;
+}
+
+static const char *set_max_timeout(struct draft *draft, const struct config_place *place,
+				   const char *value)
+{
+	uint64_t usec;
+
+	if (duration_parse(value, &usec) < 0 || usec == 0)
+		return "no time above 0: write 20, 20s, 500ms, 2min or infinity";
+	draft->rule.max_timeout_usec = usec;
+	return NULL;
+}
+
+/* Words between blanks, without those that are empty. */
+static char **split(const char *value)
+{
+	GStrvBuilder *builder = g_strv_builder_new();
+	g_auto(GStrv) words = g_strsplit_set(value, " \t", -1);
+	char **result;
+
+	for (char **word = words; *word; word++)
+		if (**word)
+			g_strv_builder_add(builder, *word);
+	result = g_strv_builder_end(builder);
+	g_strv_builder_unref(builder);
+	return result;
+}
+
+static const char *set_efforts(struct draft *draft, const struct config_place *place,
+			       const char *value)
+{
+	static const char *const names[] = { "fast", "normal", "hard" };
+	g_auto(GStrv) words = split(value);
+	unsigned int efforts = 0;
+
+	for (char **word = words; *word; word++) {
+		unsigned int effort = 0;
+
+		while (effort < G_N_ELEMENTS(names) && strcmp(names[effort], *word) != 0)
+			effort++;
+		if (effort == G_N_ELEMENTS(names))
+			return "efforts are fast, normal and hard, with blanks between";
+		efforts |= 1U << effort;
+	}
+	draft->rule.efforts = efforts;
+	return NULL;
+}
+
+/* They may come later: whether there are such pools is not asked. */
+static const char *set_pools(struct draft *draft, const struct config_place *place,
+			     const char *value)
+{
+	char **pools = split(value);
+
+	g_strfreev(draft->rule.pools);
+	draft->rule.pools = NULL;
+	if (pools[0])
+		draft->rule.pools = pools;
+	else
+		g_strfreev(pools);
+	return NULL;
+}
+
 static const struct key {
 	const char *name;
 	const char *(*set)(struct draft *draft, const struct config_place *place,
 			   const char *value);
 	enum match match; /* 0: it is not about whom it matches */
 } keys[] = {
-	{ "User", set_user, MATCH_USER },     { "Group", set_group, MATCH_GROUP },
-	{ "Unit", set_unit, MATCH_UNIT },     { "Shared", set_shared, 0 },
-	{ "MinBytes", set_min_bytes, 0 },     { "MaxBytes", set_max_bytes, 0 },
-	{ "MaxBuffers", set_max_buffers, 0 }, { "MaxPending", set_max_pending, 0 },
+	{ "User", set_user, MATCH_USER },
+	{ "Group", set_group, MATCH_GROUP },
+	{ "Unit", set_unit, MATCH_UNIT },
+	{ "Shared", set_shared, 0 },
+	{ "MinBytes", set_min_bytes, 0 },
+	{ "MaxBytes", set_max_bytes, 0 },
+	{ "MaxBuffers", set_max_buffers, 0 },
+	{ "MaxPending", set_max_pending, 0 },
 	{ "Weight", set_weight, 0 },
+	{ "RateLimitIntervalSec", set_rate_interval, 0 },
+	{ "RateLimitBurst", set_rate_burst, 0 },
+	{ "MaxTimeoutSec", set_max_timeout, 0 },
+	{ "Efforts", set_efforts, 0 },
+	{ "Pools", set_pools, 0 },
 };
 
 static const struct key *find_key(const char *name)
@@ -309,6 +400,7 @@ static void take_rule(struct draft *draft, GArray *rules, GPtrArray *problems)
 	g_array_append_val(rules, draft->rule);
 	draft->rule.name = NULL;
 	draft->rule.unit = NULL;
+	draft->rule.pools = NULL;
 }
 
 struct account_rules *config_accounts_finish(struct config_accounts *accounts, GPtrArray *problems)

@@ -7,6 +7,8 @@
 
 #include "ledger.h"
 
+#define NSEC_PER_USEC UINT64_C(1000)
+
 static uint64_t subtract(uint64_t from, uint64_t what)
 {
 	return from > what ? from - what : 0;
@@ -52,6 +54,7 @@ static void apply_rule(struct account *account, const struct ledger *ledger)
 	account->rule = account_rules_find_of(ledger->rules, account->name);
 	account->maximum_pages = account->rule ? ledger_maximum_pages(ledger, account->rule) : 0;
 	account->minimum_pages = 0; /* find_guaranteed() says */
+	account->rate_count = 0;
 }
 
 struct account *ledger_get_account(struct ledger *ledger, const char *name, uid_t uid)
@@ -135,10 +138,50 @@ void ledger_clear(struct ledger *ledger)
 	account_rules_unref(ledger->rules);
 }
 
+/*
+ * Rates
+ */
+
+/* The end of the time in which its requests are counted. */
+static uint64_t rate_end(const struct account_rule *rule, const struct account *account)
+{
+	uint64_t interval_ns;
+
+	if (__builtin_mul_overflow(rule->rate_interval_usec, NSEC_PER_USEC, &interval_ns))
+		return UINT64_MAX;
+	return add(account->rate_begin_ns, interval_ns);
+}
+
+static bool is_counting(const struct ledger *ledger, const struct account_rule *rule,
+			const struct account *account)
+{
+	return account->rate_count && rule->rate_burst && ledger->now_ns < rate_end(rule, account);
+}
+
+uint64_t ledger_get_rate_wait(const struct ledger *ledger, const struct account_rule *rule,
+			      const struct account *account)
+{
+	if (!is_counting(ledger, rule, account) || account->rate_count < rule->rate_burst)
+		return 0;
+	return rate_end(rule, account) - ledger->now_ns;
+}
+
+void ledger_count_request(const struct ledger *ledger, const struct account_rule *rule,
+			  struct account *account)
+{
+	if (!is_counting(ledger, rule, account)) {
+		account->rate_begin_ns = ledger->now_ns;
+		account->rate_count = 0;
+	}
+	account->rate_count++;
+}
+
 static gboolean is_unused(void *name, void *value, void *userdata)
 {
 	const struct account *account = value;
 
+	if (account->rule && is_counting(userdata, account->rule, account))
+		return FALSE;
 	return !account->minimum_pages && !account->exported_pages && !account->buffers &&
 	       !account->booked_pages && !account->pending && account->member.place == QUEUE_AWAY &&
 	       !account->member.requests.length;
@@ -146,7 +189,7 @@ static gboolean is_unused(void *name, void *value, void *userdata)
 
 void ledger_collect(struct ledger *ledger)
 {
-	g_hash_table_foreach_remove(ledger->accounts, is_unused, NULL);
+	g_hash_table_foreach_remove(ledger->accounts, is_unused, ledger);
 }
 
 /*

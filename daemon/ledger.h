@@ -27,9 +27,13 @@ struct account {
 	uint64_t booked_pages; /* requests that hold or may hold chunks */
 	uint64_t booked_buffers;
 	uint64_t pending;
+	/* Requests let in since then, for its rate. */
+	uint64_t rate_begin_ns;
+	uint64_t rate_count;
 };
 
 struct ledger {
+	uint64_t now_ns; /* the last time that was told */
 	struct broker_geometry geometry;
 	struct account_rules *rules;
 	GHashTable *accounts; /* name -> struct account */
@@ -53,6 +57,12 @@ struct account *ledger_get_account_by_name(struct ledger *ledger, const char *na
 void ledger_set_rules(struct ledger *ledger, struct account_rules *rules);
 /* Forget accounts that are not in use. */
 void ledger_collect(struct ledger *ledger);
+
+/* 0: @rule lets another request in now; else how long it has to wait. */
+uint64_t ledger_get_rate_wait(const struct ledger *ledger, const struct account_rule *rule,
+			      const struct account *account);
+void ledger_count_request(const struct ledger *ledger, const struct account_rule *rule,
+			  struct account *account);
 
 uint64_t ledger_maximum_pages(const struct ledger *ledger, const struct account_rule *rule);
 

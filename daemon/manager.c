@@ -185,7 +185,8 @@ static uint64_t free_bytes(const struct pool *pool)
 	return query->free_pages * query->page_size;
 }
 
-struct pool *manager_choose_pool(const struct manager *manager, unsigned int order)
+struct pool *manager_choose_pool(const struct manager *manager, const struct account_rule *rule,
+				 unsigned int order)
 {
 	struct pool *best = NULL;
 
@@ -193,6 +194,8 @@ struct pool *manager_choose_pool(const struct manager *manager, unsigned int ord
 		struct pool *pool = g_ptr_array_index(manager->pools, i);
 		const struct cmabulk_query *query = pool_get_query(pool);
 
+		if (!account_rule_allows_pool(rule, pool_get_name(pool)))
+			continue;
 		if (pool_is_gone(pool) || order < query->order_per_bit || order > query->max_order)
 			continue;
 		if (!best || free_bytes(pool) > free_bytes(best))

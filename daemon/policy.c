@@ -7,9 +7,25 @@
 
 #include "policy.h"
 
+static unsigned int first_effort(const struct broker_request *request)
+{
+	return (unsigned int)__builtin_ctz(request->efforts);
+}
+
+/* Those that come after the one in hand, as bits. */
+static unsigned int efforts_left(const struct broker_request *request)
+{
+	return request->efforts & ~((2U << request->effort) - 1);
+}
+
+bool policy_is_last(const struct broker_request *request)
+{
+	return !efforts_left(request);
+}
+
 void policy_begin(struct broker_request *request)
 {
-	request->effort = CMABULK_EFFORT_FAST;
+	request->effort = first_effort(request);
 	request->has_retried = false;
 	request->is_continued = false;
 	request->waits_until_ns = 0;
@@ -57,7 +73,7 @@ enum policy_verdict policy_judge(struct broker_request *request, int result, uin
 
 void policy_wait(struct broker_request *request, uint64_t now_ns)
 {
-	request->effort = CMABULK_EFFORT_FAST;
+	request->effort = first_effort(request);
 	request->waits_until_ns = now_ns + POLICY_WAIT_NS;
 }
 
@@ -67,8 +83,8 @@ void policy_wait(struct broker_request *request, uint64_t now_ns)
  */
 static bool should_retry(const struct broker_request *request, int error, bool is_draining)
 {
-	return request->effort == CMABULK_EFFORT_FAST && error == -EBUSY && !request->has_retried &&
-	       (is_draining || request->was_draining);
+	return request->effort == first_effort(request) && error == -EBUSY &&
+	       !request->has_retried && (is_draining || request->was_draining);
 }
 
 bool policy_raise(struct broker_request *request, int error, bool is_draining, uint64_t now_ns)
@@ -79,8 +95,8 @@ bool policy_raise(struct broker_request *request, int error, bool is_draining, u
 			policy_wait(request, now_ns);
 		return true;
 	}
-	if (request->effort < request->ask.effort) {
-		request->effort++;
+	if (!policy_is_last(request)) {
+		request->effort = (unsigned int)__builtin_ctz(efforts_left(request));
 		return true;
 	}
 	request_set_result(request, BROKER_PARTIAL, error);

@@ -21,6 +21,8 @@ enum policy_verdict {
 	POLICY_END, /* the request has its result */
 };
 
+/* Is there none after the one in hand? */
+bool policy_is_last(const struct broker_request *request);
 /* From the start, with nothing. */
 void policy_begin(struct broker_request *request);
 /* What a fill of @chunks that returned @result and gave @granted means. */

@@ -486,7 +486,7 @@ int pool_submit(struct pool *pool, const struct account_rule *rule,
 	if (r < 0) {
 		g_free(request);
 		*ret_refusal = refusal;
-		return r == -EDQUOT && is_hasty(pool, &refusal, since_ns) ? -EAGAIN : r;
+		return r == -EDQUOT && is_hasty(pool, &refusal, since_ns) ? -ESTALE : r;
 	}
 	g_strlcpy(request->owner.account, broker_request_get_account(request->request),
 		  sizeof(request->owner.account));

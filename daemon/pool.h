@@ -90,7 +90,7 @@ int pool_list(struct pool *pool, uint64_t since_ns, const struct backend_snapsho
 int pool_look(struct pool *pool, uint64_t since_ns, uint64_t *ret_when_ns);
 
 /*
- * Ask. Results are broker_submit()'s, or -EAGAIN: whether it is too much cannot be said before a
+ * Ask. Results are broker_submit()'s, or -ESTALE: whether it is too much cannot be said before a
  * pool_look(). @since_ns is when the client asked. What @owner's account says is filled in. The buffers are
  * named after its label.
  */

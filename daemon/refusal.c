@@ -4,9 +4,12 @@
 
 #include <glib.h>
 
+#include "clock.h"
 #include "errors.h"
 #include "refusal.h"
 #include "text.h"
+
+static const char *const effort_names[] = { "fast", "normal", "hard" };
 
 static int refuse_quota(const struct broker_refusal *refusal, const char *pool, sd_bus_error *error)
 {
@@ -68,6 +71,19 @@ int refusal_set_error(const struct broker_refusal *refusal, int r, const struct 
 			" buffers in pool %s and asked for %" PRIu64
 			" more; close buffers, ask for fewer, or have MaxBuffers= raised",
 			refusal->account, refusal->used, refusal->maximum, name, refusal->asked);
+	case EACCES:
+		return sd_bus_error_setf(
+			error, CMABULK_ERROR_NOT_AUTHORIZED,
+			"account %s may not use an effort as low as '%s' in pool %s; ask for more, or "
+			"have Efforts= changed",
+			refusal->account, effort_names[ask->effort], name);
+	case EAGAIN:
+		return sd_bus_error_setf(error, CMABULK_ERROR_RATE_LIMITED,
+					 "account %s made %" PRIu64
+					 " requests in pool %s in a row, its RateLimitBurst=; try "
+					 "again in %" PRIu64 " ms",
+					 refusal->account, refusal->used, name,
+					 refusal->asked / NSEC_PER_MSEC + 1);
 	case ENOSPC:
 		return refuse_guaranteed(refusal, name, error);
 	case EUSERS:

@@ -47,6 +47,7 @@ struct broker_request {
 	uint64_t claimed; /* chunks that came */
 	uint64_t held_pages; /* of those, not exported */
 
+	unsigned int efforts; /* bits: that it may try */
 	unsigned int effort; /* the next to try */
 	bool has_retried; /* the first effort, because pages were coming back */
 	bool was_draining; /* when the fill that runs was started */

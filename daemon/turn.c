@@ -271,6 +271,7 @@ static bool say_give_back(struct broker *broker, struct broker_action *ret)
 void broker_next(struct broker *broker, uint64_t now_ns, struct broker_action *ret)
 {
 	*ret = (struct broker_action){ .type = BROKER_NOTHING };
+	broker->ledger.now_ns = MAX(broker->ledger.now_ns, now_ns);
 	/* First, so that those who wait for it know that it is coming. */
 	if (say_give_back(broker, ret))
 		return;
@@ -352,7 +353,7 @@ static void come_short(struct broker *broker, struct broker_request *request, in
 		       uint64_t now_ns)
 {
 	struct broker_request *other = youngest_other_holder(broker, request);
-	bool is_last = request->effort >= request->ask.effort;
+	bool is_last = policy_is_last(request);
 	bool is_enough = request->claimed >= request->ask.minimum;
 
 	if (other && other->number > request->number) {

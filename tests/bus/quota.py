@@ -172,3 +172,40 @@ def a_guarantee_too_large_is_a_problem(bus):
     expect_amounts(fit, 64 * MIB, 80 * MIB)
     assert root.account("one", ALICE)["minimum"] == 48 * MIB
     assert root.account("two", BOB)["minimum"] == 16 * MIB
+
+
+def a_rate_is_kept(bus):
+    """So many in a row, and no more until it is time again; nobody else pays for that."""
+    rules = f"[Account often]\nUser={ALICE}\nRateLimitBurst=3\nRateLimitIntervalSec=60\n"
+    daemon_with_clients(bus, configuration=rules)
+    alice, bob = user(bus, ALICE), user(bus, BOB)
+    for _ in range(3):
+        alice.allocate(count=1).close()
+    sentence = expect_error("RateLimited", alice.allocate, count=1)
+    assert "often" in sentence and " ms" in sentence, sentence
+    # Another connection is the same account.
+    expect_error("RateLimited", user(bus, ALICE).allocate, count=1)
+    bob.allocate(count=1).close()
+    bob.wait_whole()
+
+
+def only_what_is_open_to_an_account(bus):
+    """Pools, efforts and time: what it may not use is said, or left out of the choice."""
+    rules = (f"[Account few]\nUser={ALICE}\nPools=second third\nEfforts=normal\nMaxTimeoutSec=100ms\n"
+             f"[Account none]\nUser={BOB}\nPools=third\n")
+    daemon_with_clients(bus, "main=64M", "second=16M", configuration=rules)
+    alice, bob, root = user(bus, ALICE), user(bus, BOB), administrator(bus)
+    sentence = expect_error("NotAuthorized", alice.allocate, count=1, pool="main")
+    assert "few" in sentence and "Pools=" in sentence, sentence
+    expect_error("NoSuchPool", bob.allocate, count=1)
+    sentence = expect_error("NotAuthorized", alice.allocate, count=1, effort="fast")
+    assert "'fast'" in sentence and "Efforts=" in sentence, sentence
+    theirs = root.allocate(count=16 * MIB // PAGE - 1, pool="second")
+    mine = alice.allocate(count=1, effort="hard")
+    assert mine.report["pool"] == "second", mine.report
+    assert [step["effort"] for step in mine.report["steps"]] == ["normal"], mine.report
+    late = alice.allocate(count=1, timeout_usec=3_600_000_000)
+    assert late.status == "timed-out", late.report
+    for allocation in (theirs, mine):
+        allocation.close()
+    root.wait_whole("second")

@@ -208,6 +208,70 @@ static void what_runs_makes_wait(void)
 	scene_clear(&scene);
 }
 
+/* Two in a second, from the first on; those that are refused do not count. */
+static void too_many_of_late(void)
+{
+	struct broker_refusal refusal;
+	struct scene scene;
+	struct broker_ask ask;
+
+	scene_init(&scene);
+	ask = scene_ask(&scene, 1);
+	give(&scene, 1007, 1);
+	scene.now_ns += SCENE_SECOND / 4;
+	give(&scene, 1007, 1);
+	for (unsigned int i = 1; i <= 3; i++) {
+		g_assert_cmpint(scene_refused(&scene, 1007, &ask, &refusal), ==, -EAGAIN);
+		assert_refusal(&refusal, "rate", SCENE_SECOND * (4 - i) / 4, 2, 2);
+		scene.now_ns += SCENE_SECOND / 4;
+	}
+	give(&scene, 1007, 1);
+	give(&scene, 1007, 1);
+	g_assert_cmpint(scene_refused(&scene, 1007, &ask, NULL), ==, -EAGAIN);
+	scene_clear(&scene);
+}
+
+/* It has nothing, and is remembered nevertheless, as long as that matters. */
+static void a_rate_is_not_forgotten(void)
+{
+	struct scene scene;
+	struct broker_ask ask;
+
+	scene_init(&scene);
+	ask = scene_ask(&scene, 1);
+	for (unsigned int i = 0; i < 2; i++) {
+		struct broker_request *request = scene_submit(&scene, 1007, 1);
+
+		broker_cancel(scene.broker, request);
+		scene_expect_finish(&scene, request, BROKER_CANCELLED, -ECANCELED, 0);
+	}
+	broker_load(scene.broker, NULL, 0, scene.sequence);
+	g_assert_cmpint(scene_refused(&scene, 1007, &ask, NULL), ==, -EAGAIN);
+	scene.now_ns += SCENE_SECOND;
+	give(&scene, 1007, 1);
+	scene_clear(&scene);
+}
+
+static void an_effort_it_may_not_use(void)
+{
+	struct broker_refusal refusal;
+	struct broker_request *request;
+	struct scene scene;
+	struct broker_ask ask;
+
+	scene_init(&scene);
+	ask = scene_ask(&scene, 10);
+	ask.effort = CMABULK_EFFORT_FAST;
+	g_assert_cmpint(scene_refused(&scene, 1008, &ask, &refusal), ==, -EACCES);
+	g_assert_cmpstr(refusal.reason, ==, "effort");
+	/* Neither those before it nor those after it are tried. */
+	request = scene_submit(&scene, 1008, 10);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_NORMAL, 10);
+	scene_filled(&scene, request, -EBUSY, 5);
+	scene_expect_finish(&scene, request, BROKER_PARTIAL, -EBUSY, 5);
+	scene_clear(&scene);
+}
+
 static void the_limit_in_force_counts(void)
 {
 	struct broker_request *first;
@@ -279,6 +343,9 @@ void add_admission(void)
 	g_test_add_func("/admission/buffers-that-drain-make-wait", buffers_that_drain_make_wait);
 	g_test_add_func("/admission/too-many-buffers", too_many_buffers);
 	g_test_add_func("/admission/too-many-pending", too_many_pending);
+	g_test_add_func("/admission/too-many-of-late", too_many_of_late);
+	g_test_add_func("/admission/a-rate-is-not-forgotten", a_rate_is_not_forgotten);
+	g_test_add_func("/admission/an-effort-it-may-not-use", an_effort_it_may_not_use);
 	g_test_add_func("/admission/what-runs-makes-wait", what_runs_makes_wait);
 	g_test_add_func("/admission/the-limit-in-force-counts", the_limit_in_force_counts);
 	g_test_add_func("/admission/a-limit-that-came-later-counts",

@@ -189,13 +189,18 @@ static uint64_t all_promises(const struct model *model)
 
 static void check_effort(const struct model_request *request, const struct broker_action *action)
 {
+	unsigned int first = model_next_effort(request, 0);
+
 	g_assert_cmpuint(action->effort, <=, request->ask.effort);
+	g_assert_true(request->efforts & (1u << action->effort));
 	/* The first effort again is for pages that come back: once, or when somebody gave back. */
-	g_assert_true(action->effort > 0 || request->fast_shorts < 2);
+	g_assert_true(action->effort != first || request->fast_shorts < 2);
 	if (!request->last_result || request->last_result == -EINTR)
-		g_assert_true(action->effort == request->last_effort || action->effort == 0);
+		g_assert_true(action->effort == request->last_effort || action->effort == first);
 	else
-		g_assert_true(action->effort == request->last_effort + 1 || action->effort == 0);
+		g_assert_true(action->effort ==
+				      model_next_effort(request, request->last_effort + 1) ||
+			      action->effort == first);
 }
 
 static void say_fill(struct model *model, struct model_request *request,
@@ -214,7 +219,7 @@ static void say_fill(struct model *model, struct model_request *request,
 	check_turn(model, request, now_ns);
 	if (request->stage == MODEL_WAITS) {
 		book(model, request);
-		g_assert_cmpuint(action->effort, ==, 0);
+		g_assert_cmpuint(action->effort, ==, model_next_effort(request, 0));
 	} else {
 		check_effort(request, action);
 		g_assert_cmpuint(request->held, <, request->promised);
@@ -291,7 +296,7 @@ static void check_partial(const struct model_request *request, int error)
 		/* Nothing was left untried. */
 		g_assert_cmpint(error, ==, request->last_result);
 		g_assert_true(request->was_short);
-		g_assert_cmpuint(request->last_effort, ==, request->ask.effort);
+		g_assert_cmpuint(model_next_effort(request, request->last_effort + 1), ==, 3);
 	}
 }
 

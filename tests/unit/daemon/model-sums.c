@@ -188,3 +188,10 @@ bool model_is_other_ready(const struct model *model, unsigned int but, uint64_t 
 	}
 	return false;
 }
+
+unsigned int model_next_effort(const struct model_request *request, unsigned int effort)
+{
+	while (effort < 3 && !(request->efforts & (1u << effort)))
+		effort++;
+	return effort;
+}

@@ -16,12 +16,16 @@ void model_init(struct model *model, uint64_t pages)
 		.requests = g_array_new(FALSE, FALSE, sizeof(struct model_request)),
 		.buffers = g_array_new(FALSE, FALSE, sizeof(struct model_buffer)),
 	};
+	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
+		model->accounts[i].let_in = g_array_new(FALSE, FALSE, sizeof(uint64_t));
 }
 
 void model_clear(struct model *model)
 {
 	g_array_unref(model->requests);
 	g_array_unref(model->buffers);
+	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
+		g_array_unref(model->accounts[i].let_in);
 }
 
 struct model_request *model_find(const struct model *model, const struct broker_request *handle)
@@ -48,7 +52,31 @@ static uint64_t guaranteed_to_others(const struct model *model, unsigned int ind
 	return pages;
 }
 
-int model_admit(const struct model *model, unsigned int index, const struct broker_ask *ask)
+/*
+ * Requests are counted from the first one on for so long, then anew from the next one. All of them are
+ * gone through again each time.
+ */
+static bool is_too_often(const struct model_account *account, uint64_t now_ns)
+{
+	uint64_t begin_ns = 0;
+	uint64_t count = 0;
+
+	for (unsigned int i = 0; i < account->let_in->len; i++) {
+		uint64_t when_ns = g_array_index(account->let_in, uint64_t, i);
+
+		if (count > 0 && when_ns - begin_ns < account->rate_interval_ns) {
+			count++;
+		} else {
+			begin_ns = when_ns;
+			count = 1;
+		}
+	}
+	return account->rate_burst > 0 && count >= account->rate_burst &&
+	       now_ns - begin_ns < account->rate_interval_ns;
+}
+
+int model_admit(const struct model *model, unsigned int index, const struct broker_ask *ask,
+		uint64_t now_ns)
 {
 	const struct model_account *account = &model->accounts[index];
 	uint64_t all_buffers;
@@ -66,12 +94,16 @@ int model_admit(const struct model *model, unsigned int index, const struct brok
 		return -EOVERFLOW;
 	if (ask->chunks * (1 << ask->order) > model->pages)
 		return -E2BIG;
+	if (account->efforts && !(account->efforts & ((2u << ask->effort) - 1)))
+		return -EACCES;
 	if (pages + ask->chunks * (1 << ask->order) > account->maximum ||
 	    buffers + ask->buffers > account->max_buffers)
 		return -EDQUOT;
 	if (ask->minimum * (1 << ask->order) + guaranteed_to_others(model, index) > model->pages)
 		return -ENOSPC;
-	return model_pending_of(model, index) >= account->max_pending ? -EUSERS : 0;
+	if (model_pending_of(model, index) >= account->max_pending)
+		return -EUSERS;
+	return is_too_often(account, now_ns) ? -EAGAIN : 0;
 }
 
 static void look_who_goes_first(struct model *model, struct model_request *request)
@@ -92,13 +124,14 @@ static void look_who_goes_first(struct model *model, struct model_request *reque
 }
 
 void model_admitted(struct model *model, struct broker_request *handle, unsigned int account,
-		    const struct broker_ask *ask)
+		    const struct broker_ask *ask, uint64_t now_ns)
 {
 	struct model_request request = {
 		.handle = handle,
 		.account = account,
 		.ask = *ask,
 		.number = ++model->last_number,
+		.efforts = (model->accounts[account].efforts ?: 7) & ((2u << ask->effort) - 1),
 	};
 	uint64_t exported;
 	uint64_t buffers;
@@ -108,6 +141,7 @@ void model_admitted(struct model *model, struct broker_request *handle, unsigned
 	model->waits_for_draining += exported + (ask->chunks << ask->order) >
 					     model->accounts[account].maximum ||
 				     buffers + ask->buffers > model->accounts[account].max_buffers;
+	g_array_append_val(model->accounts[account].let_in, now_ns);
 	g_array_append_val(model->requests, request);
 }
 
@@ -131,7 +165,8 @@ void model_filled(struct model *model, struct broker_request *handle, int result
 	request->held += granted;
 	request->last_result = result;
 	request->was_short = result == -EBUSY || result == -ENOMEM;
-	request->fast_shorts += result == -EBUSY && request->last_effort == 0;
+	request->fast_shorts += result == -EBUSY &&
+				request->last_effort == model_next_effort(request, 0);
 	request->is_late |= result == -ETIME;
 	request->is_doomed |= result == -ENODEV || result == -EIO;
 	request->is_decided = request->is_cancelled || request->is_late || request->is_doomed ||

@@ -20,6 +20,10 @@ struct model_account {
 	uint64_t maximum; /* pages */
 	uint64_t max_buffers;
 	uint64_t max_pending;
+	unsigned int efforts; /* bits; 0: all */
+	uint64_t rate_burst;
+	uint64_t rate_interval_ns;
+	GArray *let_in; /* uint64_t: when each of its requests was */
 	uint64_t quantum; /* bytes */
 	/* When everybody had nothing to do it had nothing either: it goes first. */
 	bool is_rested;
@@ -47,6 +51,7 @@ struct model_request {
 	int content_error; /* why */
 	uint64_t claimed; /* at the end */
 	int last_result;
+	unsigned int efforts; /* bits */
 	unsigned int last_effort;
 	bool was_short;
 	unsigned int fast_shorts; /* fills that came short with the first effort, in a row */
@@ -82,7 +87,7 @@ struct model {
 	bool is_long; /* the fill that runs is more than a turn */
 	/* How often what was tried, so that a test knows that it saw it. */
 	uint64_t fills, slices, interrupts, give_backs, short_bookings, finished[4], one_chunks,
-		refusals, waits_for_draining, guarded, uncovered;
+		refusals, waits_for_draining, guarded, uncovered, rated;
 };
 
 void model_init(struct model *model, uint64_t pages);
@@ -90,9 +95,10 @@ void model_clear(struct model *model);
 struct model_request *model_find(const struct model *model, const struct broker_request *handle);
 
 /* What broker_submit() must say. */
-int model_admit(const struct model *model, unsigned int account, const struct broker_ask *ask);
+int model_admit(const struct model *model, unsigned int account, const struct broker_ask *ask,
+		uint64_t now_ns);
 void model_admitted(struct model *model, struct broker_request *handle, unsigned int account,
-		    const struct broker_ask *ask);
+		    const struct broker_ask *ask, uint64_t now_ns);
 void model_cancelled(struct model *model, struct broker_request *handle);
 /* It said so: may it? */
 void model_action(struct model *model, const struct broker_action *action, uint64_t now_ns);

@@ -84,7 +84,8 @@ static void submit(struct world *world)
 	client = g_new0(struct client, 1);
 	client->account = world_accounts[index].name;
 	client->cookie = ++world->cookie;
-	expected = model_admit(&world->model, index, &ask);
+	expected = model_admit(&world->model, index, &ask, world->now_ns);
+	world->model.rated += expected == -EAGAIN;
 	r = broker_submit(world->broker, rule, world_accounts[index].uid, &ask, world->now_ns,
 			  client, &client->request, &refusal);
 	g_assert_cmpint(r, ==, expected);
@@ -95,7 +96,7 @@ static void submit(struct world *world)
 	}
 	g_assert_cmpstr(broker_request_get_account(client->request), ==, client->account);
 	g_ptr_array_add(world->clients, client);
-	model_admitted(&world->model, client->request, index, &ask);
+	model_admitted(&world->model, client->request, index, &ask, world->now_ns);
 }
 
 static void cancel(struct world *world)
@@ -201,8 +202,16 @@ static void time_passes(struct world *world)
 		world->now_ns += world_below(world, 100 * MSEC_NS);
 }
 
+/* What is counted under other rules, or by another daemon, does not count. */
+static void forget_rates(struct world *world)
+{
+	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
+		g_array_set_size(world->model.accounts[i].let_in, 0);
+}
+
 static void reload(struct world *world)
 {
+	forget_rates(world);
 	world_draw_rules(world);
 	broker_set_rules(world->broker, world->rules);
 }
@@ -285,6 +294,7 @@ static void restart(struct world *world)
 	all_end(world);
 	world->broker = broker_free(world->broker);
 	world->model.is_gone = false;
+	forget_rates(world);
 	boot(world);
 }
 
@@ -334,7 +344,8 @@ static void print_model(const struct model *model)
 	/* A test that saw none of it shows nothing. */
 	g_assert_true(model->fills && model->slices && model->interrupts && model->give_backs &&
 		      model->short_bookings && model->one_chunks && model->refusals &&
-		      model->waits_for_draining && model->guarded && model->uncovered);
+		      model->waits_for_draining && model->guarded && model->uncovered &&
+		      model->rated);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(model->finished); i++)
 		g_assert_cmpuint(model->finished[i], >, 0);
 }

@@ -8,7 +8,7 @@
 
 #include "scene.h"
 
-#define RULES 7
+#define RULES 9
 
 static struct account_rule rule(const char *name, bool has_uid, uid_t uid)
 {
@@ -53,6 +53,11 @@ static struct account_rules *make_rules(const struct limits *limits)
 	rules[count++].weight = 300;
 	rules[count] = rule("light", true, 1005);
 	rules[count++].weight = 50;
+	rules[count] = rule("seldom", true, 1007);
+	rules[count].rate_burst = 2;
+	rules[count++].rate_interval_usec = 1000000;
+	rules[count] = rule("gentle", true, 1008);
+	rules[count++].efforts = 1U << CMABULK_EFFORT_NORMAL;
 	rules[count] = rule("team", false, 0);
 	rules[count].has_gid = true;
 	rules[count].gid = 7;

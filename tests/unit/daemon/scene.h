@@ -26,7 +26,8 @@ struct scene {
 
 /*
  * Users have all of the pool, but for: 1001 half of it; 1002 two buffers; 1003 one pending
- * request; 1004 and 1005 weights 300 and 50; 1006 a shared account with everybody of group 7.
+ * request; 1004 and 1005 weights 300 and 50; 1006 a shared account with everybody of group 7; 1007 two requests a
+ * second; 1008 the effort normal alone.
  */
 void scene_init(struct scene *scene);
 void scene_clear(struct scene *scene);

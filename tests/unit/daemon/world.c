@@ -83,6 +83,9 @@ static void draw_rule(struct world *world, const char *name, struct account_rule
 		.max_buffers = 1 + world_below(world, world_chance(world, 4) ? 8 : 128),
 		.max_pending = 1 + world_below(world, 10),
 		.weight = weight_of(name),
+		.efforts = world_chance(world, 3) ? (unsigned int)world_below(world, 8) : 0,
+		.rate_burst = world_chance(world, 4) ? 1 + world_below(world, 6) : 0,
+		.rate_interval_usec = world_below(world, 1000000),
 	};
 }
 
@@ -107,6 +110,9 @@ static void tell_rule(struct model *model, const struct account_rule *rule)
 		model->accounts[i].is_known = true;
 		model->accounts[i].minimum = MIN(minimum, maximum);
 		model->accounts[i].maximum = maximum;
+		model->accounts[i].efforts = rule->efforts;
+		model->accounts[i].rate_burst = rule->rate_burst;
+		model->accounts[i].rate_interval_ns = rule->rate_interval_usec * 1000;
 		model->accounts[i].max_buffers = rule->max_buffers;
 		model->accounts[i].max_pending = rule->max_pending;
 		model->accounts[i].quantum = (uint64_t)WORLD_PAGES * MODEL_PAGE_SIZE / 8 *

@@ -145,6 +145,11 @@ static void everything_applies(void)
 	    "MaxBuffers=10\n"
 	    "MaxPending=3\n"
 	    "Weight=200\n"
+	    "RateLimitIntervalSec=500ms\n"
+	    "RateLimitBurst=7\n"
+	    "MaxTimeoutSec=3s\n"
+	    "Efforts=hard  fast\n"
+	    "Pools=camera\tdisplay\n"
 	    "[Account many]\n"
 	    "Group=12345\n",
 	    -1);
@@ -168,6 +173,14 @@ static void everything_applies(void)
 		g_assert_cmpuint(rule->max_buffers, ==, 10);
 		g_assert_cmpuint(rule->max_pending, ==, 3);
 		g_assert_cmpuint(rule->weight, ==, 200);
+		g_assert_cmpuint(rule->rate_interval_usec, ==, 500000);
+		g_assert_cmpuint(rule->rate_burst, ==, 7);
+		g_assert_cmpuint(rule->max_timeout_usec, ==, 3000000);
+		g_assert_cmpuint(account_rule_get_efforts(rule, 1), ==, 1);
+		g_assert_cmpuint(account_rule_get_efforts(rule, 2), ==, 5);
+		g_assert_true(account_rule_allows_pool(rule, "camera"));
+		g_assert_true(account_rule_allows_pool(rule, "display"));
+		g_assert_false(account_rule_allows_pool(rule, ""));
 		rule = account_rules_find(config->accounts, "many");
 		g_assert_true(!rule->has_uid && rule->has_gid);
 		g_assert_cmpuint(rule->gid, ==, 12345);
@@ -234,6 +247,10 @@ static void each_mistake_is_named(void)
 		{ "Account a", "MaxBuffers", "many" },
 		{ "Account a", "MaxPending", "-1" },
 		{ "Account a", "Weight", "0" },
+		{ "Account a", "RateLimitIntervalSec", "soon" },
+		{ "Account a", "RateLimitBurst", "-1" },
+		{ "Account a", "MaxTimeoutSec", "0" },
+		{ "Account a", "Efforts", "fast,normal" },
 		{ "Account a", "MaxByte", "3M" },
 		{ "Account default", "User", "root" },
 		{ "Account default", "MaxBytes", "\xff" },
