@@ -61,6 +61,25 @@ def standings(manager):
     return {entry["account"]: entry["standing"] for entry in manager.list_buffers()}
 
 
+def guaranteed_memory_in_other_hands(bus):
+    """Somebody past the daemon has it: that is said, and what is left is for whom it was guaranteed."""
+    daemon = start_daemon(bus, f"[Account camera]\nUser={ALICE}\nMinBytes=32M\n{REST}")
+    alice, bob, root = user(bus), user(bus, BOB), administrator(bus)
+    assert not root.pool()["GuaranteeAtRisk"]
+    direct = Direct("640x64K")
+    root.wait_for_buffers(1)
+    eventually("the guarantee is at risk", lambda: root.pool()["GuaranteeAtRisk"])
+    eventually("the log says so", lambda: "8 MiB are in other hands" in daemon.said())
+    late = bob.allocate(count=1, timeout_usec=100_000)
+    assert late.status == "timed-out" and "guaranteed" in late.report["reason"], late.report
+    mine = alice.allocate(count=32 * MIB // PAGE, minimum=1)
+    assert mine.status == "partial" and mine.bytes > 20 * MIB, mine.report
+    direct.let_go()
+    eventually("it is not at risk any more", lambda: not root.pool()["GuaranteeAtRisk"])
+    mine.close()
+    root.wait_whole()
+
+
 def books_are_rebuilt(bus):
     """A daemon that is killed takes what it had not delivered; the next knows all the rest."""
     daemon = start_daemon(bus, CAMERA + REST)
