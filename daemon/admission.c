@@ -57,8 +57,6 @@ static int check_account(const struct ledger *ledger, const struct account_rule 
 	uint64_t guaranteed = ledger_guaranteed_to_others(ledger, account);
 	uint64_t wait_ns;
 
-	if (!account_rule_get_efforts(rule, ask->effort))
-		return refuse(ret, -EACCES, "effort", ask->effort, 0, 0);
 	if (pages + held_pages > ledger_maximum_pages(ledger, rule))
 		return refuse(ret, -EDQUOT, "quota", pages * geometry->page_size,
 			      held_pages * geometry->page_size,
@@ -79,6 +77,13 @@ static int check_account(const struct ledger *ledger, const struct account_rule 
 			 0;
 }
 
+/* That it may try, as bits. */
+static unsigned int get_efforts(const struct broker *broker, const struct account_rule *rule,
+				const struct broker_ask *ask)
+{
+	return account_rule_get_efforts(rule, ask->effort) & retry_get_efforts(&broker->retry);
+}
+
 static int admit(struct broker *broker, const struct account_rule *rule, uid_t uid,
 		 const struct broker_ask *ask, struct broker_refusal *ret_refusal,
 		 struct account **ret)
@@ -95,6 +100,8 @@ static int admit(struct broker *broker, const struct account_rule *rule, uid_t u
 		return r;
 	if (r < 0)
 		return refuse_size(ledger, ask, r, ret_refusal);
+	if (!get_efforts(broker, rule, ask))
+		return refuse(ret_refusal, -EACCES, "effort", ask->effort, 0, 0);
 	*ret = ledger_get_account(ledger, ret_refusal->account, instance);
 	return check_account(ledger, rule, *ret, ask, ret_refusal);
 }
@@ -118,8 +125,11 @@ int broker_submit(struct broker *broker, const struct account_rule *rule, uid_t 
 		return r;
 	}
 	request = request_new(ask, ++broker->last_number, now_ns, userdata);
+	if (broker->retry.timeout_ns < UINT64_MAX - now_ns)
+		request->ask.deadline_ns = MIN(ask->deadline_ns, now_ns + broker->retry.timeout_ns);
 	request->account = account;
-	request->efforts = account_rule_get_efforts(rule, ask->effort);
+	request->retry = broker->retry;
+	request->efforts = get_efforts(broker, rule, ask);
 	account->pending++;
 	ledger_count_request(&broker->ledger, rule, account);
 	broker_set_weight(broker, account);

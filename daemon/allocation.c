@@ -206,6 +206,7 @@ static void keep_outcome(struct allocation *allocation, struct pool_outcome *out
 
 	report->status = outcome->status;
 	report->error = outcome->error;
+	report->cause = outcome->cause;
 	report->claimed = outcome->claimed;
 	report->granted = outcome->granted;
 	report->queued_ns = outcome->queued_ns;
@@ -306,6 +307,7 @@ int allocation_cancel(struct allocation *allocation)
 	allocation->parcel = NULL;
 	allocation->report.status = BROKER_CANCELLED;
 	allocation->report.error = -ECANCELED;
+	allocation->report.cause = BROKER_CAUSE_INTERRUPTED;
 	return_nothing(allocation);
 	return 0;
 }
@@ -458,7 +460,12 @@ int allocation_return_nothing(struct client *client, const struct pool *pool,
 			      enum broker_status status, int result, const char *reason)
 {
 	g_autofree char *path = allocation_format_path(client->name, ask->token);
-	struct report report = { .status = status, .error = result, .reason = reason };
+	struct report report = {
+		.status = status,
+		.error = result,
+		.cause = BROKER_CAUSE_INTERRUPTED,
+		.reason = reason,
+	};
 
 	fill_report(&report, pool, &ask->ask);
 	report.elapsed_ns = clock_now_ns() - ask->since_ns;

@@ -23,6 +23,8 @@ struct broker {
 	uint64_t draining_pages; /* as the driver was told */
 	bool is_free_stale; /* a fill ended since the driver told the free pages */
 	bool is_gone;
+	struct retry retry; /* of requests to come */
+	GRand *random;
 
 	struct broker_request *filling; /* whose fill runs */
 	uint64_t fill_chunks;

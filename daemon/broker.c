@@ -16,6 +16,8 @@ struct broker *broker_new(const struct broker_geometry *geometry, struct account
 	queue_init(&broker->queue, geometry->pages * geometry->page_size);
 	g_queue_init(&broker->requests);
 	g_queue_init(&broker->ended);
+	retry_init(&broker->retry);
+	broker->random = g_rand_new();
 	return broker;
 }
 
@@ -27,6 +29,7 @@ struct broker *broker_free(struct broker *broker)
 	g_queue_clear(&broker->ended);
 	books_clear(&broker->books);
 	ledger_clear(&broker->ledger);
+	g_rand_free(broker->random);
 	g_free(broker);
 	return NULL;
 }
@@ -48,16 +51,43 @@ void broker_set_rules(struct broker *broker, struct account_rules *rules)
 		broker_set_weight(broker, account);
 }
 
+void broker_set_retry(struct broker *broker, const struct retry *retry)
+{
+	broker->retry = *retry;
+}
+
+void broker_set_seed(struct broker *broker, uint32_t seed)
+{
+	g_rand_set_seed(broker->random, seed);
+}
+
 /*
  * Memory that came back
  */
 
-static void end_waits(struct broker *broker)
+static void end_wait_for_pages(struct broker_request *request)
+{
+	if (request->wait != REQUEST_WAITS_FOR_RELEASE)
+		request_end_wait(request);
+}
+
+/* More is free than was. It may be what a request gave back by itself, to wait. */
+static void end_waits_for_pages(struct broker *broker)
+{
+	for (GList *link = broker->requests.head; link; link = link->next)
+		end_wait_for_pages(link->data);
+}
+
+/* Somebody has released memory: not the one whose reservation was @id, if he waits. */
+static void end_waits(struct broker *broker, uint64_t id)
 {
 	for (GList *link = broker->requests.head; link; link = link->next) {
 		struct broker_request *request = link->data;
 
-		request->waits_until_ns = 0;
+		if (id && request->given_back == id)
+			end_wait_for_pages(request);
+		else
+			request_end_wait(request);
 	}
 }
 
@@ -65,7 +95,7 @@ void broker_set_free(struct broker *broker, uint64_t free_pages)
 {
 	/* Just after a fill there is nothing to compare with. */
 	if (!broker->is_free_stale && free_pages > broker->ledger.free_pages)
-		end_waits(broker);
+		end_waits_for_pages(broker);
 	broker->ledger.free_pages = free_pages;
 	broker->is_free_stale = false;
 }
@@ -108,7 +138,7 @@ void broker_load(struct broker *broker, const struct cmabulk_buffer_info *entrie
 	ledger_collect(&broker->ledger);
 	/* Whoever only looks at the books, as often as he likes, ends nobody's wait. */
 	if (pages_in_books(&broker->books) < before)
-		end_waits(broker);
+		end_waits(broker, 0);
 }
 
 /* A driver that closes before it frees may hear of it first. */
@@ -134,7 +164,7 @@ int broker_event(struct broker *broker, enum cmabulk_genl_command command, uint6
 	if (command == CMABULK_CMD_DROPPED)
 		forget_reservation(broker, id);
 	if (command == CMABULK_CMD_RELEASED || command == CMABULK_CMD_DROPPED) {
-		end_waits(broker);
+		end_waits(broker, id);
 		ledger_collect(&broker->ledger);
 	}
 	return r;

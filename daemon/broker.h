@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "account.h"
+#include "retry.h"
 
 struct broker;
 struct broker_request;
@@ -40,6 +41,20 @@ struct broker_ask {
 };
 
 enum broker_status { BROKER_COMPLETE, BROKER_PARTIAL, BROKER_TIMED_OUT, BROKER_CANCELLED };
+
+/* Why it came short: what would have to be different. */
+enum broker_cause {
+	BROKER_CAUSE_NONE, /* it did not */
+	BROKER_CAUSE_QUOTA, /* the account's maximum */
+	BROKER_CAUSE_GUARANTEE, /* what is left is guaranteed to others */
+	BROKER_CAUSE_EXHAUSTED, /* others have it */
+	BROKER_CAUSE_PINNED, /* pages that look pinned */
+	BROKER_CAUSE_BUSY, /* pages that would not move */
+	BROKER_CAUSE_NO_MEMORY, /* nowhere to move pages to */
+	BROKER_CAUSE_INTERRUPTED, /* by its end, or by the client, before all was tried */
+	BROKER_CAUSE_GONE, /* the pool */
+	BROKER_CAUSE_FAILED, /* anything else: the error says */
+};
 
 /* What a step did, for the report. */
 struct broker_step {
@@ -110,6 +125,11 @@ struct broker *broker_free(struct broker *broker);
 /* A new configuration: for new grants; what is used stays charged. */
 void broker_set_rules(struct broker *broker, struct account_rules *rules);
 
+/* How requests to come are tried; fast, normal and hard unless told. */
+void broker_set_retry(struct broker *broker, const struct retry *retry);
+/* For tests: delays are the same each time. */
+void broker_set_seed(struct broker *broker, uint32_t seed);
+
 /*
  * Pages in no CMA user's hands, as the kernel says: what can be had besides what we hold. To be told
  * after every event and every fill that ended, before broker_next() is asked.
@@ -158,7 +178,7 @@ struct broker_refusal {
 /*
  * Admit. 0; -EINVAL (order, align, counts), -E2BIG (more than the pool), -EOVERFLOW, -EDQUOT (above the
  * account's maximum with what it already has in buffers that do not drain), -ENOSPC (at least more than there is
- * besides what others are guaranteed), -EACCES (none of the account's efforts is as low), -EUSERS (too many
+ * besides what others are guaranteed), -EACCES (none of the efforts of account and pool is as low), -EUSERS (too many
  * pending), -EAGAIN (too many of late), -ENODEV (the pool is gone), -ENOMEM.
  * Another request of the same account that still runs, or buffers of it that drain, do not refuse this one:
  * it waits. What drains only a snapshot tells: -EDQUOT is worth another try after broker_load(). @userdata is
@@ -205,6 +225,8 @@ enum broker_status broker_request_get_status(const struct broker_request *reques
  * is guaranteed to others), -EBUSY, -ENOMEM, -ETIME, -ECANCELED, -ENODEV.
  */
 int broker_request_get_error(const struct broker_request *request);
+/* The same as a cause, from the error and from what its steps did not get. */
+enum broker_cause broker_request_get_cause(const struct broker_request *request);
 /* Chunks it holds, at the end: could be had. */
 uint64_t broker_request_get_claimed(const struct broker_request *request);
 /* Enough, and wanted. */

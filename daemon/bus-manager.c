@@ -13,10 +13,14 @@
 
 /* --- Allocate -------------------------------------------------------------------------------- */
 
+/* NULL: it is not known yet who that is. */
 static const struct account_rule *rule_of(const struct client *client)
 {
-	struct identity identity = client_get_identity(client);
+	struct identity identity;
 
+	if (!client->is_known)
+		return NULL;
+	identity = client_get_identity(client);
 	return account_rules_match(client->manager->config->accounts, &identity);
 }
 
@@ -37,7 +41,7 @@ static int find_pool(const struct manager *manager, const char *name, struct poo
 	return 0;
 }
 
-/* The one that was named, or one that suits, if @rule may use it. */
+/* The one that was named, or one that suits, if @rule may use it; NULL is for what comes to nothing. */
 static int find_pool_for(const struct manager *manager, const struct account_rule *rule,
 			 const struct allocation_ask *ask, struct pool **ret, sd_bus_error *error)
 {
@@ -49,10 +53,11 @@ static int find_pool_for(const struct manager *manager, const struct account_rul
 			      sd_bus_error_setf(error, CMABULK_ERROR_NO_SUCH_POOL,
 						"there is no pool with chunks of order %u that "
 						"account %s may use, of %u pools",
-						ask->ask.order, rule->name, manager->pools->len);
+						ask->ask.order, rule ? rule->name : "?",
+						manager->pools->len);
 	}
 	r = find_pool(manager, ask->pool, ret, error);
-	if (r < 0 || account_rule_allows_pool(rule, pool_get_name(*ret)))
+	if (r < 0 || !rule || account_rule_allows_pool(rule, pool_get_name(*ret)))
 		return r;
 	return sd_bus_error_setf(error, CMABULK_ERROR_NOT_AUTHORIZED,
 				 "account %s may not use pool %s; have Pools= changed", rule->name,

@@ -8,15 +8,9 @@
 #include <glib.h>
 
 #include "account.h"
+#include "config-place.h"
 
 struct config_accounts;
-
-/* Where a value stands, for problems. */
-struct config_place {
-	const char *file;
-	const char *group;
-	GPtrArray *problems;
-};
 
 struct config_accounts *config_accounts_new(void);
 /* Takes NULL. */

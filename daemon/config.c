@@ -10,6 +10,7 @@
 
 #define DAEMON_GROUP   "Daemon"
 #define ACCOUNT_PREFIX "Account "
+#define POOL_PREFIX    "Pool "
 
 #define USEC_PER_SEC		   UINT64_C(1000000)
 #define DEFAULT_TIMEOUT_USEC	   (20 * USEC_PER_SEC)
@@ -101,8 +102,10 @@ struct reading {
 	bool is_broken; /* a file did not parse */
 };
 
+enum group { GROUP_DAEMON, GROUP_ACCOUNT, GROUP_POOL, GROUP_UNKNOWN };
+
 static void apply_key(struct reading *reading, const struct config_place *place, GKeyFile *file,
-		      const char *key, bool is_account)
+		      const char *key, enum group group)
 {
 	/* As it stands: escapes are the unit names' own, not GKeyFile's. */
 	g_autofree char *value = g_key_file_get_value(file, place->group, key, NULL);
@@ -114,29 +117,48 @@ static void apply_key(struct reading *reading, const struct config_place *place,
 		config_problem(place->problems,
 			       "%s: [%s] %s: the value is not UTF-8; it is ignored", place->file,
 			       place->group, key);
-	else if (is_account)
+	else if (group == GROUP_ACCOUNT)
 		config_accounts_set(reading->accounts, place, key, value);
+	else if (group == GROUP_POOL)
+		config_pools_set(reading->config->pools, place, key, value);
 	else
 		set_daemon(reading->config, place, key, value);
+}
+
+/* Which it is; of one that has a name, *ret_name. */
+static enum group find_group(const char *text, const char **ret_name)
+{
+	if (g_str_has_prefix(text, ACCOUNT_PREFIX)) {
+		*ret_name = text + strlen(ACCOUNT_PREFIX);
+		return GROUP_ACCOUNT;
+	}
+	if (g_str_has_prefix(text, POOL_PREFIX)) {
+		*ret_name = text + strlen(POOL_PREFIX);
+		return GROUP_POOL;
+	}
+	return strcmp(text, DAEMON_GROUP) == 0 ? GROUP_DAEMON : GROUP_UNKNOWN;
 }
 
 static void apply_group(struct reading *reading, const struct config_place *place, GKeyFile *file)
 {
 	g_auto(GStrv) keys = g_key_file_get_keys(file, place->group, NULL, NULL);
-	bool is_account = g_str_has_prefix(place->group, ACCOUNT_PREFIX);
+	const char *name = NULL;
+	enum group group = find_group(place->group, &name);
 
-	if (!is_account && strcmp(place->group, DAEMON_GROUP) != 0) {
+	if (group == GROUP_UNKNOWN) {
 		config_problem(place->problems,
 			       "%s: [%s]: unknown group: there are [" DAEMON_GROUP
-			       "] and [" ACCOUNT_PREFIX "NAME]; it is ignored",
+			       "], [" ACCOUNT_PREFIX "NAME] and [" POOL_PREFIX
+			       "NAME]; it is ignored",
 			       place->file, place->group);
 		return;
 	}
-	if (is_account)
-		config_accounts_begin(reading->accounts, place,
-				      place->group + strlen(ACCOUNT_PREFIX));
+	if (group == GROUP_ACCOUNT)
+		config_accounts_begin(reading->accounts, place, name);
+	if (group == GROUP_POOL)
+		config_pools_begin(reading->config->pools, place, name);
 	for (char **key = keys; key && *key; key++)
-		apply_key(reading, place, file, *key, is_account);
+		apply_key(reading, place, file, *key, group);
 }
 
 static void read_file(struct reading *reading, const char *path)
@@ -188,6 +210,7 @@ static struct config *config_new(void)
 	/* It need not be there unless somebody asked for it. */
 	if (group_parse(DEFAULT_CLIENTS_GROUP, &config->clients_gid) < 0)
 		config->clients_gid = NO_GID;
+	config->pools = config_pools_new();
 	config->problems = g_ptr_array_new_with_free_func(g_free);
 	return config;
 }
@@ -230,6 +253,7 @@ struct config *config_free(struct config *config)
 	if (!config)
 		return NULL;
 	account_rules_unref(config->accounts);
+	config_pools_free(config->pools);
 	g_free(config->clients_group);
 	g_ptr_array_unref(config->problems);
 	g_free(config);

@@ -12,6 +12,7 @@
 #include <glib.h>
 
 #include "account.h"
+#include "config-pool.h"
 #include "size.h"
 
 struct config {
@@ -24,6 +25,9 @@ struct config {
 
 	/* [Account NAME] */
 	struct account_rules *accounts;
+
+	/* [Pool NAME] */
+	struct config_pools *pools;
 
 	/* What was wrong, a sentence each: "FILE: [GROUP] KEY: ..." */
 	GPtrArray *problems;

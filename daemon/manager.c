@@ -84,11 +84,21 @@ static int compare_names(gconstpointer one, gconstpointer other)
 		      pool_get_name(*(struct pool *const *)other));
 }
 
+/* What the configuration says of it, besides the accounts. */
+static void configure_pool(const struct config *config, struct pool *pool)
+{
+	struct retry retry;
+
+	config_pools_get_retry(config->pools, pool_get_name(pool), &retry);
+	pool_set_retry(pool, &retry);
+}
+
 static void add_pool(struct manager *manager, struct pool *pool)
 {
 	const struct cmabulk_query *query = pool_get_query(pool);
 	char size[TEXT_SIZE_MAX];
 
+	configure_pool(manager->config, pool);
 	g_ptr_array_add(manager->pools, pool);
 	g_ptr_array_sort(manager->pools, compare_names);
 	log_info("pool %s: %s%s", pool_get_name(pool),
@@ -194,7 +204,7 @@ struct pool *manager_choose_pool(const struct manager *manager, const struct acc
 		struct pool *pool = g_ptr_array_index(manager->pools, i);
 		const struct cmabulk_query *query = pool_get_query(pool);
 
-		if (!account_rule_allows_pool(rule, pool_get_name(pool)))
+		if (rule && !account_rule_allows_pool(rule, pool_get_name(pool)))
 			continue;
 		if (pool_is_gone(pool) || order < query->order_per_bit || order > query->max_order)
 			continue;
@@ -235,8 +245,10 @@ static int load_config(struct manager *manager)
 		return r;
 	}
 	problems_set_files(&manager->problems, config->problems);
-	for (unsigned int i = 0; i < manager->pools->len; i++)
+	for (unsigned int i = 0; i < manager->pools->len; i++) {
 		pool_set_rules(g_ptr_array_index(manager->pools, i), config->accounts);
+		configure_pool(config, g_ptr_array_index(manager->pools, i));
+	}
 	config_free(manager->config);
 	manager->config = config;
 	check_pools(manager);

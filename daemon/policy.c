@@ -1,34 +1,64 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Which step next: a request's efforts, fast to its ceiling, each topping up, until it
- * is met, hopeless, late or not wanted any more. Pure.
+ * Which step next: the pool's steps, as far as the request and its account allow, each
+ * topping up, until it is met, hopeless, late or not wanted any more. Pure.
  */
 #include <errno.h>
 
 #include "policy.h"
 
-static unsigned int first_effort(const struct broker_request *request)
+/* How many of the steps up to @step are waits. */
+static unsigned int waits_up_to(const struct retry *retry, unsigned int step)
 {
-	return (unsigned int)__builtin_ctz(request->efforts);
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i <= step; i++)
+		count += retry->steps[i] == RETRY_WAIT;
+	return count;
 }
 
-/* Those that come after the one in hand, as bits. */
-static unsigned int efforts_left(const struct broker_request *request)
+/* May it go this step? Each wait is waited once. */
+static bool is_open(const struct broker_request *request, unsigned int step, bool can_wait)
 {
-	return request->efforts & ~((2U << request->effort) - 1);
+	const struct retry *retry = &request->retry;
+
+	if (retry->steps[step] == RETRY_WAIT)
+		return can_wait && request->waits_done < waits_up_to(retry, step);
+	return request->efforts & (1U << retry->steps[step]);
 }
 
-bool policy_is_last(const struct broker_request *request)
+/* The first such step from @step on; as many as there are steps: none. */
+static unsigned int find_step(const struct broker_request *request, unsigned int step,
+			      bool can_wait)
 {
-	return !efforts_left(request);
+	while (step < request->retry.n_steps && !is_open(request, step, can_wait))
+		step++;
+	return step;
+}
+
+static void take_step(struct broker_request *request, unsigned int step)
+{
+	request->step = step;
+	request->effort = request->retry.steps[step];
+}
+
+static bool is_first_step(const struct broker_request *request)
+{
+	return request->step == find_step(request, 0, false);
+}
+
+bool policy_is_last(const struct broker_request *request, bool can_wait)
+{
+	return find_step(request, request->step + 1, can_wait) == request->retry.n_steps;
 }
 
 void policy_begin(struct broker_request *request)
 {
-	request->effort = first_effort(request);
+	take_step(request, find_step(request, 0, false));
+	request->n_repeats = 0;
 	request->has_retried = false;
 	request->is_continued = false;
-	request->waits_until_ns = 0;
+	request_end_wait(request);
 }
 
 static enum policy_verdict end(struct broker_request *request, enum broker_status status, int error)
@@ -73,8 +103,8 @@ enum policy_verdict policy_judge(struct broker_request *request, int result, uin
 
 void policy_wait(struct broker_request *request, uint64_t now_ns)
 {
-	request->effort = first_effort(request);
-	request->waits_until_ns = now_ns + POLICY_WAIT_NS;
+	take_step(request, find_step(request, 0, false));
+	request_wait(request, REQUEST_WAITS_FOR_PAGES, now_ns + POLICY_WAIT_NS);
 }
 
 /*
@@ -83,22 +113,49 @@ void policy_wait(struct broker_request *request, uint64_t now_ns)
  */
 static bool should_retry(const struct broker_request *request, int error, bool is_draining)
 {
-	return request->effort == first_effort(request) && error == -EBUSY &&
-	       !request->has_retried && (is_draining || request->was_draining);
+	return is_first_step(request) && error == -EBUSY && !request->has_retried &&
+	       (is_draining || request->was_draining);
 }
 
-bool policy_raise(struct broker_request *request, int error, bool is_draining, uint64_t now_ns)
+static void go_step(struct broker_request *request, unsigned int step,
+		    const struct policy_facts *facts)
 {
-	if (should_retry(request, error, is_draining)) {
+	uint64_t delay_ns = retry_get_delay(&request->retry, ++request->n_repeats, facts->random);
+
+	take_step(request, step);
+	if (delay_ns)
+		request_wait(request, REQUEST_WAITS_FOR_TIME,
+			     facts->now_ns + MIN(delay_ns, UINT64_MAX - facts->now_ns));
+}
+
+/* What was released is free: that is worth the first step again. */
+static void wait_step(struct broker_request *request, unsigned int step)
+{
+	request->waits_done = waits_up_to(&request->retry, step);
+	policy_begin(request);
+	request_wait(request, REQUEST_WAITS_FOR_RELEASE, request->ask.deadline_ns);
+}
+
+enum policy_next policy_raise(struct broker_request *request, int error,
+			      const struct policy_facts *facts)
+{
+	unsigned int step;
+
+	if (should_retry(request, error, facts->is_draining)) {
 		request->has_retried = true;
-		if (is_draining)
-			policy_wait(request, now_ns);
-		return true;
+		if (facts->is_draining)
+			policy_wait(request, facts->now_ns);
+		return POLICY_NEXT_STEP;
 	}
-	if (!policy_is_last(request)) {
-		request->effort = (unsigned int)__builtin_ctz(efforts_left(request));
-		return true;
+	step = find_step(request, request->step + 1, facts->can_wait);
+	if (step == request->retry.n_steps) {
+		request_set_result(request, BROKER_PARTIAL, error);
+		return POLICY_NEXT_NONE;
 	}
-	request_set_result(request, BROKER_PARTIAL, error);
-	return false;
+	if (request->retry.steps[step] == RETRY_WAIT) {
+		wait_step(request, step);
+		return POLICY_NEXT_WAIT;
+	}
+	go_step(request, step, facts);
+	return POLICY_NEXT_STEP;
 }

@@ -89,6 +89,7 @@ void pool_export(struct pool *pool, struct pool_request *request, struct pool_ou
 	log_warning("pool %s: only %u of %u buffers could be made: %s", pool_get_name(pool),
 		    outcome->n_buffers, count, strerror(-r));
 	outcome->error = r;
+	outcome->cause = BROKER_CAUSE_FAILED;
 	outcome->status = BROKER_PARTIAL;
 	if (outcome->granted < ask->minimum)
 		pool_outcome_close(outcome);

@@ -137,6 +137,7 @@ static void carry_out_finish(struct pool *pool, struct pool_request *request)
 	struct pool_outcome outcome = {
 		.status = broker_request_get_status(ended),
 		.error = broker_request_get_error(ended),
+		.cause = broker_request_get_cause(ended),
 		.claimed = broker_request_get_claimed(ended),
 		.queued_ns = broker_request_get_queued_ns(ended),
 		.elapsed_ns = clock_now_ns() - request->start_ns,
@@ -450,6 +451,11 @@ void pool_set_rules(struct pool *pool, struct account_rules *rules)
 {
 	broker_set_rules(pool->broker, rules);
 	pool_wake(pool);
+}
+
+void pool_set_retry(struct pool *pool, const struct retry *retry)
+{
+	broker_set_retry(pool->broker, retry);
 }
 
 static struct pool_request *request_new(const struct cmabulk_owner *owner, uint64_t since_ns,

@@ -26,6 +26,7 @@ struct pool_buffer {
 struct pool_outcome {
 	enum broker_status status;
 	int error; /* 0 or negative errno */
+	enum broker_cause cause;
 	uint64_t claimed;
 	uint64_t granted; /* chunks in the buffers */
 	uint64_t queued_ns;
@@ -73,6 +74,8 @@ bool pool_is_guarantee_at_risk(struct pool *pool);
 struct broker *pool_get_broker(struct pool *pool);
 
 void pool_set_rules(struct pool *pool, struct account_rules *rules);
+/* For requests to come. */
+void pool_set_retry(struct pool *pool, const struct retry *retry);
 /* As of a tenth of a second ago, or later: it takes a while, and anybody may ask as often as he likes. */
 int pool_survey(struct pool *pool, struct cmabulk_survey *ret);
 /*

@@ -75,7 +75,7 @@ int refusal_set_error(const struct broker_refusal *refusal, int r, const struct 
 		return sd_bus_error_setf(
 			error, CMABULK_ERROR_NOT_AUTHORIZED,
 			"account %s may not use an effort as low as '%s' in pool %s; ask for more, or "
-			"have Efforts= changed",
+			"have Efforts= or RetrySteps= changed",
 			refusal->account, effort_names[ask->effort], name);
 	case EAGAIN:
 		return sd_bus_error_setf(error, CMABULK_ERROR_RATE_LIMITED,

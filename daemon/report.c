@@ -22,6 +22,24 @@ static const char *status_name(enum broker_status status)
 	return names[status];
 }
 
+static const char *cause_name(enum broker_cause cause)
+{
+	static const char *const names[] = {
+		[BROKER_CAUSE_NONE] = "",
+		[BROKER_CAUSE_QUOTA] = "quota",
+		[BROKER_CAUSE_GUARANTEE] = "guarantee",
+		[BROKER_CAUSE_EXHAUSTED] = "exhausted",
+		[BROKER_CAUSE_PINNED] = "pinned",
+		[BROKER_CAUSE_BUSY] = "busy",
+		[BROKER_CAUSE_NO_MEMORY] = "no-memory",
+		[BROKER_CAUSE_INTERRUPTED] = "interrupted",
+		[BROKER_CAUSE_GONE] = "gone",
+		[BROKER_CAUSE_FAILED] = "failed",
+	};
+
+	return names[cause];
+}
+
 static const char *effort_name(unsigned int effort)
 {
 	static const char *const names[] = {
@@ -186,6 +204,8 @@ static int append_result(sd_bus_message *message, const struct report *report, u
 		r = bus_append_u64(message, "claimed", report->claimed);
 	if (r >= 0)
 		r = bus_append_i32(message, "error", -report->error);
+	if (r >= 0 && report->cause != BROKER_CAUSE_NONE)
+		r = bus_append_string(message, "cause", cause_name(report->cause));
 	if (r >= 0)
 		r = bus_append_string(message, "reason", report->reason ?: sentence);
 	if (r >= 0)

@@ -12,6 +12,7 @@ struct report {
 	const char *kind;
 	enum broker_status status;
 	int error; /* 0 or negative errno */
+	enum broker_cause cause;
 	const char *reason; /* NULL: what the error means */
 	unsigned int order;
 	unsigned int align;

@@ -49,6 +49,17 @@ bool request_is_pending(const struct broker_request *request)
 	return request->stage != REQUEST_FINISHED;
 }
 
+void request_wait(struct broker_request *request, enum request_wait wait, uint64_t until_ns)
+{
+	request->wait = wait;
+	request->waits_until_ns = until_ns;
+}
+
+void request_end_wait(struct broker_request *request)
+{
+	request->wait = REQUEST_WAITS_NOT;
+}
+
 /* All fields of a report count something. */
 static void add_report(struct cmabulk_report *sum, const struct cmabulk_report *report)
 {
@@ -85,7 +96,7 @@ void request_set_result(struct broker_request *request, enum broker_status statu
 {
 	request->status = status;
 	request->error = error;
-	request->waits_until_ns = 0;
+	request_end_wait(request);
 	request->gives_back = false;
 }
 
@@ -126,6 +137,83 @@ enum broker_status broker_request_get_status(const struct broker_request *reques
 int broker_request_get_error(const struct broker_request *request)
 {
 	return request->error;
+}
+
+static const struct broker_step *last_step(const struct broker_request *request)
+{
+	const GArray *steps = request->steps;
+
+	return steps->len ? &g_array_index(steps, struct broker_step, steps->len - 1) : NULL;
+}
+
+/* Chunks that looked pinned to any of its steps. */
+static uint64_t most_suspects(const struct broker_request *request)
+{
+	uint64_t most = 0;
+
+	for (guint i = 0; i < request->steps->len; i++) {
+		const struct broker_step *step =
+			&g_array_index(request->steps, struct broker_step, i);
+
+		most = MAX(most, step->report.skipped_suspect);
+	}
+	return most;
+}
+
+/*
+ * What the last step did not get, and what of that was most in the way; when all of it would not have been
+ * enough, what others have. What looked pinned at first and did not come when it was tried is pinned.
+ */
+static enum broker_cause cause_of_shortage(const struct broker_request *request)
+{
+	const struct broker_step *last = last_step(request);
+	const struct cmabulk_report *report;
+	uint64_t stuck, pinned;
+
+	if (!last)
+		return BROKER_CAUSE_EXHAUSTED;
+	report = &last->report;
+	stuck = report->skipped_suspect + report->skipped_busy + report->skipped_isolated;
+	pinned = MIN(most_suspects(request), stuck);
+	if (stuck + report->skipped_no_memory < request->ask.chunks - request->claimed)
+		return BROKER_CAUSE_EXHAUSTED;
+	if (report->skipped_no_memory > MAX(pinned, stuck - pinned))
+		return BROKER_CAUSE_NO_MEMORY;
+	return pinned >= stuck - pinned ? BROKER_CAUSE_PINNED : BROKER_CAUSE_BUSY;
+}
+
+/* Was it ended in the middle of a step, or before the first? Else what that found is the cause. */
+static bool is_interrupted(const struct broker_request *request)
+{
+	const struct broker_step *last = last_step(request);
+
+	return !last || (last->error != -EBUSY && last->error != -ENOMEM);
+}
+
+enum broker_cause broker_request_get_cause(const struct broker_request *request)
+{
+	switch (-request->error) {
+	case 0:
+		return BROKER_CAUSE_NONE;
+	case EDQUOT:
+		return BROKER_CAUSE_QUOTA;
+	case ENOSPC:
+		return BROKER_CAUSE_GUARANTEE;
+	case EBUSY:
+		return cause_of_shortage(request);
+	case ENOMEM:
+		return BROKER_CAUSE_NO_MEMORY;
+	case ETIME:
+		return is_interrupted(request) ? BROKER_CAUSE_INTERRUPTED :
+						 cause_of_shortage(request);
+	case EINTR:
+	case ECANCELED:
+		return BROKER_CAUSE_INTERRUPTED;
+	case ENODEV:
+		return BROKER_CAUSE_GONE;
+	default:
+		return BROKER_CAUSE_FAILED;
+	}
 }
 
 uint64_t broker_request_get_claimed(const struct broker_request *request)

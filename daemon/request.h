@@ -9,6 +9,7 @@
 #include <glib.h>
 
 #include "broker.h"
+#include "retry.h"
 
 /* What the report is for is not every slice: beyond this, the last step is added to. */
 #define REQUEST_MAX_STEPS 32
@@ -19,6 +20,13 @@ enum request_stage {
 	REQUEST_FILLING, /* a fill runs */
 	REQUEST_ENDED, /* it is decided how; to be said */
 	REQUEST_FINISHED, /* it was said; until it is freed it may hold chunks */
+};
+
+enum request_wait {
+	REQUEST_WAITS_NOT,
+	REQUEST_WAITS_FOR_PAGES, /* on their way back */
+	REQUEST_WAITS_FOR_TIME, /* before it tries again */
+	REQUEST_WAITS_FOR_RELEASE, /* by anybody else, for as long as it takes */
 };
 
 struct account;
@@ -44,17 +52,23 @@ struct broker_request {
 	uint64_t booking; /* in the order of bookings */
 
 	uint64_t reservation; /* the kernel's number, 0: none */
+	uint64_t given_back; /* the last one that it gave back, 0: none */
 	uint64_t claimed; /* chunks that came */
 	uint64_t held_pages; /* of those, not exported */
 
 	unsigned int efforts; /* bits: that it may try */
-	unsigned int effort; /* the next to try */
+	struct retry retry; /* as the pool's was when it came */
+	unsigned int step; /* of those, the next to try, or the one that is tried */
+	unsigned int effort; /* which that is */
+	unsigned int n_repeats; /* efforts after the first */
+	unsigned int waits_done; /* of the steps that are waits */
 	bool has_retried; /* the first effort, because pages were coming back */
 	bool was_draining; /* when the fill that runs was started */
 	bool is_continued; /* the next slice belongs to the last step */
 	bool is_protected; /* was interrupted for others: has a turn to itself now */
 	bool gives_back; /* to be said */
-	uint64_t waits_until_ns; /* for pages that come back; 0: does not wait */
+	enum request_wait wait;
+	uint64_t waits_until_ns; /* at most */
 	bool has_waited; /* once is enough */
 	/* It gave way to those booked up to here, and may have the memory after them. */
 	uint64_t waits_for;
@@ -72,6 +86,9 @@ bool request_is_running(const struct broker_request *request);
 /* Has some of what it is to have, and goes on. */
 bool request_is_partial_holder(const struct broker_request *request);
 bool request_is_pending(const struct broker_request *request);
+
+void request_wait(struct broker_request *request, enum request_wait wait, uint64_t until_ns);
+void request_end_wait(struct broker_request *request);
 
 void request_add_step(struct broker_request *request, const struct broker_step *step);
 /* Decided: @error is 0 or says why it came short. The stage is the caller's. */

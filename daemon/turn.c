@@ -60,15 +60,22 @@ static void top_up(struct broker *broker, struct broker_request *request)
 	policy_begin(request);
 }
 
+static bool wait_is_over(const struct broker *broker, const struct broker_request *request,
+			 uint64_t now_ns)
+{
+	if (request->wait == REQUEST_WAITS_FOR_PAGES && !is_draining(broker))
+		return true;
+	return now_ns >= request->waits_until_ns;
+}
+
 static void look_at_clock(struct broker *broker, struct broker_request *request, uint64_t now_ns)
 {
 	if (request->stage != REQUEST_QUEUED && request->stage != REQUEST_BOOKED)
 		return;
 	if (now_ns >= request->ask.deadline_ns)
 		broker_end_with(broker, request, BROKER_TIMED_OUT, late_error(broker, request));
-	else if (request->waits_until_ns &&
-		 (now_ns >= request->waits_until_ns || !is_draining(broker)))
-		request->waits_until_ns = 0;
+	else if (request->wait && wait_is_over(broker, request, now_ns))
+		request_end_wait(request);
 	else if (request->stage == REQUEST_BOOKED && request->claimed >= request->target)
 		top_up(broker, request);
 }
@@ -96,10 +103,10 @@ static uint64_t offer(const struct broker *broker, const struct broker_request *
 {
 	uint64_t chunks;
 
-	if (gives_way(broker, request))
+	if (gives_way(broker, request) || request->wait == REQUEST_WAITS_FOR_RELEASE)
 		return 0;
 	chunks = ledger_offer(&broker->ledger, request);
-	if (request->waits_until_ns && chunks < request->ask.chunks)
+	if (request->wait && chunks < request->ask.chunks)
 		return 0;
 	return chunks;
 }
@@ -111,7 +118,7 @@ static bool is_ready(const struct queue_member *member, void *userdata)
 
 	if (request->stage == REQUEST_QUEUED)
 		return offer(broker, request) > 0;
-	return request->stage == REQUEST_BOOKED && !request->waits_until_ns;
+	return request->stage == REQUEST_BOOKED && !request->wait;
 }
 
 /* Before it is content with less than it asked for, it waits for pages on their way back, once. */
@@ -119,14 +126,14 @@ static void be_patient(struct broker *broker, struct broker_request *request, ui
 {
 	uint64_t chunks;
 
-	if (request->stage != REQUEST_QUEUED || request->has_waited || !is_draining(broker) ||
-	    request != head_of(&request->account->member))
+	if (request->stage != REQUEST_QUEUED || request->has_waited || request->wait ||
+	    !is_draining(broker) || request != head_of(&request->account->member))
 		return;
 	chunks = offer(broker, request);
 	if (!chunks || chunks == request->ask.chunks)
 		return;
 	request->has_waited = true;
-	request->waits_until_ns = now_ns + POLICY_WAIT_NS;
+	request_wait(request, REQUEST_WAITS_FOR_PAGES, now_ns + POLICY_WAIT_NS);
 }
 
 static void book(struct broker *broker, struct broker_request *request)
@@ -246,11 +253,13 @@ static void give_back(struct broker *broker, struct broker_request *request)
 	uint64_t pages = ledger_release(&broker->ledger, request);
 
 	books_add_draining(&broker->books, request->reservation, pages);
+	request->given_back = request->reservation;
 	request->reservation = 0;
 	request->claimed = 0;
 	request->gives_back = false;
 	request->has_waited = false;
-	request->waits_until_ns = 0;
+	if (request->wait != REQUEST_WAITS_FOR_RELEASE)
+		request_end_wait(request);
 	request->stage = REQUEST_QUEUED;
 }
 
@@ -290,7 +299,7 @@ static uint64_t wakeup_of(const struct broker *broker, const struct broker_reque
 	switch (request->stage) {
 	case REQUEST_QUEUED:
 	case REQUEST_BOOKED:
-		if (request->waits_until_ns)
+		if (request->wait)
 			return MIN(request->waits_until_ns, request->ask.deadline_ns);
 		return request->ask.deadline_ns;
 	case REQUEST_FILLING:
@@ -345,6 +354,47 @@ static void give_way(struct broker *broker, struct broker_request *request)
 	request->waits_for = broker->last_booking;
 }
 
+/* Somebody else has memory of the pool, which he may give back. */
+static bool can_wait(const struct broker *broker, const struct broker_request *request)
+{
+	return broker->books.buffers || is_draining(broker) ||
+	       broker->ledger.booked_pages > request->booked_pages;
+}
+
+static bool is_oldest(const struct broker *broker, const struct broker_request *request)
+{
+	for (const GList *link = broker->requests.head; link; link = link->next) {
+		const struct broker_request *other = link->data;
+
+		if (other->stage <= REQUEST_FILLING)
+			return other == request;
+	}
+	return false;
+}
+
+static void raise_effort(struct broker *broker, struct broker_request *request, int error,
+			 uint64_t now_ns)
+{
+	const struct policy_facts facts = {
+		.now_ns = now_ns,
+		.is_draining = is_draining(broker),
+		.can_wait = can_wait(broker, request),
+		.random = g_rand_int(broker->random),
+	};
+
+	switch (policy_raise(request, error, &facts)) {
+	case POLICY_NEXT_STEP:
+		break;
+	case POLICY_NEXT_WAIT:
+		/* Whoever is not the oldest waits without what others may wait for. */
+		request->gives_back = !is_oldest(broker, request);
+		break;
+	case POLICY_NEXT_NONE:
+		broker_end(broker, request);
+		break;
+	}
+}
+
 /*
  * Although all that is promised fits, chunks of one can be in the way of another's. The youngest
  * starts again when the others are done, so that the oldest always gets on.
@@ -353,7 +403,7 @@ static void come_short(struct broker *broker, struct broker_request *request, in
 		       uint64_t now_ns)
 {
 	struct broker_request *other = youngest_other_holder(broker, request);
-	bool is_last = policy_is_last(request);
+	bool is_last = policy_is_last(request, can_wait(broker, request));
 	bool is_enough = request->claimed >= request->ask.minimum;
 
 	if (other && other->number > request->number) {
@@ -361,8 +411,8 @@ static void come_short(struct broker *broker, struct broker_request *request, in
 		policy_wait(request, now_ns);
 	} else if (other && request->claimed > 0 && !(is_last && is_enough)) {
 		give_way(broker, request);
-	} else if (!policy_raise(request, error, is_draining(broker), now_ns)) {
-		broker_end(broker, request);
+	} else {
+		raise_effort(broker, request, error, now_ns);
 	}
 }
 

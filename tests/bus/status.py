@@ -35,6 +35,7 @@ def partial_says_how_many_and_why(bus):
     allocation = alice.allocate(count=8, minimum=1, order=9)
     assert 1 <= allocation.granted < 8
     check_short(allocation, "partial", 4, claimed=4)
+    assert allocation.report["cause"] == "pinned", allocation.report
     assert len(allocation.report["steps"]) >= 2, "gave up without trying harder"
     assert allocation.report["steps"][-1]["effort"] == "hard"
     assert alice.pool()["Exported"] == 4 * BLOCK
@@ -209,5 +210,39 @@ def cancel_is_for_ones_own(bus):
     holder.close()
     allocation = bob.finish_allocate(serial)
     assert allocation.status == "complete"
+    allocation.close()
+    alice.wait_whole()
+
+
+def waits_for_a_release(bus):
+    """Half of the pageblocks do not come, and one is somebody's: his are worth another try."""
+    daemon_with_clients(bus, "main=16M,unmovable=2",
+                        configuration="[Pool main]\nRetrySteps=fast hard wait fast\n")
+    alice, bob = user(bus), user(bus, BOB)
+    others = alice.allocate(count=1, order=9)
+    serial = bob.start_allocate(count=4, order=9)
+    alice.wait_pending(1)
+    alice.wait_reserved()
+    others.close()
+    allocation = bob.finish_allocate(serial)
+    assert allocation.status == "complete", allocation.report
+    efforts = [step["effort"] for step in allocation.report["steps"]]
+    assert efforts == ["fast", "hard", "fast"], allocation.report
+    allocation.close()
+    alice.wait_whole()
+
+
+def every_step_is_tried(bus):
+    daemon_with_clients(bus, "main=16M,unmovable=2",
+                        configuration="[Pool *]\nRetrySteps=normal normal hard\nRetryDelaySec=20ms\n")
+    alice = user(bus)
+    start = time.monotonic()
+    allocation = alice.allocate(count=8, minimum=1, order=9)
+    assert allocation.granted == 4, allocation.report
+    assert [step["effort"] for step in allocation.report["steps"]] == ["normal", "normal", "hard"]
+    # 20 ms and 40 ms, each a quarter less at most.
+    assert time.monotonic() - start > 0.045
+    sentence = expect_error("NotAuthorized", alice.allocate, count=1, effort="fast")
+    assert "RetrySteps=" in sentence, sentence
     allocation.close()
     alice.wait_whole()

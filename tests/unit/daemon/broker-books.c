@@ -235,10 +235,10 @@ static void configured_accounts_are_listed(void)
 
 	scene_init(&scene);
 	count = broker_get_usage(scene.broker, &usages);
-	g_assert_cmpuint(count, ==, 6);
+	g_assert_cmpuint(count, ==, 8);
 	g_assert_cmpstr(usages[0].account, ==, "buffers:1002");
-	g_assert_cmpstr(usages[5].account, ==, "team");
-	g_assert_cmpuint(usages[5].uid, ==, ACCOUNT_UID_SHARED);
+	g_assert_cmpstr(usages[7].account, ==, "team");
+	g_assert_cmpuint(usages[7].uid, ==, ACCOUNT_UID_SHARED);
 	scene_clear(&scene);
 }
 

@@ -90,6 +90,56 @@ static void fast_again_when_pages_were_returning(void)
 	scene_clear(&scene);
 }
 
+static enum broker_cause cause_of(int result, const struct cmabulk_report *first,
+				  const struct cmabulk_report *last)
+{
+	struct cmabulk_fill fill = { 0 };
+	struct broker_request *request;
+	enum broker_cause cause;
+	struct scene scene;
+	struct broker_ask ask;
+
+	scene_init(&scene);
+	ask = scene_ask(&scene, 100);
+	ask.effort = CMABULK_EFFORT_NORMAL;
+	request = scene_submit_ask(&scene, 1000, &ask);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
+	fill.report = *first;
+	broker_filled(scene.broker, request, -EBUSY, &fill, 0, scene.now_ns);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_NORMAL, 100);
+	fill.report = *last;
+	broker_filled(scene.broker, request, result, &fill, 0, scene.now_ns);
+	g_assert_cmpint(broker_request_get_error(request), ==, result);
+	cause = broker_request_get_cause(request);
+	scene_expect_finish(&scene, request, result == -ETIME ? BROKER_TIMED_OUT : BROKER_PARTIAL,
+			    result, 0);
+	scene_clear(&scene);
+	return cause;
+}
+
+/* The first step left some alone that looked pinned; the last tried them, or did not. */
+static void what_was_in_the_way(void)
+{
+	const struct cmabulk_report none = { 0 };
+	const struct cmabulk_report pinned = { .skipped_suspect = 60, .skipped_taken = 900 };
+	const struct cmabulk_report mixed = { .skipped_suspect = 20, .skipped_busy = 90 };
+	const struct cmabulk_report tried = { .skipped_busy = 110, .skipped_taken = 900 };
+	const struct cmabulk_report isolated = { .skipped_isolated = 100 };
+	const struct cmabulk_report few = { .skipped_busy = 99, .skipped_taken = 1 };
+	const struct cmabulk_report nowhere = { .skipped_busy = 40, .skipped_no_memory = 60 };
+
+	g_assert_cmpint(cause_of(-EBUSY, &none, &none), ==, BROKER_CAUSE_EXHAUSTED);
+	g_assert_cmpint(cause_of(-EBUSY, &none, &few), ==, BROKER_CAUSE_EXHAUSTED);
+	g_assert_cmpint(cause_of(-EBUSY, &none, &tried), ==, BROKER_CAUSE_BUSY);
+	g_assert_cmpint(cause_of(-EBUSY, &pinned, &tried), ==, BROKER_CAUSE_PINNED);
+	g_assert_cmpint(cause_of(-EBUSY, &none, &mixed), ==, BROKER_CAUSE_BUSY);
+	g_assert_cmpint(cause_of(-EBUSY, &pinned, &mixed), ==, BROKER_CAUSE_PINNED);
+	g_assert_cmpint(cause_of(-EBUSY, &none, &isolated), ==, BROKER_CAUSE_BUSY);
+	g_assert_cmpint(cause_of(-EBUSY, &none, &nowhere), ==, BROKER_CAUSE_NO_MEMORY);
+	g_assert_cmpint(cause_of(-ENOMEM, &none, &tried), ==, BROKER_CAUSE_NO_MEMORY);
+	g_assert_cmpint(cause_of(-ETIME, &none, &tried), ==, BROKER_CAUSE_INTERRUPTED);
+}
+
 static void time_ends_it(void)
 {
 	struct broker_request *request;
@@ -242,6 +292,7 @@ void add_steps(void)
 	g_test_add_func("/step/too-little-is-not-kept", too_little_is_not_kept);
 	g_test_add_func("/step/fast-again-when-pages-were-returning",
 			fast_again_when_pages_were_returning);
+	g_test_add_func("/step/what-was-in-the-way", what_was_in_the_way);
 	g_test_add_func("/step/time-ends-it", time_ends_it);
 	g_test_add_func("/step/late-but-complete", late_but_complete);
 	g_test_add_func("/step/the-kernel-keeps-time-too", the_kernel_keeps_time_too);

@@ -36,8 +36,10 @@ uint64_t model_others_lack(const struct model *model, unsigned int account);
 /* Of those, what this account may be promised: what no other is guaranteed, or what it is itself. */
 uint64_t model_pages_for(const struct model *model, unsigned int account, uint64_t free_pages);
 bool model_is_anybody_promised(const struct model *model);
-/* The lowest of its efforts from @effort on; 3: none. */
-unsigned int model_next_effort(const struct model_request *request, unsigned int effort);
+/* The first of its steps from @position on that is an effort it may use; as many as there are: none. */
+unsigned int model_next_position(const struct model_request *request, unsigned int position);
+unsigned int model_first_effort(const struct model_request *request);
+bool model_has_waits(const struct model_request *request);
 /* The oldest of the account that is not done; NULL for none. */
 struct model_request *model_head(const struct model *model, unsigned int account);
 /* Surely could have a fill now, whatever the broker waits for. */

@@ -169,8 +169,11 @@ struct model_request *model_head(const struct model *model, unsigned int account
 bool model_is_ready(const struct model *model, const struct model_request *request,
 		    uint64_t free_pages, uint64_t now_ns)
 {
+	if (request->stage == MODEL_RUNS && request->may_wait)
+		return false;
 	if (request->stage == MODEL_RUNS)
-		return now_ns > request->since + WAIT_NS || !request->was_short;
+		return now_ns > request->since + MAX(WAIT_NS, request->retry.longest_ns) ||
+		       !request->was_short;
 	return request->stage == MODEL_WAITS && !request->has_given_way &&
 	       model_is_allowed(model, request) &&
 	       request->ask.chunks << request->ask.order <=
@@ -189,9 +192,25 @@ bool model_is_other_ready(const struct model *model, unsigned int but, uint64_t 
 	return false;
 }
 
-unsigned int model_next_effort(const struct model_request *request, unsigned int effort)
+unsigned int model_next_position(const struct model_request *request, unsigned int position)
 {
-	while (effort < 3 && !(request->efforts & (1u << effort)))
-		effort++;
-	return effort;
+	const struct model_retry *retry = &request->retry;
+
+	while (position < retry->count && (retry->steps[position] == MODEL_WAIT ||
+					   !(request->efforts & (1u << retry->steps[position]))))
+		position++;
+	return position;
+}
+
+unsigned int model_first_effort(const struct model_request *request)
+{
+	return request->retry.steps[model_next_position(request, 0)];
+}
+
+bool model_has_waits(const struct model_request *request)
+{
+	for (unsigned int i = 0; i < request->retry.count; i++)
+		if (request->retry.steps[i] == MODEL_WAIT)
+			return true;
+	return false;
 }

@@ -75,6 +75,17 @@ static bool is_too_often(const struct model_account *account, uint64_t now_ns)
 	       now_ns - begin_ns < account->rate_interval_ns;
 }
 
+static unsigned int efforts_of(const struct model *model, const struct model_account *account,
+			       const struct broker_ask *ask)
+{
+	unsigned int efforts = 0;
+
+	for (unsigned int i = 0; i < model->retry.count; i++)
+		if (model->retry.steps[i] != MODEL_WAIT && model->retry.steps[i] <= ask->effort)
+			efforts |= 1u << model->retry.steps[i];
+	return account->efforts ? efforts & account->efforts : efforts;
+}
+
 int model_admit(const struct model *model, unsigned int index, const struct broker_ask *ask,
 		uint64_t now_ns)
 {
@@ -94,7 +105,7 @@ int model_admit(const struct model *model, unsigned int index, const struct brok
 		return -EOVERFLOW;
 	if (ask->chunks * (1 << ask->order) > model->pages)
 		return -E2BIG;
-	if (account->efforts && !(account->efforts & ((2u << ask->effort) - 1)))
+	if (!efforts_of(model, account, ask))
 		return -EACCES;
 	if (pages + ask->chunks * (1 << ask->order) > account->maximum ||
 	    buffers + ask->buffers > account->max_buffers)
@@ -131,7 +142,8 @@ void model_admitted(struct model *model, struct broker_request *handle, unsigned
 		.account = account,
 		.ask = *ask,
 		.number = ++model->last_number,
-		.efforts = (model->accounts[account].efforts ?: 7) & ((2u << ask->effort) - 1),
+		.efforts = efforts_of(model, &model->accounts[account], ask),
+		.retry = model->retry,
 	};
 	uint64_t exported;
 	uint64_t buffers;
@@ -166,7 +178,8 @@ void model_filled(struct model *model, struct broker_request *handle, int result
 	request->last_result = result;
 	request->was_short = result == -EBUSY || result == -ENOMEM;
 	request->fast_shorts += result == -EBUSY &&
-				request->last_effort == model_next_effort(request, 0);
+				request->last_effort == model_first_effort(request);
+	request->may_wait = request->was_short && model_has_waits(request);
 	request->is_late |= result == -ETIME;
 	request->is_doomed |= result == -ENODEV || result == -EIO;
 	request->is_decided = request->is_cancelled || request->is_late || request->is_doomed ||
@@ -193,6 +206,17 @@ void model_exported(struct model *model, struct broker_request *handle,
 			return;
 		}
 	g_array_append_val(model->buffers, buffer);
+}
+
+void model_released(struct model *model, uint64_t now_ns)
+{
+	for (unsigned int i = 0; i < model->requests->len; i++) {
+		struct model_request *request = model_request_at(model, i);
+
+		if (request->may_wait)
+			request->since = now_ns;
+		request->may_wait = false;
+	}
 }
 
 void model_freed(struct model *model, struct broker_request *handle)

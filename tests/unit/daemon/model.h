@@ -31,6 +31,15 @@ struct model_account {
 	uint64_t served; /* bytes since */
 };
 
+#define MODEL_WAIT 3 /* a step that is no effort */
+
+/* How a pool is tried. */
+struct model_retry {
+	unsigned int count;
+	unsigned int steps[16];
+	uint64_t longest_ns; /* of what lies between two of them */
+};
+
 enum model_stage { MODEL_WAITS, MODEL_RUNS, MODEL_FILLS, MODEL_DONE };
 
 struct model_request {
@@ -52,7 +61,10 @@ struct model_request {
 	uint64_t claimed; /* at the end */
 	int last_result;
 	unsigned int efforts; /* bits */
+	struct model_retry retry; /* as it was when it came */
+	unsigned int positions; /* bits: where in it this may be, as far as can be told */
 	unsigned int last_effort;
+	bool may_wait; /* for a release, as far as can be told */
 	bool was_short;
 	unsigned int fast_shorts; /* fills that came short with the first effort, in a row */
 	bool has_given_way;
@@ -76,6 +88,7 @@ struct model {
 	uint64_t free_at_fill;
 	uint64_t draining; /* as told last */
 	bool is_gone;
+	struct model_retry retry;
 	struct model_account accounts[MODEL_ACCOUNTS];
 	GArray *requests; /* struct model_request, not freed, by age */
 	GArray *buffers; /* struct model_buffer: that it was told of */
@@ -87,7 +100,7 @@ struct model {
 	bool is_long; /* the fill that runs is more than a turn */
 	/* How often what was tried, so that a test knows that it saw it. */
 	uint64_t fills, slices, interrupts, give_backs, short_bookings, finished[4], one_chunks,
-		refusals, waits_for_draining, guarded, uncovered, rated;
+		refusals, waits_for_draining, guarded, uncovered, rated, waits;
 };
 
 void model_init(struct model *model, uint64_t pages);
@@ -106,6 +119,8 @@ void model_filled(struct model *model, struct broker_request *handle, int result
 		  uint64_t now_ns);
 void model_exported(struct model *model, struct broker_request *handle,
 		    const struct cmabulk_buffer_info *buffer);
+/* A buffer is no more. */
+void model_released(struct model *model, uint64_t now_ns);
 void model_freed(struct model *model, struct broker_request *handle);
 /* What broker_event() must return. */
 int model_event(struct model *model, const struct fake_event *event, uint64_t *ret_cookie);

@@ -212,6 +212,7 @@ static void forget_rates(struct world *world)
 static void reload(struct world *world)
 {
 	forget_rates(world);
+	world_draw_retry(world);
 	world_draw_rules(world);
 	broker_set_rules(world->broker, world->rules);
 }
@@ -221,6 +222,7 @@ static void boot(struct world *world)
 	static const struct broker_geometry geometry = { WORLD_PAGES, MODEL_PAGE_SIZE, 0, 4 };
 
 	world->broker = broker_new(&geometry, world->rules);
+	world_draw_retry(world);
 	world_load(world);
 	world_tell_free(world);
 }
@@ -345,7 +347,7 @@ static void print_model(const struct model *model)
 	g_assert_true(model->fills && model->slices && model->interrupts && model->give_backs &&
 		      model->short_bookings && model->one_chunks && model->refusals &&
 		      model->waits_for_draining && model->guarded && model->uncovered &&
-		      model->rated);
+		      model->rated && model->waits);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(model->finished); i++)
 		g_assert_cmpuint(model->finished[i], >, 0);
 }

@@ -10,6 +10,7 @@ void add_admission(void);
 void add_bookings(void);
 void add_guarantees(void);
 void add_steps(void);
+void add_retry(void);
 void add_turns(void);
 void add_books(void);
 void add_random(void);

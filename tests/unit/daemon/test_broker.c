@@ -12,6 +12,7 @@ int main(int argc, char **argv)
 	add_bookings();
 	add_guarantees();
 	add_steps();
+	add_retry();
 	add_turns();
 	add_books();
 	add_random();

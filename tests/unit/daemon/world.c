@@ -138,6 +138,31 @@ void world_draw_rules(struct world *world)
 	world->rules = account_rules_new(rules, count);
 }
 
+void world_draw_retry(struct world *world)
+{
+	static const char *const choices[] = {
+		"fast normal hard",	      "fast normal hard",
+		"fast normal hard",	      "hard",
+		"fast fast normal wait hard", "fast normal wait fast wait hard normal",
+		"normal wait fast",
+	};
+	struct model_retry *known = &world->model.retry;
+	struct retry retry;
+
+	retry_init(&retry);
+	g_assert_cmpint(retry_parse_steps(choices[world_below(world, G_N_ELEMENTS(choices))],
+					  &retry),
+			==, 0);
+	retry.delay_ns = world_chance(world, 2) ? 0 : world_below(world, 50 * MSEC_NS);
+	retry.max_delay_ns = world_below(world, 200 * MSEC_NS);
+	known->count = retry.n_steps;
+	for (unsigned int i = 0; i < retry.n_steps; i++)
+		known->steps[i] = retry.steps[i];
+	known->longest_ns = retry.max_delay_ns * 5 / 4 + 1;
+	broker_set_retry(world->broker, &retry);
+	broker_set_seed(world->broker, g_rand_int(world->rand));
+}
+
 /*
  * What the driver does
  */
@@ -190,6 +215,8 @@ int world_deliver(struct world *world)
 	g_assert_cmpint(r, ==, expected);
 	if (r >= 0)
 		g_assert_cmpuint(cookie, ==, expected_cookie);
+	if (r >= 0 && event.command == CMABULK_CMD_RELEASED)
+		model_released(&world->model, world->now_ns);
 	return r;
 }
 

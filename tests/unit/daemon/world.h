@@ -43,6 +43,7 @@ struct client {
 uint64_t world_below(struct world *world, uint64_t bound);
 bool world_chance(struct world *world, unsigned int in);
 void world_draw_rules(struct world *world);
+void world_draw_retry(struct world *world);
 void world_load(struct world *world);
 /* 0, 1 or what else the broker makes of the next event. */
 int world_deliver(struct world *world);

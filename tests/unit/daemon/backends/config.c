@@ -123,6 +123,7 @@ static void no_files_at_all(void)
 static void everything_applies(void)
 {
 	const struct account_rule *rule;
+	struct retry retry;
 	struct files files;
 
 	begin(&files);
@@ -151,7 +152,15 @@ static void everything_applies(void)
 	    "Efforts=hard  fast\n"
 	    "Pools=camera\tdisplay\n"
 	    "[Account many]\n"
-	    "Group=12345\n",
+	    "Group=12345\n"
+	    "[Pool camera]\n"
+	    "RetrySteps=fast wait hard\n"
+	    "RetryTimeoutSec=4s\n"
+	    "[Pool *]\n"
+	    "RetrySteps=normal\n"
+	    "RetryDelaySec=5ms\n"
+	    "RetryDelayMaxSec=80ms\n"
+	    "RetryJitter=50%\n",
 	    -1);
 	{
 		g_autoptr(Config) config = load(&files);
@@ -184,6 +193,17 @@ static void everything_applies(void)
 		rule = account_rules_find(config->accounts, "many");
 		g_assert_true(!rule->has_uid && rule->has_gid);
 		g_assert_cmpuint(rule->gid, ==, 12345);
+		config_pools_get_retry(config->pools, "camera", &retry);
+		g_assert_cmpuint(retry.n_steps, ==, 3);
+		g_assert_cmpint(retry.steps[1], ==, RETRY_WAIT);
+		g_assert_cmpuint(retry.delay_ns, ==, 5000000);
+		g_assert_cmpuint(retry.timeout_ns, ==, UINT64_C(4000000000));
+		config_pools_get_retry(config->pools, "display", &retry);
+		g_assert_cmpuint(retry.n_steps, ==, 1);
+		g_assert_cmpint(retry.steps[0], ==, RETRY_NORMAL);
+		g_assert_cmpuint(retry.max_delay_ns, ==, 80000000);
+		g_assert_cmpuint(retry.jitter_percent, ==, 50);
+		g_assert_cmpuint(retry.timeout_ns, ==, UINT64_MAX);
 		rule = account_rules_get(config->accounts, 2);
 		g_assert_cmpstr(rule->name, ==, "default");
 		g_assert_cmpuint(rule->maximum.bytes, ==, 2500);
@@ -252,6 +272,13 @@ static void each_mistake_is_named(void)
 		{ "Account a", "MaxTimeoutSec", "0" },
 		{ "Account a", "Efforts", "fast,normal" },
 		{ "Account a", "MaxByte", "3M" },
+		{ "Pool a", "RetrySteps", "wait fast" },
+		{ "Pool *", "RetrySteps", "slow" },
+		{ "Pool a", "RetryDelaySec", "soon" },
+		{ "Pool a", "RetryDelayMaxSec", "-1" },
+		{ "Pool a", "RetryJitter", "5M" },
+		{ "Pool a", "RetryTimeoutSec", "0" },
+		{ "Pool a", "RetryStep", "fast" },
 		{ "Account default", "User", "root" },
 		{ "Account default", "MaxBytes", "\xff" },
 	};

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Where a value of the configuration stands, for the sentences about what is wrong with it. */
+#ifndef CMABULKD_CONFIG_PLACE_H
+#define CMABULKD_CONFIG_PLACE_H
+
+#include <glib.h>
+
+struct config_place {
+	const char *file;
+	const char *group;
+	GPtrArray *problems;
+};
+
+#endif

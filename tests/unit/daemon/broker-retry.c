@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* How often, how hard and when a pool is tried again. */
+#include <glib.h>
+
+#include "retry.h"
+#include "scene.h"
+#include "suites.h"
+
+#define MSEC UINT64_C(1000000)
+
+static struct retry retry_of(const char *steps)
+{
+	struct retry retry;
+
+	retry_init(&retry);
+	g_assert_cmpint(retry_parse_steps(steps, &retry), ==, 0);
+	return retry;
+}
+
+static void init(struct scene *scene, const char *steps)
+{
+	struct retry retry = retry_of(steps);
+
+	scene_init(scene);
+	broker_set_retry(scene->broker, &retry);
+}
+
+static void expect_wakeup(const struct scene *scene, uint64_t least_ns, uint64_t most_ns)
+{
+	g_assert_cmpuint(broker_wakeup(scene->broker), >=, scene->now_ns + least_ns);
+	g_assert_cmpuint(broker_wakeup(scene->broker), <=, scene->now_ns + most_ns);
+}
+
+static void fall_short(struct scene *scene, struct broker_request *request, unsigned int effort,
+		       uint64_t chunks)
+{
+	scene_expect_fill(scene, request, effort, chunks);
+	scene_filled(scene, request, -EBUSY, 0);
+}
+
+static uint64_t give(struct scene *scene, uid_t uid, uint64_t chunks)
+{
+	struct broker_request *request = scene_submit(scene, uid, chunks);
+
+	scene_expect_fill(scene, request, CMABULK_EFFORT_FAST, chunks);
+	scene_filled(scene, request, 0, chunks);
+	return scene_expect_export(scene, request, BROKER_COMPLETE, 0, chunks);
+}
+
+static void what_is_written(void)
+{
+	static const char *const wrong[] = { "",	   "  ",	  "quick",
+					     "wait fast",  "fast,normal", "fast Fast",
+					     "fast \nhard" };
+	struct retry retry = retry_of(" fast\tfast  normal wait hard ");
+	struct retry before = retry;
+
+	g_assert_cmpuint(retry.n_steps, ==, 5);
+	g_assert_cmpint(retry.steps[1], ==, RETRY_FAST);
+	g_assert_cmpint(retry.steps[3], ==, RETRY_WAIT);
+	g_assert_cmpuint(retry_get_efforts(&retry), ==, 7);
+	for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++)
+		g_assert_cmpint(retry_parse_steps(wrong[i], &retry), ==, -EINVAL);
+	g_assert_cmpint(retry_parse_steps("hard hard hard hard hard hard hard hard hard hard hard "
+					  "hard hard hard hard hard hard",
+					  &retry),
+			==, -E2BIG);
+	g_assert_cmpmem(&retry, sizeof(retry), &before, sizeof(before));
+	retry = retry_of("hard");
+	g_assert_cmpuint(retry_get_efforts(&retry), ==, 1 << CMABULK_EFFORT_HARD);
+}
+
+/* Against the same in floating point. */
+static void delays_double_and_spread(void)
+{
+	for (unsigned int i = 0; i < 1000000; i++) {
+		struct retry retry = {
+			.delay_ns = (uint64_t)g_test_rand_int_range(0, 1000000) * 1000,
+			.max_delay_ns = (uint64_t)g_test_rand_int_range(0, 1000000) * 10000,
+			.jitter_percent = (unsigned int)g_test_rand_int_range(0, 101),
+		};
+		unsigned int count = (unsigned int)g_test_rand_int_range(1, 40);
+		uint32_t random = (uint32_t)g_test_rand_int();
+		double delay = MIN((double)retry.delay_ns * (double)(UINT64_C(1) << (count - 1)),
+				   (double)retry.max_delay_ns);
+		double jitter = (double)retry.jitter_percent / 100;
+		double expected = delay * (1 - jitter + 2 * jitter * random / UINT32_MAX);
+		double found = (double)retry_get_delay(&retry, count, random);
+
+		g_assert_cmpfloat_with_epsilon(found, expected, 4 + expected / 1000000);
+	}
+}
+
+static void delays_do_not_overflow(void)
+{
+	struct retry retry = { .delay_ns = UINT64_MAX, .max_delay_ns = UINT64_MAX };
+
+	for (unsigned int percent = 0; percent <= 100; percent += 25) {
+		retry.jitter_percent = percent;
+		g_assert_cmpuint(retry_get_delay(&retry, UINT32_MAX, UINT32_MAX), ==, UINT64_MAX);
+		g_assert_cmpuint(retry_get_delay(&retry, 1, 0), >=,
+				 UINT64_MAX / 100 * (100 - percent));
+	}
+	retry.delay_ns = 0;
+	g_assert_cmpuint(retry_get_delay(&retry, UINT32_MAX, UINT32_MAX), ==, 0);
+}
+
+static void steps_as_they_are_written(void)
+{
+	static const unsigned int efforts[] = { 0, 0, 2, 1 };
+	struct broker_request *request;
+	struct scene scene;
+
+	init(&scene, "fast fast hard normal");
+	request = scene_submit(&scene, 1000, 100);
+	for (size_t i = 0; i < G_N_ELEMENTS(efforts); i++)
+		fall_short(&scene, request, efforts[i], 100);
+	scene_expect_finish(&scene, request, BROKER_PARTIAL, -EBUSY, 0);
+	scene_clear(&scene);
+}
+
+static void a_ceiling_leaves_steps_out(void)
+{
+	struct broker_refusal refusal;
+	struct broker_request *request;
+	struct scene scene;
+	struct broker_ask ask;
+
+	init(&scene, "normal hard normal");
+	ask = scene_ask(&scene, 100);
+	ask.effort = CMABULK_EFFORT_FAST;
+	g_assert_cmpint(scene_refused(&scene, 1000, &ask, &refusal), ==, -EACCES);
+	g_assert_cmpstr(refusal.reason, ==, "effort");
+	ask.effort = CMABULK_EFFORT_NORMAL;
+	request = scene_submit_ask(&scene, 1000, &ask);
+	fall_short(&scene, request, CMABULK_EFFORT_NORMAL, 100);
+	fall_short(&scene, request, CMABULK_EFFORT_NORMAL, 100);
+	scene_expect_finish(&scene, request, BROKER_PARTIAL, -EBUSY, 0);
+	scene_clear(&scene);
+}
+
+static void time_passes_between_efforts(void)
+{
+	struct retry retry = retry_of("fast normal hard");
+	struct broker_request *request;
+	struct scene scene;
+
+	scene_init(&scene);
+	retry.delay_ns = 100 * MSEC;
+	retry.max_delay_ns = 150 * MSEC;
+	retry.jitter_percent = 10;
+	broker_set_retry(scene.broker, &retry);
+	request = scene_submit(&scene, 1000, 100);
+	fall_short(&scene, request, CMABULK_EFFORT_FAST, 100);
+	scene_expect_nothing(&scene);
+	expect_wakeup(&scene, 90 * MSEC, 110 * MSEC);
+	scene.now_ns = broker_wakeup(scene.broker) - 1;
+	scene_expect_nothing(&scene);
+	scene.now_ns++;
+	fall_short(&scene, request, CMABULK_EFFORT_NORMAL, 100);
+	scene_expect_nothing(&scene);
+	expect_wakeup(&scene, 135 * MSEC, 165 * MSEC);
+	/* What comes back meanwhile is worth a try at once. */
+	scene_free_pages(&scene, scene.free_pages);
+	scene_expect_nothing(&scene);
+	scene_free_pages(&scene, scene.free_pages + 1);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_HARD, 100);
+	scene_filled(&scene, request, 0, 100);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 100);
+	scene_clear(&scene);
+}
+
+static void others_have_their_turns_meanwhile(void)
+{
+	struct retry retry = retry_of("fast hard");
+	struct broker_request *request;
+	struct scene scene;
+
+	scene_init(&scene);
+	retry.delay_ns = 100 * MSEC;
+	broker_set_retry(scene.broker, &retry);
+	request = scene_submit(&scene, 1000, 100);
+	fall_short(&scene, request, CMABULK_EFFORT_FAST, 100);
+	give(&scene, 1004, 10);
+	scene.now_ns = broker_wakeup(scene.broker);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_HARD, 100);
+	scene_filled(&scene, request, 0, 100);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 100);
+	scene_clear(&scene);
+}
+
+/* Then it is worth the first step again; but for every wait only once. */
+static void a_release_ends_the_wait(void)
+{
+	struct broker_request *request;
+	struct scene scene;
+	uint64_t id;
+
+	init(&scene, "fast wait normal");
+	id = give(&scene, 1004, 200);
+	give(&scene, 1004, 200);
+	request = scene_submit(&scene, 1000, 100);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
+	scene_filled(&scene, request, -EBUSY, 60);
+	scene_expect_nothing(&scene);
+	g_assert_cmpuint(broker_wakeup(scene.broker), ==, 25 * SCENE_SECOND);
+	/* Free memory that nobody released is not what it waits for: it may be its own. */
+	scene_free_pages(&scene, scene.free_pages + 1);
+	scene_expect_nothing(&scene);
+	scene_released(&scene, id, 200);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 40);
+	scene_filled(&scene, request, -EBUSY, 20);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_NORMAL, 20);
+	scene_filled(&scene, request, -EBUSY, 0);
+	scene_expect_finish(&scene, request, BROKER_PARTIAL, -EBUSY, 80);
+	scene_clear(&scene);
+}
+
+static void a_wait_ends_with_the_time(void)
+{
+	struct broker_request *request;
+	struct scene scene;
+	struct broker_ask ask;
+
+	init(&scene, "fast wait hard");
+	give(&scene, 1004, 200);
+	ask = scene_ask(&scene, 100);
+	ask.minimum = 50;
+	request = scene_submit_ask(&scene, 1000, &ask);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
+	scene_filled(&scene, request, -EBUSY, 60);
+	scene_expect_nothing(&scene);
+	scene.now_ns = broker_wakeup(scene.broker);
+	scene_expect_export(&scene, request, BROKER_TIMED_OUT, -ETIME, 60);
+	scene_clear(&scene);
+}
+
+static void nobody_to_wait_for(void)
+{
+	struct broker_request *request;
+	struct scene scene;
+
+	init(&scene, "fast wait hard");
+	request = scene_submit(&scene, 1000, 100);
+	fall_short(&scene, request, CMABULK_EFFORT_FAST, 100);
+	fall_short(&scene, request, CMABULK_EFFORT_HARD, 100);
+	scene_expect_finish(&scene, request, BROKER_PARTIAL, -EBUSY, 0);
+	scene_clear(&scene);
+}
+
+/*
+ * Of two that wait the younger has nothing. What it gave back ends the elder's wait, not its own: else
+ * it would go on at once.
+ */
+static void only_the_oldest_waits_with_memory(void)
+{
+	struct broker_request *elder, *younger;
+	struct scene scene;
+	uint64_t id;
+
+	init(&scene, "fast wait hard");
+	id = give(&scene, 1004, 200);
+	elder = scene_submit(&scene, 1000, 100);
+	younger = scene_submit(&scene, 1002, 50);
+	fall_short(&scene, elder, CMABULK_EFFORT_FAST, 100);
+	scene_expect_fill(&scene, younger, CMABULK_EFFORT_FAST, 50);
+	broker_request_set_reservation(younger, 77);
+	scene_filled(&scene, younger, -EBUSY, 20);
+	scene_expect_give_back(&scene, younger);
+	scene_expect_nothing(&scene);
+	g_assert_cmpint(scene_event(&scene, CMABULK_CMD_DROPPED, 77, 20), ==, 0);
+	scene_free_pages(&scene, scene.free_pages + 20);
+	scene_expect_fill(&scene, elder, CMABULK_EFFORT_FAST, 100);
+	scene_filled(&scene, elder, 0, 100);
+	scene_expect_export(&scene, elder, BROKER_COMPLETE, 0, 100);
+	scene_expect_nothing(&scene);
+	scene_released(&scene, id, 200);
+	/* Its wait is over, and would not come again. */
+	fall_short(&scene, younger, CMABULK_EFFORT_FAST, 50);
+	scene_expect_fill(&scene, younger, CMABULK_EFFORT_HARD, 50);
+	scene_filled(&scene, younger, 0, 50);
+	scene_expect_export(&scene, younger, BROKER_COMPLETE, 0, 50);
+	scene_clear(&scene);
+}
+
+static void the_pools_time_is_less(void)
+{
+	struct retry retry = retry_of("fast wait");
+	struct broker_request *request;
+	struct scene scene;
+
+	scene_init(&scene);
+	retry.timeout_ns = 3 * SCENE_SECOND;
+	broker_set_retry(scene.broker, &retry);
+	give(&scene, 1004, 200);
+	request = scene_submit(&scene, 1000, 100);
+	fall_short(&scene, request, CMABULK_EFFORT_FAST, 100);
+	scene_expect_nothing(&scene);
+	g_assert_cmpuint(broker_wakeup(scene.broker), ==, scene.now_ns + 3 * SCENE_SECOND);
+	scene.now_ns = broker_wakeup(scene.broker);
+	scene_expect_finish(&scene, request, BROKER_TIMED_OUT, -ETIME, 0);
+	scene_clear(&scene);
+}
+
+void add_retry(void)
+{
+	g_test_add_func("/retry/what-is-written", what_is_written);
+	g_test_add_func("/retry/delays-double-and-spread", delays_double_and_spread);
+	g_test_add_func("/retry/delays-do-not-overflow", delays_do_not_overflow);
+	g_test_add_func("/retry/steps-as-they-are-written", steps_as_they_are_written);
+	g_test_add_func("/retry/a-ceiling-leaves-steps-out", a_ceiling_leaves_steps_out);
+	g_test_add_func("/retry/time-passes-between-efforts", time_passes_between_efforts);
+	g_test_add_func("/retry/others-have-their-turns-meanwhile",
+			others_have_their_turns_meanwhile);
+	g_test_add_func("/retry/a-release-ends-the-wait", a_release_ends_the_wait);
+	g_test_add_func("/retry/a-wait-ends-with-the-time", a_wait_ends_with_the_time);
+	g_test_add_func("/retry/nobody-to-wait-for", nobody_to_wait_for);
+	g_test_add_func("/retry/only-the-oldest-waits-with-memory",
+			only_the_oldest_waits_with_memory);
+	g_test_add_func("/retry/the-pools-time-is-less", the_pools_time_is_less);
+}
