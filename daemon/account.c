@@ -39,7 +39,7 @@ bool amount_is_zero(const struct amount *amount)
 
 bool account_rule_allows_pool(const struct account_rule *rule, const char *pool)
 {
-	return !rule->pools || g_strv_contains((const char *const *)rule->pools, pool);
+	return !rule->pools || !pool[0] || g_strv_contains((const char *const *)rule->pools, pool);
 }
 
 unsigned int account_rule_get_efforts(const struct account_rule *rule, unsigned int ceiling)
@@ -181,8 +181,8 @@ const struct account_rule *account_rules_get(const struct account_rules *rules, 
 	return index < rules->count ? &rules->rules[index] : NULL;
 }
 
-uint64_t account_rules_get_guaranteed(const struct account_rules *rules, uint64_t pool_bytes,
-				      char **ret_names)
+uint64_t account_rules_get_guaranteed(const struct account_rules *rules, const char *pool,
+				      uint64_t pool_bytes, char **ret_names)
 {
 	GString *names = g_string_new(NULL);
 	uint64_t sum = 0;
@@ -193,7 +193,8 @@ uint64_t account_rules_get_guaranteed(const struct account_rules *rules, uint64_
 				     amount_resolve(&rule->maximum, pool_bytes));
 		char account[64];
 
-		if (!bytes || !account_rule_is_single(rule, account))
+		if (!bytes || !account_rule_is_single(rule, account) ||
+		    !account_rule_allows_pool(rule, pool))
 			continue;
 		g_string_append_printf(names, "%s%s", names->len ? ", " : "", rule->name);
 		if (__builtin_add_overflow(sum, bytes, &sum))

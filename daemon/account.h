@@ -47,6 +47,7 @@ struct account_rule {
 	uint64_t max_timeout_usec; /* 0: as long as anybody */
 };
 
+/* The pool of no name, of tests, is open to all. */
 bool account_rule_allows_pool(const struct account_rule *rule, const char *pool);
 /* Of those up to @ceiling, as bits; 0: none of them. */
 unsigned int account_rule_get_efforts(const struct account_rule *rule, unsigned int ceiling);
@@ -88,8 +89,8 @@ const struct account_rule *account_rules_get(const struct account_rules *rules, 
  * What all of them are guaranteed of a pool, in bytes, and the names of those that are, with commas;
  * g_free().
  */
-uint64_t account_rules_get_guaranteed(const struct account_rules *rules, uint64_t pool_bytes,
-				      char **ret_names);
+uint64_t account_rules_get_guaranteed(const struct account_rules *rules, const char *pool,
+				      uint64_t pool_bytes, char **ret_names);
 
 /* What stands in the kernel's books: "NAME:UID", or "NAME" when shared. Always fits. */
 void account_format(const char *rule_name, uid_t uid, char ret[64]);

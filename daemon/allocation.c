@@ -285,6 +285,7 @@ void allocation_undeliverable(struct allocation *allocation, const char *reason)
 		allocation->report.reason = reason;
 		allocation->report.status = BROKER_TIMED_OUT;
 		allocation->report.error = -ETIME;
+		allocation->report.cause = BROKER_CAUSE_INTERRUPTED;
 		return_nothing(allocation);
 		return;
 	}

@@ -204,3 +204,26 @@ int books_apply(struct books *books, enum cmabulk_genl_command command, uint64_t
 		return 0;
 	}
 }
+
+GArray *books_get_holdings(const struct books *books)
+{
+	GArray *holdings = g_array_new(FALSE, FALSE, sizeof(struct books_holding));
+	GHashTableIter iterator;
+	void *value;
+
+	g_hash_table_iter_init(&iterator, books->entries);
+	while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+		const struct books_entry *entry = value;
+		struct books_holding holding = { entry->id, entry->pages };
+
+		g_array_append_val(holdings, holding);
+	}
+	return holdings;
+}
+
+uint64_t books_get_pages(const struct books *books, uint64_t id)
+{
+	const struct books_entry *entry = g_hash_table_lookup(books->entries, &id);
+
+	return entry ? entry->pages : 0;
+}

@@ -26,6 +26,14 @@ void books_clear(struct books *books);
 void books_reset(struct books *books, uint64_t sequence);
 void books_add(struct books *books, const struct cmabulk_buffer_info *info);
 
+/* How many pages what has an id, has: struct books_holding; g_array_unref(). */
+struct books_holding {
+	uint64_t id;
+	uint64_t pages;
+};
+GArray *books_get_holdings(const struct books *books);
+uint64_t books_get_pages(const struct books *books, uint64_t id);
+
 /* One of ours, whether or not its event came first. */
 void books_add_own(struct books *books, const struct cmabulk_buffer_info *buffer,
 		   struct account *account);

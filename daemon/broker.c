@@ -78,13 +78,21 @@ static void end_waits_for_pages(struct broker *broker)
 		end_wait_for_pages(link->data);
 }
 
-/* Somebody has released memory: not the one whose reservation was @id, if he waits. */
+static bool has_given_back(const struct broker_request *request, uint64_t id)
+{
+	for (guint i = 0; i < request->given_back->len; i++)
+		if (g_array_index(request->given_back, uint64_t, i) == id)
+			return true;
+	return false;
+}
+
+/* What had that id is memory again. Who gave it back himself, to wait, does not wait for that. */
 static void end_waits(struct broker *broker, uint64_t id)
 {
 	for (GList *link = broker->requests.head; link; link = link->next) {
 		struct broker_request *request = link->data;
 
-		if (id && request->given_back == id)
+		if (has_given_back(request, id))
 			end_wait_for_pages(request);
 		else
 			request_end_wait(request);
@@ -118,27 +126,30 @@ static GHashTable *own_reservations(struct broker *broker)
 	return ids;
 }
 
-static uint64_t pages_in_books(const struct books *books)
+/* Whoever only looks at the books, as often as he likes, ends nobody's wait. */
+static void end_waits_for_missing(struct broker *broker, const GArray *before)
 {
-	const struct cmabulk_states *states = &books->states;
+	for (guint i = 0; i < before->len; i++) {
+		const struct books_holding *holding =
+			&g_array_index(before, struct books_holding, i);
 
-	return states->cached + states->reserved + states->exported + states->draining;
+		if (books_get_pages(&broker->books, holding->id) < holding->pages)
+			end_waits(broker, holding->id);
+	}
 }
 
 void broker_load(struct broker *broker, const struct cmabulk_buffer_info *entries, size_t count,
 		 uint64_t sequence)
 {
 	g_autoptr(GHashTable) own = own_reservations(broker);
-	uint64_t before = pages_in_books(&broker->books);
+	g_autoptr(GArray) before = books_get_holdings(&broker->books);
 
 	books_reset(&broker->books, sequence);
 	for (size_t i = 0; i < count; i++)
 		if (!g_hash_table_contains(own, &entries[i].id))
 			books_add(&broker->books, &entries[i]);
 	ledger_collect(&broker->ledger);
-	/* Whoever only looks at the books, as often as he likes, ends nobody's wait. */
-	if (pages_in_books(&broker->books) < before)
-		end_waits(broker, 0);
+	end_waits_for_missing(broker, before);
 }
 
 /* A driver that closes before it frees may hear of it first. */
@@ -164,7 +175,9 @@ int broker_event(struct broker *broker, enum cmabulk_genl_command command, uint6
 	if (command == CMABULK_CMD_DROPPED)
 		forget_reservation(broker, id);
 	if (command == CMABULK_CMD_RELEASED || command == CMABULK_CMD_DROPPED) {
-		end_waits(broker, id);
+		/* What became buffers as a whole leaves nothing behind. */
+		if (pages)
+			end_waits(broker, id);
 		ledger_collect(&broker->ledger);
 	}
 	return r;

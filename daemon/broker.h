@@ -28,6 +28,7 @@ struct broker_geometry {
 	uint64_t page_size;
 	unsigned int min_order;
 	unsigned int max_order;
+	char name[CMABULK_POOL_NAME_LEN]; /* of the pool; empty: open to all accounts */
 };
 
 struct broker_ask {

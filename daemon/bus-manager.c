@@ -13,14 +13,10 @@
 
 /* --- Allocate -------------------------------------------------------------------------------- */
 
-/* NULL: it is not known yet who that is. */
 static const struct account_rule *rule_of(const struct client *client)
 {
-	struct identity identity;
+	struct identity identity = client_get_identity(client);
 
-	if (!client->is_known)
-		return NULL;
-	identity = client_get_identity(client);
 	return account_rules_match(client->manager->config->accounts, &identity);
 }
 
@@ -88,7 +84,7 @@ static int return_nothing(struct client *client, sd_bus_message *call, uint64_t 
 	int r = bus_request_read(call, &ask, error);
 
 	if (r >= 0)
-		r = find_pool_for(client->manager, rule_of(client), &ask, &pool, error);
+		r = find_pool_for(client->manager, NULL, &ask, &pool, error);
 	return r < 0 ? r :
 		       allocation_return_nothing(client, pool, &ask, call, status, result, reason);
 }

@@ -274,18 +274,24 @@ static const char *set_efforts(struct draft *draft, const struct config_place *p
 	return NULL;
 }
 
+static bool are_pool_names(char **words)
+{
+	for (; *words; words++)
+		if (!pool_name_is_valid(*words))
+			return false;
+	return true;
+}
+
 /* They may come later: whether there are such pools is not asked. */
 static const char *set_pools(struct draft *draft, const struct config_place *place,
 			     const char *value)
 {
-	char **pools = split(value);
+	g_auto(GStrv) pools = split(value);
 
+	if (!are_pool_names(pools))
+		return "no names of pools, with blanks between";
 	g_strfreev(draft->rule.pools);
-	draft->rule.pools = NULL;
-	if (pools[0])
-		draft->rule.pools = pools;
-	else
-		g_strfreev(pools);
+	draft->rule.pools = pools[0] ? g_steal_pointer(&pools) : NULL;
 	return NULL;
 }
 

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <linux/cmabulk.h>
+
 #include <glib.h>
 
 #include "config-name.h"
@@ -86,4 +88,12 @@ bool unit_name_is_valid(const char *text)
 		if (length > strlen(suffixes[i]) && g_str_has_suffix(text, suffixes[i]))
 			return true;
 	return false;
+}
+
+bool pool_name_is_valid(const char *text)
+{
+	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "0123456789_-.");
+
+	return length > 0 && !text[length] && length < CMABULK_POOL_NAME_LEN;
 }

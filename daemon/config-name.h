@@ -12,6 +12,9 @@
 int user_parse(const char *text, uid_t *ret);
 int group_parse(const char *text, gid_t *ret);
 
+/* As the module and --simulate have them. */
+bool pool_name_is_valid(const char *text);
+
 /* A full name, of a kind that processes run in. */
 bool unit_name_is_valid(const char *text);
 

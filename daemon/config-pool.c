@@ -3,9 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include <linux/cmabulk.h>
-
 #include "config-file.h"
+#include "config-name.h"
 #include "config-pool.h"
 #include "size.h"
 
@@ -48,21 +47,11 @@ void config_pools_free(struct config_pools *pools)
 	g_free(pools);
 }
 
-/* As the module and --simulate have them. */
-static bool name_is_valid(const char *name)
-{
-	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "0123456789_-.");
-
-	return strcmp(name, EVERY_POOL) == 0 ||
-	       (length > 0 && !name[length] && length < CMABULK_POOL_NAME_LEN);
-}
-
 void config_pools_begin(struct config_pools *pools, const struct config_place *place,
 			const char *name)
 {
 	pools->current = NULL;
-	if (!name_is_valid(name)) {
+	if (strcmp(name, EVERY_POOL) != 0 && !pool_name_is_valid(name)) {
 		config_problem(place->problems,
 			       "%s: [%s]: \"%s\" is no name of a pool, nor " EVERY_POOL
 			       "; the group is ignored",

@@ -95,7 +95,8 @@ static void find_guaranteed(struct ledger *ledger)
 		struct account *account;
 		char name[64];
 
-		if (amount_is_zero(&rule->minimum) || !account_rule_is_single(rule, name))
+		if (amount_is_zero(&rule->minimum) || !account_rule_is_single(rule, name) ||
+		    !account_rule_allows_pool(rule, ledger->geometry.name))
 			continue;
 		account = ledger_get_account_by_name(ledger, name);
 		account->minimum_pages = MIN(minimum_pages(ledger, rule), left);
@@ -268,10 +269,19 @@ uint64_t ledger_offer(const struct ledger *ledger, const struct broker_request *
 	return chunks >= request->ask.minimum ? chunks : 0;
 }
 
+/* What it may have on top of what it has and is getting. */
+static uint64_t room(const struct account *account)
+{
+	return account->rule ? subtract(account->maximum_pages,
+					add(account->exported_pages, account->booked_pages)) :
+			       0;
+}
+
 uint64_t ledger_offer_more(const struct ledger *ledger, const struct broker_request *request)
 {
 	uint64_t missing = subtract(request->ask.chunks, request->target);
-	uint64_t chunks = MIN(missing, available(ledger, request->account) >> request->ask.order);
+	uint64_t pages = MIN(available(ledger, request->account), room(request->account));
+	uint64_t chunks = MIN(missing, pages >> request->ask.order);
 
 	return has_rule_for(request->account, request_pages(request, chunks), 0) ? chunks : 0;
 }
@@ -279,10 +289,7 @@ uint64_t ledger_offer_more(const struct ledger *ledger, const struct broker_requ
 int ledger_shortage(const struct ledger *ledger, const struct broker_request *request)
 {
 	uint64_t missing = subtract(request->ask.chunks, request->target);
-	uint64_t chunks = MIN(missing, available(ledger, request->account) >> request->ask.order);
 
-	if (!has_rule_for(request->account, request_pages(request, chunks), 0))
-		return -EDQUOT;
 	return request_pages(request, missing) <= unpromised(ledger) ? -ENOSPC : -EBUSY;
 }
 

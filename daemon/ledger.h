@@ -78,7 +78,7 @@ uint64_t ledger_offer(const struct ledger *ledger, const struct broker_request *
 /* Chunks that could be booked on top for one that was booked short and has got that. */
 uint64_t ledger_offer_more(const struct ledger *ledger, const struct broker_request *request);
 
-/* Why no more can be booked for it: -EDQUOT, -ENOSPC where others are guaranteed what is left, or -EBUSY. */
+/* Why no more can be booked for it: -ENOSPC where others are guaranteed what is left, or -EBUSY. */
 int ledger_shortage(const struct ledger *ledger, const struct broker_request *request);
 /* What an account can never have of the pool, however empty it is: others are guaranteed that. */
 uint64_t ledger_guaranteed_to_others(const struct ledger *ledger, const struct account *account);

@@ -184,7 +184,7 @@ static void pool_set_timer(struct pool *pool, uint64_t time_ns)
 		return;
 	}
 	/* Rounded up: a timer that is early would only be set again. */
-	sd_event_source_set_time(pool->timer, (time_ns + NSEC_PER_USEC - 1) / NSEC_PER_USEC);
+	sd_event_source_set_time(pool->timer, time_ns / NSEC_PER_USEC + 1);
 	sd_event_source_set_enabled(pool->timer, SD_EVENT_ONESHOT);
 }
 
@@ -322,6 +322,7 @@ static int pool_begin(struct pool *pool, sd_event *event, struct account_rules *
 
 	if (r < 0)
 		return r;
+	g_strlcpy(geometry.name, pool_get_name(pool), sizeof(geometry.name));
 	geometry.pages = pool->query.pages;
 	geometry.page_size = pool->query.page_size;
 	geometry.min_order = pool->query.order_per_bit;
@@ -439,6 +440,8 @@ bool pool_is_guarantee_at_risk(struct pool *pool)
 	/* Of what other users of the area do, no event tells. */
 	if (broker_has_guarantees(pool->broker) && !pool->is_gone)
 		pool_refresh_query(pool);
+	/* Who waits may have his turn now. */
+	pool_wake(pool);
 	return broker_get_uncovered(pool->broker) > 0;
 }
 

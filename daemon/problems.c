@@ -36,7 +36,7 @@ static char *check_guarantees(const struct pool *pool, const struct account_rule
 	uint64_t bytes = query->pages * query->page_size;
 	char size[TEXT_SIZE_MAX], guaranteed[TEXT_SIZE_MAX];
 	g_autofree char *names = NULL;
-	uint64_t sum = account_rules_get_guaranteed(accounts, bytes, &names);
+	uint64_t sum = account_rules_get_guaranteed(accounts, pool_get_name(pool), bytes, &names);
 
 	if (sum <= bytes)
 		return NULL;

@@ -9,6 +9,9 @@
 #include "refusal.h"
 #include "text.h"
 
+/* Nobody waits so long for another try. */
+#define LONG_WAIT_NS (UINT64_C(86400) * 1000 * NSEC_PER_MSEC)
+
 static const char *const effort_names[] = { "fast", "normal", "hard" };
 
 static int refuse_quota(const struct broker_refusal *refusal, const char *pool, sd_bus_error *error)
@@ -21,6 +24,21 @@ static int refuse_quota(const struct broker_refusal *refusal, const char *pool, 
 				 refusal->account, text_size(used, refusal->used),
 				 text_size(maximum, refusal->maximum), pool,
 				 text_size(asked, refusal->asked));
+}
+
+static int refuse_rate(const struct broker_refusal *refusal, const char *pool, sd_bus_error *error)
+{
+	if (refusal->asked > LONG_WAIT_NS)
+		return sd_bus_error_setf(
+			error, CMABULK_ERROR_RATE_LIMITED,
+			"account %s made %" PRIu64 " requests in pool %s, its "
+			"RateLimitBurst=, and has to wait for days; have it raised",
+			refusal->account, refusal->used, pool);
+	return sd_bus_error_setf(error, CMABULK_ERROR_RATE_LIMITED,
+				 "account %s made %" PRIu64 " requests in pool %s in a row, its "
+				 "RateLimitBurst=; try again in %" PRIu64 " ms",
+				 refusal->account, refusal->used, pool,
+				 refusal->asked / NSEC_PER_MSEC + 1);
 }
 
 static int refuse_guaranteed(const struct broker_refusal *refusal, const char *pool,
@@ -78,12 +96,7 @@ int refusal_set_error(const struct broker_refusal *refusal, int r, const struct 
 			"have Efforts= or RetrySteps= changed",
 			refusal->account, effort_names[ask->effort], name);
 	case EAGAIN:
-		return sd_bus_error_setf(error, CMABULK_ERROR_RATE_LIMITED,
-					 "account %s made %" PRIu64
-					 " requests in pool %s in a row, its RateLimitBurst=; try "
-					 "again in %" PRIu64 " ms",
-					 refusal->account, refusal->used, name,
-					 refusal->asked / NSEC_PER_MSEC + 1);
+		return refuse_rate(refusal, name, error);
 	case ENOSPC:
 		return refuse_guaranteed(refusal, name, error);
 	case EUSERS:

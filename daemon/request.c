@@ -18,12 +18,14 @@ struct broker_request *request_new(const struct broker_ask *ask, uint64_t number
 	request->submitted_ns = now_ns;
 	request->userdata = userdata;
 	request->steps = g_array_new(FALSE, FALSE, sizeof(struct broker_step));
+	request->given_back = g_array_new(FALSE, FALSE, sizeof(uint64_t));
 	return request;
 }
 
 struct broker_request *request_free(struct broker_request *request)
 {
 	g_array_unref(request->steps);
+	g_array_unref(request->given_back);
 	g_free(request);
 	return NULL;
 }
@@ -170,7 +172,8 @@ static enum broker_cause cause_of_shortage(const struct broker_request *request)
 	const struct cmabulk_report *report;
 	uint64_t stuck, pinned;
 
-	if (!last)
+	/* Nothing more could be booked, whatever the last step found. */
+	if (!last || (last->error != -EBUSY && last->error != -ENOMEM))
 		return BROKER_CAUSE_EXHAUSTED;
 	report = &last->report;
 	stuck = report->skipped_suspect + report->skipped_busy + report->skipped_isolated;

@@ -52,7 +52,7 @@ struct broker_request {
 	uint64_t booking; /* in the order of bookings */
 
 	uint64_t reservation; /* the kernel's number, 0: none */
-	uint64_t given_back; /* the last one that it gave back, 0: none */
+	GArray *given_back; /* uint64_t: those that it gave back */
 	uint64_t claimed; /* chunks that came */
 	uint64_t held_pages; /* of those, not exported */
 

@@ -86,7 +86,7 @@ uint64_t retry_get_delay(const struct retry *retry, unsigned int count, uint32_t
 {
 	uint64_t delay_ns = MIN(retry->delay_ns, retry->max_delay_ns);
 
-	while (count-- > 1 && delay_ns < retry->max_delay_ns)
+	while (delay_ns && count-- > 1 && delay_ns < retry->max_delay_ns)
 		delay_ns = delay_ns > retry->max_delay_ns / 2 ? retry->max_delay_ns : 2 * delay_ns;
 	return spread(delay_ns, retry->jitter_percent, random);
 }

@@ -8,8 +8,15 @@
 #include "broker-state.h"
 #include "policy.h"
 
+/* The oldest that does not wait for a release, which would hold up those behind it. */
 static struct broker_request *head_of(const struct queue_member *member)
 {
+	for (const GList *link = member->requests.head; link; link = link->next) {
+		struct broker_request *request = link->data;
+
+		if (request->wait != REQUEST_WAITS_FOR_RELEASE)
+			return request;
+	}
 	return member->requests.head ? member->requests.head->data : NULL;
 }
 
@@ -60,10 +67,18 @@ static void top_up(struct broker *broker, struct broker_request *request)
 	policy_begin(request);
 }
 
+/* A buffer lives, or another request has memory: that may come back. */
+static bool can_wait(const struct broker *broker, const struct broker_request *request)
+{
+	return broker->books.buffers || broker->ledger.booked_pages > request->booked_pages;
+}
+
 static bool wait_is_over(const struct broker *broker, const struct broker_request *request,
 			 uint64_t now_ns)
 {
 	if (request->wait == REQUEST_WAITS_FOR_PAGES && !is_draining(broker))
+		return true;
+	if (request->wait == REQUEST_WAITS_FOR_RELEASE && !can_wait(broker, request))
 		return true;
 	return now_ns >= request->waits_until_ns;
 }
@@ -253,7 +268,8 @@ static void give_back(struct broker *broker, struct broker_request *request)
 	uint64_t pages = ledger_release(&broker->ledger, request);
 
 	books_add_draining(&broker->books, request->reservation, pages);
-	request->given_back = request->reservation;
+	if (request->reservation)
+		g_array_append_val(request->given_back, request->reservation);
 	request->reservation = 0;
 	request->claimed = 0;
 	request->gives_back = false;
@@ -354,31 +370,14 @@ static void give_way(struct broker *broker, struct broker_request *request)
 	request->waits_for = broker->last_booking;
 }
 
-/* Somebody else has memory of the pool, which he may give back. */
-static bool can_wait(const struct broker *broker, const struct broker_request *request)
-{
-	return broker->books.buffers || is_draining(broker) ||
-	       broker->ledger.booked_pages > request->booked_pages;
-}
-
-static bool is_oldest(const struct broker *broker, const struct broker_request *request)
-{
-	for (const GList *link = broker->requests.head; link; link = link->next) {
-		const struct broker_request *other = link->data;
-
-		if (other->stage <= REQUEST_FILLING)
-			return other == request;
-	}
-	return false;
-}
-
 static void raise_effort(struct broker *broker, struct broker_request *request, int error,
 			 uint64_t now_ns)
 {
 	const struct policy_facts facts = {
 		.now_ns = now_ns,
 		.is_draining = is_draining(broker),
-		.can_wait = can_wait(broker, request),
+		/* Who has enough is content with it: it could not be sure to get it again. */
+		.can_wait = request->claimed < request->ask.minimum && can_wait(broker, request),
 		.random = g_rand_int(broker->random),
 	};
 
@@ -386,8 +385,8 @@ static void raise_effort(struct broker *broker, struct broker_request *request, 
 	case POLICY_NEXT_STEP:
 		break;
 	case POLICY_NEXT_WAIT:
-		/* Whoever is not the oldest waits without what others may wait for. */
-		request->gives_back = !is_oldest(broker, request);
+		/* Nobody holds, while he waits, what others may wait for. */
+		request->gives_back = true;
 		break;
 	case POLICY_NEXT_NONE:
 		broker_end(broker, request);
@@ -403,8 +402,8 @@ static void come_short(struct broker *broker, struct broker_request *request, in
 		       uint64_t now_ns)
 {
 	struct broker_request *other = youngest_other_holder(broker, request);
-	bool is_last = policy_is_last(request, can_wait(broker, request));
 	bool is_enough = request->claimed >= request->ask.minimum;
+	bool is_last = policy_is_last(request, !is_enough && can_wait(broker, request));
 
 	if (other && other->number > request->number) {
 		give_way(broker, other);

@@ -37,7 +37,10 @@ bool broker_has_guarantees(const struct broker *broker)
 
 uint64_t broker_get_uncovered(const struct broker *broker)
 {
-	return ledger_uncovered(&broker->ledger);
+	uint64_t pages = ledger_uncovered(&broker->ledger);
+
+	/* What is on its way back is nobody else's. */
+	return pages > broker->draining_pages ? pages - broker->draining_pages : 0;
 }
 
 unsigned int broker_get_pending(const struct broker *broker)

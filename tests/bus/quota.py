@@ -174,6 +174,21 @@ def a_guarantee_too_large_is_a_problem(bus):
     assert root.account("two", BOB)["minimum"] == 16 * MIB
 
 
+def guaranteed_where_it_may_be_used(bus):
+    """What an account may not use is not kept for it, and adds up with nothing."""
+    rules = (f"[Account one]\nUser={ALICE}\nMinBytes=60%\nPools=main\n"
+             f"[Account two]\nUser={BOB}\nMinBytes=60%\nPools=second\n")
+    daemon_with_clients(bus, "main=64M", "second=16M", configuration=rules)
+    alice, carol, root = user(bus, ALICE), user(bus, CAROL), administrator(bus)
+    assert root.get_property(NAME, PATH, MANAGER, "ConfigurationProblems") == []
+    assert root.account("two", BOB, "main")["minimum"] == 0
+    mine = alice.allocate(count=64 * MIB // PAGE, pool="main")
+    assert mine.status == "complete", mine.report
+    expect_error("TooLarge", carol.allocate, count=16 * MIB // PAGE, pool="second")
+    mine.close()
+    root.wait_whole()
+
+
 def a_rate_is_kept(bus):
     """So many in a row, and no more until it is time again; nobody else pays for that."""
     rules = f"[Account often]\nUser={ALICE}\nRateLimitBurst=3\nRateLimitIntervalSec=60\n"

@@ -98,6 +98,28 @@ static void what_came_back_meanwhile(void)
 	scene_clear(&scene);
 }
 
+/* More is there, and it may not have it any more: what it has is within the new limit, and kept. */
+static void a_lower_limit_takes_nothing_away(void)
+{
+	struct broker_request *request;
+	struct scene scene;
+	struct broker_ask ask;
+
+	scene_init(&scene);
+	scene_free_pages(&scene, 400);
+	ask = scene_ask(&scene, 450);
+	ask.minimum = 300;
+	request = scene_submit_ask(&scene, 1001, &ask);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 400);
+	scene_filled(&scene, request, 0, 400);
+	scene_limit(&scene, 420);
+	scene_free_pages(&scene, 100);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 20);
+	scene_filled(&scene, request, 0, 20);
+	scene_expect_export(&scene, request, BROKER_PARTIAL, -ENOSPC, 420);
+	scene_clear(&scene);
+}
+
 static void less_than_it_needs(void)
 {
 	struct broker_request *request;
@@ -296,6 +318,8 @@ void add_bookings(void)
 	g_test_add_func("/booking/small-ones-pass", small_ones_pass);
 	g_test_add_func("/booking/what-can-be-had", what_can_be_had);
 	g_test_add_func("/booking/what-came-back-meanwhile", what_came_back_meanwhile);
+	g_test_add_func("/booking/a-lower-limit-takes-nothing-away",
+			a_lower_limit_takes_nothing_away);
 	g_test_add_func("/booking/less-than-it-needs", less_than_it_needs);
 	g_test_add_func("/booking/waits-for-pages-on-their-way", waits_for_pages_on_their_way);
 	g_test_add_func("/booking/but-not-for-ever", but_not_for_ever);

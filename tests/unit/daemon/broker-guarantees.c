@@ -195,8 +195,41 @@ static void a_new_one_waits_for_what_is_used(void)
 	scene_clear(&scene);
 }
 
+/* What an account may not use is not kept for it. */
+static void only_where_it_may_be_used(void)
+{
+	static const char *const pools[] = { "other main", "other" };
+	static const uint64_t kept[] = { 300, 0 };
+	struct scene scene;
+
+	init(&scene);
+	for (size_t i = 0; i < G_N_ELEMENTS(pools); i++) {
+		struct account_rule *rules = g_new0(struct account_rule, 1);
+		struct account_rules *all;
+		g_autofree char *names = NULL;
+
+		rules[0] = (struct account_rule){
+			.name = g_strdup("few"),
+			.is_shared = true,
+			.minimum = { .bytes = 300 * SCENE_PAGE },
+			.maximum = { .is_share = true, .bytes = 10000 },
+			.pools = g_strsplit(pools[i], " ", -1),
+		};
+		all = account_rules_new(rules, 1);
+		broker_set_rules(scene.broker, all);
+		scene_free_pages(&scene, 0);
+		g_assert_cmpuint(broker_get_uncovered(scene.broker), ==, kept[i]);
+		g_assert_cmpuint(account_rules_get_guaranteed(all, "main", SCENE_PAGES * SCENE_PAGE,
+							      &names),
+				 ==, kept[i] * SCENE_PAGE);
+		account_rules_unref(all);
+	}
+	scene_clear(&scene);
+}
+
 void add_guarantees(void)
 {
+	g_test_add_func("/guarantee/only-where-it-may-be-used", only_where_it_may_be_used);
 	g_test_add_func("/guarantee/nobody-eats-it", nobody_eats_it);
 	g_test_add_func("/guarantee/who-waits-for-it-learns-why", who_waits_for_it_learns_why);
 	g_test_add_func("/guarantee/what-is-left-over-can-be-had", what_is_left_over_can_be_had);

@@ -189,7 +189,10 @@ static void others_have_their_turns_meanwhile(void)
 	scene_clear(&scene);
 }
 
-/* Then it is worth the first step again; but for every wait only once. */
+/*
+ * Then it is worth the first step again; but for every wait only once. It has nothing meanwhile, and
+ * what it gave back itself does not end its wait.
+ */
 static void a_release_ends_the_wait(void)
 {
 	struct broker_request *request;
@@ -201,22 +204,93 @@ static void a_release_ends_the_wait(void)
 	give(&scene, 1004, 200);
 	request = scene_submit(&scene, 1000, 100);
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
+	broker_request_set_reservation(request, 77);
 	scene_filled(&scene, request, -EBUSY, 60);
+	scene_expect_give_back(&scene, request);
 	scene_expect_nothing(&scene);
+	g_assert_cmpuint(scene_usage(&scene, "default:1000").booked_bytes, ==, 0);
 	g_assert_cmpuint(broker_wakeup(scene.broker), ==, 25 * SCENE_SECOND);
-	/* Free memory that nobody released is not what it waits for: it may be its own. */
-	scene_free_pages(&scene, scene.free_pages + 1);
+	g_assert_cmpint(scene_event(&scene, CMABULK_CMD_DROPPED, 77, 60), ==, 0);
+	scene_free_pages(&scene, scene.free_pages + 60);
 	scene_expect_nothing(&scene);
 	scene_released(&scene, id, 200);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 40);
-	scene_filled(&scene, request, -EBUSY, 20);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
+	scene_filled(&scene, request, -EBUSY, 80);
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_NORMAL, 20);
 	scene_filled(&scene, request, -EBUSY, 0);
 	scene_expect_finish(&scene, request, BROKER_PARTIAL, -EBUSY, 80);
 	scene_clear(&scene);
 }
 
+/* A reservation of which all became a buffer leaves nothing behind that anybody could have. */
+static void an_empty_reservation_ends_no_wait(void)
+{
+	struct broker_request *request;
+	struct scene scene;
+	uint64_t id;
+
+	init(&scene, "fast wait normal");
+	id = give(&scene, 1004, 200);
+	request = scene_submit(&scene, 1000, 100);
+	fall_short(&scene, request, CMABULK_EFFORT_FAST, 100);
+	scene_expect_give_back(&scene, request);
+	give(&scene, 1005, 1);
+	g_assert_cmpint(scene_event(&scene, CMABULK_CMD_DROPPED, 78, 0), ==, 0);
+	scene_expect_nothing(&scene);
+	scene_released(&scene, id, 200);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
+	scene_filled(&scene, request, 0, 100);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 100);
+	scene_clear(&scene);
+}
+
+/* The event got lost: the snapshot does not have it any more, though somebody else has as much. */
+static void a_snapshot_ends_the_wait(void)
+{
+	struct cmabulk_buffer_info other = {
+		.id = 500,
+		.object = CMABULK_OBJECT_BUFFER,
+		.state = CMABULK_STATE_EXPORTED,
+		.chunks = 300,
+		.pages = 300,
+	};
+	struct broker_request *request;
+	struct scene scene;
+
+	init(&scene, "fast wait normal");
+	give(&scene, 1004, 200);
+	request = scene_submit(&scene, 1000, 100);
+	fall_short(&scene, request, CMABULK_EFFORT_FAST, 100);
+	scene_expect_give_back(&scene, request);
+	scene_expect_nothing(&scene);
+	broker_load(scene.broker, &other, 1, scene.sequence);
+	scene_free_pages(&scene, 700);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
+	scene_filled(&scene, request, 0, 100);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 100);
+	scene_clear(&scene);
+}
+
+/* By then it has given back what it had found: nobody holds while he waits. */
 static void a_wait_ends_with_the_time(void)
+{
+	struct broker_request *request;
+	struct scene scene;
+
+	init(&scene, "fast wait hard");
+	give(&scene, 1004, 200);
+	request = scene_submit(&scene, 1000, 100);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
+	scene_filled(&scene, request, -EBUSY, 60);
+	scene_expect_give_back(&scene, request);
+	scene_expect_nothing(&scene);
+	scene.now_ns = broker_wakeup(scene.broker);
+	scene_expect_finish(&scene, request, BROKER_TIMED_OUT, -ETIME, 0);
+	scene_clear(&scene);
+}
+
+/* It could not be sure to get it again. */
+static void who_has_enough_does_not_wait(void)
 {
 	struct broker_request *request;
 	struct scene scene;
@@ -229,9 +303,9 @@ static void a_wait_ends_with_the_time(void)
 	request = scene_submit_ask(&scene, 1000, &ask);
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
 	scene_filled(&scene, request, -EBUSY, 60);
-	scene_expect_nothing(&scene);
-	scene.now_ns = broker_wakeup(scene.broker);
-	scene_expect_export(&scene, request, BROKER_TIMED_OUT, -ETIME, 60);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_HARD, 40);
+	scene_filled(&scene, request, -EBUSY, 10);
+	scene_expect_export(&scene, request, BROKER_PARTIAL, -EBUSY, 70);
 	scene_clear(&scene);
 }
 
@@ -248,38 +322,53 @@ static void nobody_to_wait_for(void)
 	scene_clear(&scene);
 }
 
-/*
- * Of two that wait the younger has nothing. What it gave back ends the elder's wait, not its own: else
- * it would go on at once.
- */
-static void only_the_oldest_waits_with_memory(void)
+/* The last one that it waited for had nothing after all: no event tells. */
+static void nobody_to_wait_for_any_more(void)
 {
-	struct broker_request *elder, *younger;
+	struct broker_request *request, *other;
 	struct scene scene;
-	uint64_t id;
 
 	init(&scene, "fast wait hard");
-	id = give(&scene, 1004, 200);
-	elder = scene_submit(&scene, 1000, 100);
-	younger = scene_submit(&scene, 1002, 50);
-	fall_short(&scene, elder, CMABULK_EFFORT_FAST, 100);
-	scene_expect_fill(&scene, younger, CMABULK_EFFORT_FAST, 50);
-	broker_request_set_reservation(younger, 77);
-	scene_filled(&scene, younger, -EBUSY, 20);
-	scene_expect_give_back(&scene, younger);
+	other = scene_submit(&scene, 1004, 100);
+	request = scene_submit(&scene, 1000, 100);
+	scene_expect_fill(&scene, other, CMABULK_EFFORT_FAST, 100);
+	scene_filled(&scene, other, -EINTR, 0);
+	fall_short(&scene, request, CMABULK_EFFORT_FAST, 100);
+	scene_expect_give_back(&scene, request);
+	scene_expect_fill(&scene, other, CMABULK_EFFORT_FAST, 100);
+	scene_filled(&scene, other, -EIO, 0);
+	scene_expect_finish(&scene, other, BROKER_PARTIAL, -EIO, 0);
+	fall_short(&scene, request, CMABULK_EFFORT_FAST, 100);
+	fall_short(&scene, request, CMABULK_EFFORT_HARD, 100);
+	scene_expect_finish(&scene, request, BROKER_PARTIAL, -EBUSY, 0);
+	scene_clear(&scene);
+}
+
+/* Others of the same account, and of others, have their turns as if it were not there. */
+static void who_waits_is_in_nobodys_way(void)
+{
+	struct broker_request *waiting;
+	struct broker_request *request;
+	struct broker_ask ask;
+	struct scene scene;
+
+	init(&scene, "fast wait hard");
+	give(&scene, 1004, 100);
+	waiting = scene_submit(&scene, 1000, 600);
+	scene_expect_fill(&scene, waiting, CMABULK_EFFORT_FAST, 600);
+	scene_filled(&scene, waiting, -EBUSY, 300);
+	scene_expect_give_back(&scene, waiting);
+	scene_free_pages(&scene, 900);
+	give(&scene, 1000, 100);
+	ask = scene_ask(&scene, 900);
+	ask.minimum = 100;
+	request = scene_submit_ask(&scene, 1005, &ask);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 800);
+	scene_filled(&scene, request, 0, 800);
+	scene_expect_export(&scene, request, BROKER_PARTIAL, -EBUSY, 800);
 	scene_expect_nothing(&scene);
-	g_assert_cmpint(scene_event(&scene, CMABULK_CMD_DROPPED, 77, 20), ==, 0);
-	scene_free_pages(&scene, scene.free_pages + 20);
-	scene_expect_fill(&scene, elder, CMABULK_EFFORT_FAST, 100);
-	scene_filled(&scene, elder, 0, 100);
-	scene_expect_export(&scene, elder, BROKER_COMPLETE, 0, 100);
-	scene_expect_nothing(&scene);
-	scene_released(&scene, id, 200);
-	/* Its wait is over, and would not come again. */
-	fall_short(&scene, younger, CMABULK_EFFORT_FAST, 50);
-	scene_expect_fill(&scene, younger, CMABULK_EFFORT_HARD, 50);
-	scene_filled(&scene, younger, 0, 50);
-	scene_expect_export(&scene, younger, BROKER_COMPLETE, 0, 50);
+	broker_cancel(scene.broker, waiting);
+	scene_expect_finish(&scene, waiting, BROKER_CANCELLED, -ECANCELED, 0);
 	scene_clear(&scene);
 }
 
@@ -295,6 +384,7 @@ static void the_pools_time_is_less(void)
 	give(&scene, 1004, 200);
 	request = scene_submit(&scene, 1000, 100);
 	fall_short(&scene, request, CMABULK_EFFORT_FAST, 100);
+	scene_expect_give_back(&scene, request);
 	scene_expect_nothing(&scene);
 	g_assert_cmpuint(broker_wakeup(scene.broker), ==, scene.now_ns + 3 * SCENE_SECOND);
 	scene.now_ns = broker_wakeup(scene.broker);
@@ -315,7 +405,11 @@ void add_retry(void)
 	g_test_add_func("/retry/a-release-ends-the-wait", a_release_ends_the_wait);
 	g_test_add_func("/retry/a-wait-ends-with-the-time", a_wait_ends_with_the_time);
 	g_test_add_func("/retry/nobody-to-wait-for", nobody_to_wait_for);
-	g_test_add_func("/retry/only-the-oldest-waits-with-memory",
-			only_the_oldest_waits_with_memory);
+	g_test_add_func("/retry/an-empty-reservation-ends-no-wait",
+			an_empty_reservation_ends_no_wait);
+	g_test_add_func("/retry/a-snapshot-ends-the-wait", a_snapshot_ends_the_wait);
+	g_test_add_func("/retry/who-has-enough-does-not-wait", who_has_enough_does_not_wait);
+	g_test_add_func("/retry/nobody-to-wait-for-any-more", nobody_to_wait_for_any_more);
+	g_test_add_func("/retry/who-waits-is-in-nobodys-way", who_waits_is_in_nobodys_way);
 	g_test_add_func("/retry/the-pools-time-is-less", the_pools_time_is_less);
 }

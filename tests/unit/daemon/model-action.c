@@ -70,14 +70,13 @@ static void book_more(struct model *model, struct model_request *request)
 		pages += model_promised_pages(other);
 		buffers += model_promised_buffers(other);
 	}
-	if (!account->is_known || buffers > account->max_buffers ||
-	    pages + (more << request->ask.order) > account->maximum) {
+	while (more && pages + (more << request->ask.order) > account->maximum)
+		more--;
+	if (!account->is_known || buffers > account->max_buffers)
 		more = 0;
-		request->content_error = -EDQUOT;
-	} else if (!more) {
+	if (!more)
 		request->content_error =
 			shortage(model, request, MAX(model->free_pages, model->free_at_fill));
-	}
 	request->promised += more;
 	request->fast_shorts = 0;
 	/* It ends, whether that is said now or later. */
@@ -239,7 +238,7 @@ static void say_fill(struct model *model, struct model_request *request,
 	g_assert_false(model->is_filling);
 	g_assert_false(model->is_gone);
 	g_assert_false(request->is_cancelled || request->is_doomed || request->is_late);
-	g_assert_true(request == model_head(model, request->account));
+	g_assert_true(model_is_first(model, request));
 	g_assert_cmpuint(now_ns, <, request->ask.deadline_ns);
 	g_assert_cmpuint(
 		action->budget_ns, ==,
@@ -261,6 +260,7 @@ static void say_fill(struct model *model, struct model_request *request,
 	request->last_effort = action->effort;
 	request->was_interrupted = false;
 	request->has_given_way = false;
+	request->may_wait = false;
 	model->is_filling = true;
 	model->is_interrupted = false;
 	model->free_at_fill = model->free_pages;
@@ -288,16 +288,22 @@ static void forget_fast_shorts(struct model *model)
 		model_request_at(model, i)->fast_shorts = 0;
 }
 
-/* It waits for a release, and others may wait for what it has. */
-static bool may_give_back_to_wait(const struct model *model, const struct model_request *request)
+static bool is_anybody_running(const struct model *model, const struct model_request *but)
 {
 	for (unsigned int i = 0; i < model->requests->len; i++) {
 		const struct model_request *other = model_request_at(model, i);
 
-		if (other->stage != MODEL_DONE && other->number < request->number)
-			return request->was_short && model_has_waits(request);
+		if (other != but && (other->stage == MODEL_RUNS || other->stage == MODEL_FILLS))
+			return true;
 	}
 	return false;
+}
+
+/* It waits for a release, as it has less than it needs, and others may wait for what it has. */
+static bool may_give_back_to_wait(const struct model_request *request)
+{
+	return request->was_short && model_has_waits(request) &&
+	       request->held < request->ask.minimum;
 }
 
 /* Of those that have some and not all, the youngest; and somebody else has some too. */
@@ -322,10 +328,13 @@ static void check_youngest(const struct model *model, const struct model_request
 static void say_give_back(struct model *model, struct model_request *request)
 {
 	g_assert_cmpint(request->stage, ==, MODEL_RUNS);
-	if (may_give_back_to_wait(model, request))
+	if (may_give_back_to_wait(request)) {
 		model->waits++;
-	else
+		request->may_wait = true;
+		request->had_company = is_anybody_running(model, request);
+	} else {
 		check_youngest(model, request);
+	}
 	request->stage = MODEL_WAITS;
 	request->held = 0;
 	request->promised = 0;

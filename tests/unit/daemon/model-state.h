@@ -42,6 +42,8 @@ unsigned int model_first_effort(const struct model_request *request);
 bool model_has_waits(const struct model_request *request);
 /* The oldest of the account that is not done; NULL for none. */
 struct model_request *model_head(const struct model *model, unsigned int account);
+/* Are all older ones of its account done, or waiting for what somebody releases? */
+bool model_is_first(const struct model *model, const struct model_request *request);
 /* Surely could have a fill now, whatever the broker waits for. */
 bool model_is_ready(const struct model *model, const struct model_request *request,
 		    uint64_t free_pages, uint64_t now_ns);

@@ -166,11 +166,23 @@ struct model_request *model_head(const struct model *model, unsigned int account
 	return NULL;
 }
 
+bool model_is_first(const struct model *model, const struct model_request *request)
+{
+	for (unsigned int i = 0; i < model->requests->len; i++) {
+		const struct model_request *other = model_request_at(model, i);
+
+		if (other == request)
+			return true;
+		if (other->account == request->account && other->stage != MODEL_DONE &&
+		    !other->may_wait)
+			return false;
+	}
+	return false;
+}
+
 bool model_is_ready(const struct model *model, const struct model_request *request,
 		    uint64_t free_pages, uint64_t now_ns)
 {
-	if (request->stage == MODEL_RUNS && request->may_wait)
-		return false;
 	if (request->stage == MODEL_RUNS)
 		return now_ns > request->since + MAX(WAIT_NS, request->retry.longest_ns) ||
 		       !request->was_short;

@@ -179,7 +179,6 @@ void model_filled(struct model *model, struct broker_request *handle, int result
 	request->was_short = result == -EBUSY || result == -ENOMEM;
 	request->fast_shorts += result == -EBUSY &&
 				request->last_effort == model_first_effort(request);
-	request->may_wait = request->was_short && model_has_waits(request);
 	request->is_late |= result == -ETIME;
 	request->is_doomed |= result == -ENODEV || result == -EIO;
 	request->is_decided = request->is_cancelled || request->is_late || request->is_doomed ||
@@ -213,8 +212,9 @@ void model_released(struct model *model, uint64_t now_ns)
 	for (unsigned int i = 0; i < model->requests->len; i++) {
 		struct model_request *request = model_request_at(model, i);
 
-		if (request->may_wait)
-			request->since = now_ns;
+		/* It waits for no more: for all that is known it gave way, too, but to nobody. */
+		if (request->may_wait && !request->had_company)
+			request->has_given_way = false;
 		request->may_wait = false;
 	}
 }

@@ -64,7 +64,8 @@ struct model_request {
 	struct model_retry retry; /* as it was when it came */
 	unsigned int positions; /* bits: where in it this may be, as far as can be told */
 	unsigned int last_effort;
-	bool may_wait; /* for a release, as far as can be told */
+	bool had_company; /* when it gave back: somebody to whom it may have given way */
+	bool may_wait; /* gave back what it had, for a release or for others */
 	bool was_short;
 	unsigned int fast_shorts; /* fills that came short with the first effort, in a row */
 	bool has_given_way;

@@ -219,7 +219,7 @@ static void reload(struct world *world)
 
 static void boot(struct world *world)
 {
-	static const struct broker_geometry geometry = { WORLD_PAGES, MODEL_PAGE_SIZE, 0, 4 };
+	static const struct broker_geometry geometry = { WORLD_PAGES, MODEL_PAGE_SIZE, 0, 4, "" };
 
 	world->broker = broker_new(&geometry, world->rules);
 	world_draw_retry(world);

@@ -69,7 +69,7 @@ static struct account_rules *make_rules(const struct limits *limits)
 
 void scene_init(struct scene *scene)
 {
-	static const struct broker_geometry geometry = { SCENE_PAGES, SCENE_PAGE, 0, 4 };
+	static const struct broker_geometry geometry = { SCENE_PAGES, SCENE_PAGE, 0, 4, "main" };
 
 	*scene = (struct scene){
 		.rules = make_rules(&(struct limits){ .half = SCENE_PAGES / 2 }),

@@ -189,7 +189,7 @@ static void everything_applies(void)
 		g_assert_cmpuint(account_rule_get_efforts(rule, 2), ==, 5);
 		g_assert_true(account_rule_allows_pool(rule, "camera"));
 		g_assert_true(account_rule_allows_pool(rule, "display"));
-		g_assert_false(account_rule_allows_pool(rule, ""));
+		g_assert_false(account_rule_allows_pool(rule, "main"));
 		rule = account_rules_find(config->accounts, "many");
 		g_assert_true(!rule->has_uid && rule->has_gid);
 		g_assert_cmpuint(rule->gid, ==, 12345);
@@ -271,6 +271,7 @@ static void each_mistake_is_named(void)
 		{ "Account a", "RateLimitBurst", "-1" },
 		{ "Account a", "MaxTimeoutSec", "0" },
 		{ "Account a", "Efforts", "fast,normal" },
+		{ "Account a", "Pools", "camera,display" },
 		{ "Account a", "MaxByte", "3M" },
 		{ "Pool a", "RetrySteps", "wait fast" },
 		{ "Pool *", "RetrySteps", "slow" },
