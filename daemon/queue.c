@@ -81,21 +81,6 @@ static struct queue_member *first_ready(struct queue *queue, enum queue_place wh
 	return NULL;
 }
 
-struct queue_member *queue_next(struct queue *queue, queue_is_ready is_ready, void *userdata)
-{
-	for (;;) {
-		struct queue_member *member = first_ready(queue, QUEUE_FRESH, is_ready, userdata);
-
-		if (!member)
-			member = first_ready(queue, QUEUE_REGULAR, is_ready, userdata);
-		if (!member || member->deficit > 0)
-			return member;
-		/* Its turn is over. Debts have a bound, so that this ends. */
-		member->deficit += (int64_t)member->quantum;
-		place(queue, member, QUEUE_REGULAR);
-	}
-}
-
 static bool has_other(const GQueue *list, const struct queue_member *but, queue_is_ready is_ready,
 		      void *userdata)
 {
@@ -114,6 +99,42 @@ bool queue_has_other(const struct queue *queue, const struct queue_member *membe
 {
 	return has_other(&queue->fresh, member, is_ready, userdata) ||
 	       has_other(&queue->regular, member, is_ready, userdata);
+}
+
+static bool has_requests(const struct queue_member *member, void *userdata)
+{
+	return true;
+}
+
+/*
+ * It has another turn because nobody else can have one. Where somebody else would, but for it or for
+ * what it is in the way of, it owes what it owes. Else all is forgiven.
+ */
+static void settle_alone(const struct queue *queue, struct queue_member *member)
+{
+	if (!queue_has_other(queue, member, has_requests, NULL))
+		member->deficit = (int64_t)member->quantum;
+}
+
+struct queue_member *queue_next(struct queue *queue, queue_is_ready is_ready, void *userdata)
+{
+	for (;;) {
+		struct queue_member *member = first_ready(queue, QUEUE_FRESH, is_ready, userdata);
+
+		if (!member)
+			member = first_ready(queue, QUEUE_REGULAR, is_ready, userdata);
+		if (!member || member->deficit > 0)
+			return member;
+		/* Its turn is over. */
+		if (!queue_has_other(queue, member, is_ready, userdata)) {
+			settle_alone(queue, member);
+			place(queue, member, QUEUE_REGULAR);
+			return member;
+		}
+		/* Debts have a bound, so that this ends. */
+		member->deficit += (int64_t)member->quantum;
+		place(queue, member, QUEUE_REGULAR);
+	}
 }
 
 static uint64_t multiply_divide(uint64_t a, uint64_t b, uint64_t divisor)
@@ -158,4 +179,17 @@ void queue_charge(struct queue *queue, struct queue_member *member, const struct
 	/* It was its turn until somebody came: theirs first, then. */
 	if (slice->is_interrupted && member->place != QUEUE_AWAY)
 		place(queue, member, QUEUE_REGULAR);
+}
+
+void queue_shift_charge(struct queue_member *loser, struct queue_member *winner, uint64_t bytes)
+{
+	int64_t amount = (int64_t)MIN(bytes, INT64_MAX / 2);
+	int64_t floor = -QUEUE_DEBT_TURNS * (int64_t)winner->quantum;
+
+	/* Whoever comes alone goes first once, whatever that costs others or himself. */
+	if (loser->place == QUEUE_REGULAR)
+		loser->deficit =
+			MIN(loser->deficit + amount, MAX(loser->deficit, (int64_t)loser->quantum));
+	if (winner->place == QUEUE_REGULAR)
+		winner->deficit = MAX(winner->deficit - amount, MIN(floor, winner->deficit));
 }

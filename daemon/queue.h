@@ -62,5 +62,7 @@ bool queue_has_other(const struct queue *queue, const struct queue_member *membe
 		     queue_is_ready is_ready, void *userdata);
 void queue_charge(struct queue *queue, struct queue_member *member,
 		  const struct queue_slice *slice);
+/* @loser gave back so much of what it was charged for, because of @winner, which is charged for it instead. */
+void queue_shift_charge(struct queue_member *loser, struct queue_member *winner, uint64_t bytes);
 
 #endif

@@ -136,6 +136,12 @@ static bool is_ready(const struct queue_member *member, void *userdata)
 	return request->stage == REQUEST_BOOKED && !request->wait;
 }
 
+/* Could go on, or could but for those it gave way to. */
+static bool wants_worker(const struct queue_member *member, void *userdata)
+{
+	return is_ready(member, userdata) || gives_way(userdata, head_of(member));
+}
+
 /* Before it is content with less than it asked for, it waits for pages on their way back, once. */
 static void be_patient(struct broker *broker, struct broker_request *request, uint64_t now_ns)
 {
@@ -165,10 +171,14 @@ static uint64_t slice(const struct broker *broker, const struct broker_request *
 {
 	uint64_t wanted = request->target - request->claimed;
 	uint64_t chunk_bytes = request_pages(request, 1) * broker->ledger.geometry.page_size;
+	const struct queue_member *member = &request->account->member;
+	uint64_t turn;
 
 	if (broker->fill_yields)
 		return wanted;
-	return CLAMP((uint64_t)request->account->member.deficit / chunk_bytes, 1, wanted);
+	/* In debt, and alone: as much as of a turn of its own. */
+	turn = member->deficit > 0 ? (uint64_t)member->deficit : member->quantum;
+	return CLAMP(turn / chunk_bytes, 1, wanted);
 }
 
 static void start_fill(struct broker *broker, struct broker_request *request, uint64_t now_ns,
@@ -177,8 +187,10 @@ static void start_fill(struct broker *broker, struct broker_request *request, ui
 	uint64_t deadline_ns = request->ask.deadline_ns;
 
 	broker->fill_is_contended =
-		queue_has_other(&broker->queue, &request->account->member, is_ready, broker);
-	broker->fill_yields = !broker->fill_is_contended && !request->is_protected;
+		queue_has_other(&broker->queue, &request->account->member, wants_worker, broker);
+	broker->fill_yields =
+		!request->is_protected &&
+		!queue_has_other(&broker->queue, &request->account->member, is_ready, broker);
 	broker->fill_is_interrupted = false;
 	broker->fill_chunks = slice(broker, request);
 	broker->filling = request;
@@ -394,6 +406,14 @@ static void raise_effort(struct broker *broker, struct broker_request *request, 
 	}
 }
 
+/* What @loser has to get again is the doing of @winner, who came short. */
+static void shift_charge(const struct broker *broker, struct broker_request *loser,
+			 struct broker_request *winner)
+{
+	queue_shift_charge(&loser->account->member, &winner->account->member,
+			   loser->held_pages * broker->ledger.geometry.page_size);
+}
+
 /*
  * Although all that is promised fits, chunks of one can be in the way of another's. The youngest
  * starts again when the others are done, so that the oldest always gets on.
@@ -407,6 +427,7 @@ static void come_short(struct broker *broker, struct broker_request *request, in
 
 	if (other && other->number > request->number) {
 		give_way(broker, other);
+		shift_charge(broker, other, request);
 		policy_wait(request, now_ns);
 	} else if (other && request->claimed > 0 && !(is_last && is_enough)) {
 		give_way(broker, request);

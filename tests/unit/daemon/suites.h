@@ -12,6 +12,7 @@ void add_guarantees(void);
 void add_steps(void);
 void add_retry(void);
 void add_turns(void);
+void add_fairness(void);
 void add_books(void);
 void add_random(void);
 

@@ -14,6 +14,7 @@ int main(int argc, char **argv)
 	add_steps();
 	add_retry();
 	add_turns();
+	add_fairness();
 	add_books();
 	add_random();
 	return g_test_run();
