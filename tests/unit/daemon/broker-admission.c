@@ -57,15 +57,6 @@ static void more_than_there_is(void)
 	scene_clear(&scene);
 }
 
-static uint64_t give(struct scene *scene, uid_t uid, uint64_t chunks)
-{
-	struct broker_request *request = scene_submit(scene, uid, chunks);
-
-	scene_expect_fill(scene, request, CMABULK_EFFORT_FAST, chunks);
-	scene_filled(scene, request, 0, chunks);
-	return scene_expect_export(scene, request, BROKER_COMPLETE, 0, chunks);
-}
-
 static void more_than_its_share(void)
 {
 	struct broker_refusal refusal;
@@ -74,13 +65,13 @@ static void more_than_its_share(void)
 	uint64_t id;
 
 	scene_init(&scene);
-	id = give(&scene, 1001, 300);
+	id = scene_give(&scene, 1001, 300);
 	ask = scene_ask(&scene, 201);
 	g_assert_cmpint(scene_refused(&scene, 1001, &ask, &refusal), ==, -EDQUOT);
 	assert_refusal(&refusal, "quota", 201 * SCENE_PAGE, 300 * SCENE_PAGE, 500 * SCENE_PAGE);
 	g_assert_cmpstr(refusal.account, ==, "half:1001");
 	scene_released(&scene, id, 300);
-	give(&scene, 1001, 201);
+	scene_give(&scene, 1001, 201);
 	scene_clear(&scene);
 }
 
@@ -111,7 +102,7 @@ static void what_drains_makes_wait(void)
 	uint64_t id;
 
 	scene_init(&scene);
-	id = give(&scene, 1001, 400);
+	id = scene_give(&scene, 1001, 400);
 	ask = scene_ask(&scene, 400);
 	load_one(&scene, id, 400, "half:1001", CMABULK_STATE_EXPORTED);
 	g_assert_cmpint(scene_refused(&scene, 1001, &ask, &refusal), ==, -EDQUOT);
@@ -140,7 +131,7 @@ static void buffers_that_drain_make_wait(void)
 	uint64_t id;
 
 	scene_init(&scene);
-	id = give(&scene, 1002, 1);
+	id = scene_give(&scene, 1002, 1);
 	ask = scene_ask(&scene, 2);
 	ask.buffers = 2;
 	g_assert_cmpint(scene_refused(&scene, 1002, &ask, NULL), ==, -EDQUOT);
@@ -160,12 +151,12 @@ static void too_many_buffers(void)
 	struct broker_ask ask;
 
 	scene_init(&scene);
-	give(&scene, 1002, 1);
+	scene_give(&scene, 1002, 1);
 	ask = scene_ask(&scene, 2);
 	ask.buffers = 2;
 	g_assert_cmpint(scene_refused(&scene, 1002, &ask, &refusal), ==, -EDQUOT);
 	assert_refusal(&refusal, "buffers", 2, 1, 2);
-	give(&scene, 1002, 2);
+	scene_give(&scene, 1002, 2);
 	scene_clear(&scene);
 }
 
@@ -183,7 +174,7 @@ static void too_many_pending(void)
 	assert_refusal(&refusal, "pending", 1, 1, 1);
 	broker_cancel(scene.broker, request);
 	scene_expect_finish(&scene, request, BROKER_CANCELLED, -ECANCELED, 0);
-	give(&scene, 1003, 1);
+	scene_give(&scene, 1003, 1);
 	scene_clear(&scene);
 }
 
@@ -217,16 +208,16 @@ static void too_many_of_late(void)
 
 	scene_init(&scene);
 	ask = scene_ask(&scene, 1);
-	give(&scene, 1007, 1);
+	scene_give(&scene, 1007, 1);
 	scene.now_ns += SCENE_SECOND / 4;
-	give(&scene, 1007, 1);
+	scene_give(&scene, 1007, 1);
 	for (unsigned int i = 1; i <= 3; i++) {
 		g_assert_cmpint(scene_refused(&scene, 1007, &ask, &refusal), ==, -EAGAIN);
 		assert_refusal(&refusal, "rate", SCENE_SECOND * (4 - i) / 4, 2, 2);
 		scene.now_ns += SCENE_SECOND / 4;
 	}
-	give(&scene, 1007, 1);
-	give(&scene, 1007, 1);
+	scene_give(&scene, 1007, 1);
+	scene_give(&scene, 1007, 1);
 	g_assert_cmpint(scene_refused(&scene, 1007, &ask, NULL), ==, -EAGAIN);
 	scene_clear(&scene);
 }
@@ -248,7 +239,7 @@ static void a_rate_is_not_forgotten(void)
 	broker_load(scene.broker, NULL, 0, scene.sequence);
 	g_assert_cmpint(scene_refused(&scene, 1007, &ask, NULL), ==, -EAGAIN);
 	scene.now_ns += SCENE_SECOND;
-	give(&scene, 1007, 1);
+	scene_give(&scene, 1007, 1);
 	scene_clear(&scene);
 }
 

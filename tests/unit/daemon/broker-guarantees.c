@@ -14,15 +14,6 @@ static void init(struct scene *scene)
 	scene_guarantee(scene, 300, 200);
 }
 
-static uint64_t give(struct scene *scene, uid_t uid, uint64_t chunks)
-{
-	struct broker_request *request = scene_submit(scene, uid, chunks);
-
-	scene_expect_fill(scene, request, CMABULK_EFFORT_FAST, chunks);
-	scene_filled(scene, request, 0, chunks);
-	return scene_expect_export(scene, request, BROKER_COMPLETE, 0, chunks);
-}
-
 /* Before any of those that are guaranteed something has asked for it. */
 static void nobody_eats_it(void)
 {
@@ -30,11 +21,11 @@ static void nobody_eats_it(void)
 	struct scene scene;
 
 	init(&scene);
-	give(&scene, 1000, 500);
+	scene_give(&scene, 1000, 500);
 	waiting = scene_submit(&scene, 1000, 1);
 	scene_expect_nothing(&scene);
-	give(&scene, 1001, 300);
-	give(&scene, 1006, 200);
+	scene_give(&scene, 1001, 300);
+	scene_give(&scene, 1006, 200);
 	scene.now_ns = broker_wakeup(scene.broker);
 	scene_expect_finish(&scene, waiting, BROKER_TIMED_OUT, -EBUSY, 0);
 	scene_clear(&scene);
@@ -46,7 +37,7 @@ static void who_waits_for_it_learns_why(void)
 	struct scene scene;
 
 	init(&scene);
-	give(&scene, 1000, 500);
+	scene_give(&scene, 1000, 500);
 	waiting = scene_submit(&scene, 1000, 1);
 	scene_expect_nothing(&scene);
 	scene.now_ns = broker_wakeup(scene.broker);
@@ -85,7 +76,7 @@ static void what_can_never_be_is_refused(void)
 	g_assert_cmpuint(refusal.used, ==, 500 * SCENE_PAGE);
 	g_assert_cmpuint(refusal.maximum, ==, SCENE_PAGES * SCENE_PAGE);
 	/* One's own is not held against oneself. */
-	give(&scene, 1006, 700);
+	scene_give(&scene, 1006, 700);
 	scene_clear(&scene);
 }
 
@@ -97,8 +88,8 @@ static void more_than_it_is_not_guaranteed(void)
 	uint64_t id;
 
 	init(&scene);
-	id = give(&scene, 1000, 400);
-	give(&scene, 1001, 400);
+	id = scene_give(&scene, 1000, 400);
+	scene_give(&scene, 1001, 400);
 	waiting = scene_submit(&scene, 1001, 1);
 	scene_expect_nothing(&scene);
 	scene_released(&scene, id, 400);
@@ -116,12 +107,12 @@ static void it_comes_back(void)
 	uint64_t id;
 
 	init(&scene);
-	id = give(&scene, 1001, 300);
-	give(&scene, 1000, 500);
+	id = scene_give(&scene, 1001, 300);
+	scene_give(&scene, 1000, 500);
 	scene_released(&scene, id, 300);
 	waiting = scene_submit(&scene, 1000, 1);
 	scene_expect_nothing(&scene);
-	give(&scene, 1001, 300);
+	scene_give(&scene, 1001, 300);
 	broker_cancel(scene.broker, waiting);
 	scene_expect_finish(&scene, waiting, BROKER_CANCELLED, -ECANCELED, 0);
 	scene_clear(&scene);
@@ -139,9 +130,9 @@ static void at_risk_it_is_first_come_first_served(void)
 	g_assert_cmpuint(broker_get_uncovered(scene.broker), ==, 100);
 	waiting = scene_submit(&scene, 1000, 1);
 	scene_expect_nothing(&scene);
-	give(&scene, 1001, 300);
+	scene_give(&scene, 1001, 300);
 	g_assert_cmpuint(broker_get_uncovered(scene.broker), ==, 100);
-	give(&scene, 1006, 100);
+	scene_give(&scene, 1006, 100);
 	g_assert_cmpuint(broker_get_uncovered(scene.broker), ==, 100);
 	scene_free_pages(&scene, 101);
 	g_assert_cmpuint(broker_get_uncovered(scene.broker), ==, 0);
@@ -160,8 +151,8 @@ static void the_first_written_counts(void)
 	scene_guarantee(&scene, 500, 900);
 	g_assert_cmpuint(scene_usage(&scene, "half:1001").minimum_bytes, ==, 500 * SCENE_PAGE);
 	g_assert_cmpuint(scene_usage(&scene, "team").minimum_bytes, ==, 500 * SCENE_PAGE);
-	give(&scene, 1006, 500);
-	give(&scene, 1001, 500);
+	scene_give(&scene, 1006, 500);
+	scene_give(&scene, 1001, 500);
 	scene_clear(&scene);
 }
 
@@ -183,15 +174,15 @@ static void a_new_one_waits_for_what_is_used(void)
 	uint64_t id;
 
 	scene_init(&scene);
-	id = give(&scene, 1000, 900);
+	id = scene_give(&scene, 1000, 900);
 	scene_guarantee(&scene, 300, 0);
 	g_assert_cmpuint(broker_get_uncovered(scene.broker), ==, 200);
-	give(&scene, 1001, 100);
+	scene_give(&scene, 1001, 100);
 	scene_released(&scene, id, 900);
 	g_assert_cmpuint(broker_get_uncovered(scene.broker), ==, 0);
-	give(&scene, 1001, 200);
+	scene_give(&scene, 1001, 200);
 	scene_guarantee(&scene, 0, 0);
-	give(&scene, 1000, 700);
+	scene_give(&scene, 1000, 700);
 	scene_clear(&scene);
 }
 

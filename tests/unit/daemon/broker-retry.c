@@ -38,15 +38,6 @@ static void fall_short(struct scene *scene, struct broker_request *request, unsi
 	scene_filled(scene, request, -EBUSY, 0);
 }
 
-static uint64_t give(struct scene *scene, uid_t uid, uint64_t chunks)
-{
-	struct broker_request *request = scene_submit(scene, uid, chunks);
-
-	scene_expect_fill(scene, request, CMABULK_EFFORT_FAST, chunks);
-	scene_filled(scene, request, 0, chunks);
-	return scene_expect_export(scene, request, BROKER_COMPLETE, 0, chunks);
-}
-
 static void what_is_written(void)
 {
 	static const char *const wrong[] = { "",	   "  ",	  "quick",
@@ -181,7 +172,7 @@ static void others_have_their_turns_meanwhile(void)
 	broker_set_retry(scene.broker, &retry);
 	request = scene_submit(&scene, 1000, 100);
 	fall_short(&scene, request, CMABULK_EFFORT_FAST, 100);
-	give(&scene, 1004, 10);
+	scene_give(&scene, 1004, 10);
 	scene.now_ns = broker_wakeup(scene.broker);
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_HARD, 100);
 	scene_filled(&scene, request, 0, 100);
@@ -200,8 +191,8 @@ static void a_release_ends_the_wait(void)
 	uint64_t id;
 
 	init(&scene, "fast wait normal");
-	id = give(&scene, 1004, 200);
-	give(&scene, 1004, 200);
+	id = scene_give(&scene, 1004, 200);
+	scene_give(&scene, 1004, 200);
 	request = scene_submit(&scene, 1000, 100);
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
 	broker_request_set_reservation(request, 77);
@@ -230,11 +221,11 @@ static void an_empty_reservation_ends_no_wait(void)
 	uint64_t id;
 
 	init(&scene, "fast wait normal");
-	id = give(&scene, 1004, 200);
+	id = scene_give(&scene, 1004, 200);
 	request = scene_submit(&scene, 1000, 100);
 	fall_short(&scene, request, CMABULK_EFFORT_FAST, 100);
 	scene_expect_give_back(&scene, request);
-	give(&scene, 1005, 1);
+	scene_give(&scene, 1005, 1);
 	g_assert_cmpint(scene_event(&scene, CMABULK_CMD_DROPPED, 78, 0), ==, 0);
 	scene_expect_nothing(&scene);
 	scene_released(&scene, id, 200);
@@ -258,7 +249,7 @@ static void a_snapshot_ends_the_wait(void)
 	struct scene scene;
 
 	init(&scene, "fast wait normal");
-	give(&scene, 1004, 200);
+	scene_give(&scene, 1004, 200);
 	request = scene_submit(&scene, 1000, 100);
 	fall_short(&scene, request, CMABULK_EFFORT_FAST, 100);
 	scene_expect_give_back(&scene, request);
@@ -278,7 +269,7 @@ static void a_wait_ends_with_the_time(void)
 	struct scene scene;
 
 	init(&scene, "fast wait hard");
-	give(&scene, 1004, 200);
+	scene_give(&scene, 1004, 200);
 	request = scene_submit(&scene, 1000, 100);
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
 	scene_filled(&scene, request, -EBUSY, 60);
@@ -297,7 +288,7 @@ static void who_has_enough_does_not_wait(void)
 	struct broker_ask ask;
 
 	init(&scene, "fast wait hard");
-	give(&scene, 1004, 200);
+	scene_give(&scene, 1004, 200);
 	ask = scene_ask(&scene, 100);
 	ask.minimum = 50;
 	request = scene_submit_ask(&scene, 1000, &ask);
@@ -353,13 +344,13 @@ static void who_waits_is_in_nobodys_way(void)
 	struct scene scene;
 
 	init(&scene, "fast wait hard");
-	give(&scene, 1004, 100);
+	scene_give(&scene, 1004, 100);
 	waiting = scene_submit(&scene, 1000, 600);
 	scene_expect_fill(&scene, waiting, CMABULK_EFFORT_FAST, 600);
 	scene_filled(&scene, waiting, -EBUSY, 300);
 	scene_expect_give_back(&scene, waiting);
 	scene_free_pages(&scene, 900);
-	give(&scene, 1000, 100);
+	scene_give(&scene, 1000, 100);
 	ask = scene_ask(&scene, 900);
 	ask.minimum = 100;
 	request = scene_submit_ask(&scene, 1005, &ask);
@@ -381,7 +372,7 @@ static void the_pools_time_is_less(void)
 	scene_init(&scene);
 	retry.timeout_ns = 3 * SCENE_SECOND;
 	broker_set_retry(scene.broker, &retry);
-	give(&scene, 1004, 200);
+	scene_give(&scene, 1004, 200);
 	request = scene_submit(&scene, 1000, 100);
 	fall_short(&scene, request, CMABULK_EFFORT_FAST, 100);
 	scene_expect_give_back(&scene, request);

@@ -261,6 +261,15 @@ void scene_filled(struct scene *scene, struct broker_request *request, int resul
 	scene_filled_slowly(scene, request, result, granted, 0);
 }
 
+uint64_t scene_give(struct scene *scene, uid_t uid, uint64_t chunks)
+{
+	struct broker_request *request = scene_submit(scene, uid, chunks);
+
+	scene_expect_fill(scene, request, CMABULK_EFFORT_FAST, chunks);
+	scene_filled(scene, request, 0, chunks);
+	return scene_expect_export(scene, request, BROKER_COMPLETE, 0, chunks);
+}
+
 int scene_event(struct scene *scene, enum cmabulk_genl_command command, uint64_t id, uint64_t pages)
 {
 	uint64_t cookie;

@@ -66,6 +66,8 @@ void scene_filled(struct scene *scene, struct broker_request *request, int resul
 		  uint64_t granted);
 void scene_filled_slowly(struct scene *scene, struct broker_request *request, int result,
 			 uint64_t granted, uint64_t elapsed_ns);
+/* A request that gets all at once, and is exported as one buffer, whose id this returns. */
+uint64_t scene_give(struct scene *scene, uid_t uid, uint64_t chunks);
 /* The buffer's pages are back. */
 void scene_released(struct scene *scene, uint64_t id, uint64_t pages);
 int scene_event(struct scene *scene, enum cmabulk_genl_command command, uint64_t id,
