@@ -438,10 +438,11 @@ uint64_t pool_get_cached_pages(struct pool *pool)
 bool pool_is_guarantee_at_risk(struct pool *pool)
 {
 	/* Of what other users of the area do, no event tells. */
-	if (broker_has_guarantees(pool->broker) && !pool->is_gone)
+	if (broker_has_guarantees(pool->broker) && !pool->is_gone) {
 		pool_refresh_query(pool);
-	/* Who waits may have his turn now. */
-	pool_wake(pool);
+		/* Who waits may have his turn now. */
+		pool_wake(pool);
+	}
 	return broker_get_uncovered(pool->broker) > 0;
 }
 
