@@ -6,6 +6,7 @@
 
 #include "bus.h"
 #include "clock.h"
+#include "effort.h"
 #include "errors.h"
 #include "text.h"
 
@@ -118,14 +119,10 @@ static bool is_label(const char *label)
 
 static int read_effort(const char *effort, unsigned int *ret, sd_bus_error *error)
 {
-	static const char *const names[] = { "fast", "normal", "hard" };
 	char excerpt[TEXT_EXCERPT_MAX];
 
-	for (unsigned int i = 0; i < G_N_ELEMENTS(names); i++)
-		if (strcmp(names[i], effort) == 0) {
-			*ret = i;
-			return 0;
-		}
+	if (effort_parse(effort, ret) >= 0)
+		return 0;
 	return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
 				 "effort is fast, normal or hard, not '%s'",
 				 text_excerpt(excerpt, effort));

@@ -7,6 +7,7 @@
 #include "config-account.h"
 #include "config-file.h"
 #include "config-name.h"
+#include "effort.h"
 #include "size.h"
 
 #define DEFAULT_ACCOUNT "default"
@@ -257,16 +258,11 @@ static char **split(const char *value)
 static const char *set_efforts(struct draft *draft, const struct config_place *place,
 			       const char *value)
 {
-	static const char *const names[] = { "fast", "normal", "hard" };
 	g_auto(GStrv) words = split(value);
-	unsigned int efforts = 0;
+	unsigned int efforts = 0, effort;
 
 	for (char **word = words; *word; word++) {
-		unsigned int effort = 0;
-
-		while (effort < G_N_ELEMENTS(names) && strcmp(names[effort], *word) != 0)
-			effort++;
-		if (effort == G_N_ELEMENTS(names))
+		if (effort_parse(*word, &effort) < 0)
 			return "efforts are fast, normal and hard, with blanks between";
 		efforts |= 1U << effort;
 	}

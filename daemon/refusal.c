@@ -5,14 +5,13 @@
 #include <glib.h>
 
 #include "clock.h"
+#include "effort.h"
 #include "errors.h"
 #include "refusal.h"
 #include "text.h"
 
 /* Nobody waits so long for another try. */
 #define LONG_WAIT_NS (UINT64_C(86400) * 1000 * NSEC_PER_MSEC)
-
-static const char *const effort_names[] = { "fast", "normal", "hard" };
 
 static int refuse_quota(const struct broker_refusal *refusal, const char *pool, sd_bus_error *error)
 {
@@ -94,7 +93,7 @@ int refusal_set_error(const struct broker_refusal *refusal, int r, const struct 
 			error, CMABULK_ERROR_NOT_AUTHORIZED,
 			"account %s may not use an effort as low as '%s' in pool %s; ask for more, or "
 			"have Efforts= or RetrySteps= changed",
-			refusal->account, effort_names[ask->effort], name);
+			refusal->account, effort_name(ask->effort), name);
 	case EAGAIN:
 		return refuse_rate(refusal, name, error);
 	case ENOSPC:

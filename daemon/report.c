@@ -7,6 +7,7 @@
 
 #include "bus.h"
 #include "clock.h"
+#include "effort.h"
 #include "report.h"
 #include "text.h"
 
@@ -38,17 +39,6 @@ static const char *cause_name(enum broker_cause cause)
 	};
 
 	return names[cause];
-}
-
-static const char *effort_name(unsigned int effort)
-{
-	static const char *const names[] = {
-		[CMABULK_EFFORT_FAST] = "fast",
-		[CMABULK_EFFORT_NORMAL] = "normal",
-		[CMABULK_EFFORT_HARD] = "hard",
-	};
-
-	return effort < G_N_ELEMENTS(names) ? names[effort] : "unknown";
 }
 
 static char *error_sentence(const struct report *report)

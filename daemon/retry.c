@@ -8,6 +8,7 @@
 
 #include <glib.h>
 
+#include "effort.h"
 #include "retry.h"
 
 #define DEFAULT_MAX_DELAY_NS   UINT64_C(1000000000)
@@ -26,17 +27,11 @@ void retry_init(struct retry *retry)
 
 static int parse_step(const char *word)
 {
-	static const char *const names[] = {
-		[RETRY_FAST] = "fast",
-		[RETRY_NORMAL] = "normal",
-		[RETRY_HARD] = "hard",
-		[RETRY_WAIT] = "wait",
-	};
+	unsigned int effort;
 
-	for (int i = 0; i < (int)G_N_ELEMENTS(names); i++)
-		if (strcmp(names[i], word) == 0)
-			return i;
-	return -EINVAL;
+	if (strcmp(word, "wait") == 0)
+		return RETRY_WAIT;
+	return effort_parse(word, &effort) < 0 ? -EINVAL : (int)effort;
 }
 
 int retry_parse_steps(const char *text, struct retry *ret)
