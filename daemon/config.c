@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config-account.h"
+#include "config-device.h"
 #include "config-file.h"
 #include "config-name.h"
 #include "config.h"
@@ -11,6 +12,7 @@
 #define DAEMON_GROUP   "Daemon"
 #define ACCOUNT_PREFIX "Account "
 #define POOL_PREFIX    "Pool "
+#define DEVICE_PREFIX  "Device "
 
 #define USEC_PER_SEC		   UINT64_C(1000000)
 #define DEFAULT_TIMEOUT_USEC	   (20 * USEC_PER_SEC)
@@ -98,11 +100,12 @@ static void set_daemon(struct config *config, const struct config_place *place, 
 struct reading {
 	struct config *config;
 	struct config_accounts *accounts;
+	struct config_devices *devices;
 	GPtrArray *problems;
 	bool is_broken; /* a file did not parse */
 };
 
-enum group { GROUP_DAEMON, GROUP_ACCOUNT, GROUP_POOL, GROUP_UNKNOWN };
+enum group { GROUP_DAEMON, GROUP_ACCOUNT, GROUP_POOL, GROUP_DEVICE, GROUP_UNKNOWN };
 
 static void apply_key(struct reading *reading, const struct config_place *place, GKeyFile *file,
 		      const char *key, enum group group)
@@ -121,6 +124,8 @@ static void apply_key(struct reading *reading, const struct config_place *place,
 		config_accounts_set(reading->accounts, place, key, value);
 	else if (group == GROUP_POOL)
 		config_pools_set(reading->config->pools, place, key, value);
+	else if (group == GROUP_DEVICE)
+		config_devices_set(reading->devices, place, key, value);
 	else
 		set_daemon(reading->config, place, key, value);
 }
@@ -136,6 +141,10 @@ static enum group find_group(const char *text, const char **ret_name)
 		*ret_name = text + strlen(POOL_PREFIX);
 		return GROUP_POOL;
 	}
+	if (g_str_has_prefix(text, DEVICE_PREFIX)) {
+		*ret_name = text + strlen(DEVICE_PREFIX);
+		return GROUP_DEVICE;
+	}
 	return strcmp(text, DAEMON_GROUP) == 0 ? GROUP_DAEMON : GROUP_UNKNOWN;
 }
 
@@ -148,8 +157,8 @@ static void apply_group(struct reading *reading, const struct config_place *plac
 	if (group == GROUP_UNKNOWN) {
 		config_problem(place->problems,
 			       "%s: [%s]: unknown group: there are [" DAEMON_GROUP
-			       "], [" ACCOUNT_PREFIX "NAME] and [" POOL_PREFIX
-			       "NAME]; it is ignored",
+			       "], [" ACCOUNT_PREFIX "NAME], [" POOL_PREFIX
+			       "NAME] and [" DEVICE_PREFIX "NAME]; it is ignored",
 			       place->file, place->group);
 		return;
 	}
@@ -157,6 +166,8 @@ static void apply_group(struct reading *reading, const struct config_place *plac
 		config_accounts_begin(reading->accounts, place, name);
 	if (group == GROUP_POOL)
 		config_pools_begin(reading->config->pools, place, name);
+	if (group == GROUP_DEVICE)
+		config_devices_begin(reading->devices, place, name);
 	for (char **key = keys; key && *key; key++)
 		apply_key(reading, place, file, *key, group);
 }
@@ -233,12 +244,15 @@ int config_load(const char *file, const char *directory, const struct config *pr
 	struct reading reading = {
 		.config = config,
 		.accounts = config_accounts_new(),
+		.devices = config_devices_new(),
 		.problems = config->problems,
 	};
 
 	read_files(&reading, file, directory);
 	config->accounts = config_accounts_finish(reading.accounts, config->problems);
 	config_accounts_free(reading.accounts);
+	config->devices = config_devices_finish(reading.devices, config->problems);
+	config_devices_free(reading.devices);
 	check_timeouts(config);
 	if (reading.is_broken && previous) {
 		*ret_problems = g_ptr_array_ref(config->problems);
@@ -254,6 +268,7 @@ struct config *config_free(struct config *config)
 		return NULL;
 	account_rules_unref(config->accounts);
 	config_pools_free(config->pools);
+	device_rules_free(config->devices);
 	g_free(config->clients_group);
 	g_ptr_array_unref(config->problems);
 	g_free(config);

@@ -13,6 +13,7 @@
 
 #include "account.h"
 #include "config-pool.h"
+#include "device.h"
 #include "size.h"
 
 struct config {
@@ -29,6 +30,9 @@ struct config {
 	/* [Pool NAME] */
 	struct config_pools *pools;
 
+	/* [Device NAME] */
+	struct device_rules *devices;
+
 	/* What was wrong, a sentence each: "FILE: [GROUP] KEY: ..." */
 	GPtrArray *problems;
 };
@@ -44,7 +48,7 @@ struct config {
  * configuration stays in force.
  *
  * An account whose User=, Group= or Unit= is wrong is left out: it would match others than was
- * meant.
+ * meant. So is a device whose Node=, SysPath=, Subsystem= or Name= is.
  */
 int config_load(const char *file, const char *directory, const struct config *previous,
 		struct config **ret, GPtrArray **ret_problems);

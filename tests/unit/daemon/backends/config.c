@@ -280,6 +280,12 @@ static void each_mistake_is_named(void)
 		{ "Pool a", "RetryJitter", "5M" },
 		{ "Pool a", "RetryTimeoutSec", "0" },
 		{ "Pool a", "RetryStep", "fast" },
+		{ "Device a", "Node", "video0" },
+		{ "Device a", "Node", "/dev/../dev/video0" },
+		{ "Device a", "SysPath", "/sys/class/video4linux/video0" },
+		{ "Device a", "Subsystem", "video/linux" },
+		{ "Device a", "Name", "../video0" },
+		{ "Device a/b", "Pools", "main" },
 		{ "Account default", "User", "root" },
 		{ "Account default", "MaxBytes", "\xff" },
 	};
@@ -295,7 +301,8 @@ static void each_mistake_is_named(void)
 		{
 			g_autoptr(Config) config = load(&files);
 
-			ASSERT_PROBLEM(config, files.main, group, mistakes[i].key);
+			ASSERT_PROBLEM(config, files.main, group,
+				       strchr(group, '/') ? group : mistakes[i].key);
 			g_assert_cmpuint(config->default_timeout_usec, ==, 20000000);
 			g_assert_cmpuint(config->max_timeout_usec, ==, 600000000);
 			g_assert_cmpuint(config->fetch_timeout_usec, ==, 30000000);
@@ -345,6 +352,81 @@ static void nobody_is_matched_by_mistake(void)
 		g_assert_cmpuint(config->problems->len, ==, 7);
 		g_assert_cmpuint(account_rules_count(config->accounts), ==, 2);
 		g_assert_cmpuint(account_rules_get(config->accounts, 0)->uid, ==, 4);
+	}
+	end(&files);
+}
+
+static char *pools_of(const struct config *config, const char *device)
+{
+	g_auto(GStrv) pools = NULL;
+	struct device_facts facts;
+	struct device_text text;
+
+	g_assert_cmpint(device_text_parse(device, &text), ==, 0);
+	device_facts_from_text(&text, &facts);
+	pools = device_rules_get_pools(config->devices, &text, &facts);
+	device_facts_clear(&facts);
+	return pools ? g_strjoinv(" ", pools) : NULL;
+}
+
+static void assert_pools_of(const struct config *config, const char *device, const char *expected)
+{
+	g_autofree char *pools = pools_of(config, device);
+
+	g_assert_cmpstr(pools, ==, expected);
+}
+
+static void devices_have_pools(void)
+{
+	struct files files;
+
+	begin(&files);
+	put(files.main,
+	    "[Device front]\nNode=/dev/video0\nPools=camera\n"
+	    "[Device back]\nSysPath=/sys/devices/back\nPools= camera\treserve \n"
+	    "[Device codec]\nSubsystem=video4linux\nName=video1*\nPools=codec\n"
+	    "[Device later]\nPools=main\n",
+	    -1);
+	put_drop_in(&files, "1.conf", "[Device front]\nPools=other reserve\n");
+	{
+		g_autoptr(Config) config = load(&files);
+
+		g_assert_cmpuint(config->problems->len, ==, 0);
+		assert_pools_of(config, "/dev/video0", "other reserve");
+		assert_pools_of(config, "front", "other reserve");
+		assert_pools_of(config, "/sys/devices/back", "camera reserve");
+		assert_pools_of(config, "video4linux:video17", "codec");
+		assert_pools_of(config, "later", "main");
+		assert_pools_of(config, "/dev/later", NULL);
+	}
+	end(&files);
+}
+
+/* A device that would be others than was meant is none; nor is one without pools. */
+static void no_device_by_mistake(void)
+{
+	struct files files;
+
+	begin(&files);
+	put(files.main,
+	    "[Device a]\nNode=video0\nSubsystem=video4linux\nPools=main\n"
+	    "[Device b]\nName=video0\nPools=main\n"
+	    "[Device c]\nNode=/dev/c\n"
+	    "[Device d]\nNode=/dev/d\nPools=main,other\n"
+	    "[Device e]\nNode=dev/e\nPools=main\n",
+	    -1);
+	put_drop_in(&files, "1.conf", "[Device e]\nNode=/dev/e\n");
+	{
+		g_autoptr(Config) config = load(&files);
+
+		/* A device with pools that are none has two. */
+		g_assert_cmpuint(config->problems->len, ==, 6);
+		assert_pools_of(config, "a", NULL);
+		assert_pools_of(config, "b", NULL);
+		assert_pools_of(config, "c", NULL);
+		assert_pools_of(config, "d", NULL);
+		assert_pools_of(config, "video4linux:video1", NULL);
+		assert_pools_of(config, "/dev/e", "main");
 	}
 	end(&files);
 }
@@ -481,7 +563,8 @@ static void the_previous_stays_in_force(void)
 static const char sample[] =
 	"# cmabulkd.conf\n[Daemon]\nDefaultTimeoutSec=5\nMaxTimeoutSec=2min\nClientsGroup=0\n\n"
 	"[Account default]\nMaxBytes=25%\n\n[Account video]\nUser=0\nUnit=video.service\n"
-	"Shared=yes\nMaxBytes=300M\nMaxBuffers=10\nMaxPending=3\nWeight=200\n";
+	"Shared=yes\nMaxBytes=300M\nMaxBuffers=10\nMaxPending=3\nWeight=200\n\n"
+	"[Device front]\nNode=/dev/video0\nSubsystem=video4linux\nName=video*\nPools=a b\n";
 
 /* A byte more, less or other, or a piece twice. */
 static void mutate(GString *text)
@@ -545,6 +628,8 @@ static void problems_are_limited(void)
 		g_string_append_printf(text, "Key%d=%.*s\n", i, 900, sample);
 	for (int i = 0; i < 2000; i++)
 		g_string_append_printf(text, "[Account a%d]\nUser=%d\n", i, i);
+	for (int i = 0; i < 2000; i++)
+		g_string_append_printf(text, "[Device d%d]\nPools=main\n", i);
 	put(files.main, text->str, -1);
 	{
 		g_autoptr(Config) config = load(&files);
@@ -553,6 +638,8 @@ static void problems_are_limited(void)
 		for (guint i = 0; i < config->problems->len; i++)
 			g_assert_cmpuint(strlen(config->problems->pdata[i]), <, 2000);
 		g_assert_cmpuint(account_rules_count(config->accounts), <=, 1025);
+		assert_pools_of(config, "d1022", "main"); /* the sample has one */
+		assert_pools_of(config, "d1023", NULL);
 	}
 	g_string_free(text, TRUE);
 	end(&files);
@@ -566,6 +653,8 @@ void add_config_tests(void)
 	g_test_add_func("/config/each-mistake-is-named", each_mistake_is_named);
 	g_test_add_func("/config/a-mistake-leaves-the-rest", a_mistake_leaves_the_rest);
 	g_test_add_func("/config/nobody-is-matched-by-mistake", nobody_is_matched_by_mistake);
+	g_test_add_func("/config/devices-have-pools", devices_have_pools);
+	g_test_add_func("/config/no-device-by-mistake", no_device_by_mistake);
 	g_test_add_func("/config/unknown-groups-are-named", unknown_groups_are_named);
 	g_test_add_func("/config/the-default-is-no-more-than-the-limit",
 			the_default_is_no_more_than_the_limit);

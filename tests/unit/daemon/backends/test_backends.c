@@ -6,6 +6,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	add_config_tests();
+	add_device_tests();
 	add_order_tests();
 	add_release_tests();
 	add_sim_tests();
