@@ -41,6 +41,11 @@ char *allocation_format_path(const char *sender, const char *token)
 	return g_strdelimit(path, ".", '_');
 }
 
+void allocation_ask_clear(struct allocation_ask *ask)
+{
+	route_clear(&ask->route);
+}
+
 /* --- The end --------------------------------------------------------------------------------- */
 
 static void close_buffers(struct allocation *allocation, unsigned int first, unsigned int count)

@@ -10,6 +10,7 @@
 
 #include "client.h"
 #include "pool.h"
+#include "route.h"
 
 #define ALLOCATION_TOKEN_MAX   64
 /* Each has a line in the reply: together a megabyte at most, of the 32 that the bus takes. */
@@ -17,15 +18,21 @@
 
 struct allocation;
 
-/* What Allocate asks for. */
+/* What Allocate asks for. Its strings are the call's. */
 struct allocation_ask {
 	const char *token;
-	const char *pool; /* NULL: any */
+	const char *pool; /* NULL: that of the device, or any */
+	const char *device; /* NULL: of none in particular */
+	struct route route; /* what follows from these two */
 	const char *label;
 	struct broker_ask ask;
 	uint64_t timeout_usec;
 	uint64_t since_ns; /* when it was asked */
 };
+
+void allocation_ask_clear(struct allocation_ask *ask);
+typedef struct allocation_ask AllocationAsk; /* the macro below needs one word */
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AllocationAsk, allocation_ask_clear)
 
 /* "/org/cmabulk1/allocation/SENDER/TOKEN" */
 char *allocation_format_path(const char *sender, const char *token);

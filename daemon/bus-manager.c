@@ -13,13 +13,6 @@
 
 /* --- Allocate -------------------------------------------------------------------------------- */
 
-static const struct account_rule *rule_of(const struct client *client)
-{
-	struct identity identity = client_get_identity(client);
-
-	return account_rules_match(client->manager->config->accounts, &identity);
-}
-
 static int find_pool(const struct manager *manager, const char *name, struct pool **ret,
 		     sd_bus_error *error)
 {
@@ -37,27 +30,55 @@ static int find_pool(const struct manager *manager, const char *name, struct poo
 	return 0;
 }
 
-/* The one that was named, or one that suits, if @rule may use it; NULL is for what comes to nothing. */
-static int find_pool_for(const struct manager *manager, const struct account_rule *rule,
-			 const struct allocation_ask *ask, struct pool **ret, sd_bus_error *error)
+/* The one that was named, if @rule may use it. */
+static int find_named_pool(const struct manager *manager, const struct account_rule *rule,
+			   const char *name, struct pool **ret, sd_bus_error *error)
 {
-	int r;
+	int r = find_pool(manager, name, ret, error);
 
-	if (!ask->pool) {
-		*ret = manager_choose_pool(manager, rule, ask->ask.order);
-		return *ret ? 0 :
-			      sd_bus_error_setf(error, CMABULK_ERROR_NO_SUCH_POOL,
-						"there is no pool with chunks of order %u that "
-						"account %s may use, of %u pools",
-						ask->ask.order, rule ? rule->name : "?",
-						manager->pools->len);
-	}
-	r = find_pool(manager, ask->pool, ret, error);
 	if (r < 0 || !rule || account_rule_allows_pool(rule, pool_get_name(*ret)))
 		return r;
 	return sd_bus_error_setf(error, CMABULK_ERROR_NOT_AUTHORIZED,
 				 "account %s may not use pool %s; have Pools= changed", rule->name,
 				 pool_get_name(*ret));
+}
+
+static int no_such_pool(const struct manager *manager, const struct account_rule *rule,
+			const struct allocation_ask *ask, sd_bus_error *error)
+{
+	const char *account = rule ? rule->name : "?";
+	g_autofree char *pools = NULL;
+	char excerpt[TEXT_EXCERPT_MAX];
+
+	if (!ask->device)
+		return sd_bus_error_setf(
+			error, CMABULK_ERROR_NO_SUCH_POOL,
+			"there is no pool with chunks of order %u that account %s may "
+			"use, of %u pools",
+			ask->ask.order, account, manager->pools->len);
+	pools = g_strjoinv(", ", ask->route.pools);
+	return sd_bus_error_setf(error, CMABULK_ERROR_NO_SUCH_POOL,
+				 "device '%s' has no pool now with chunks of order %u that account "
+				 "%s may use, of %s",
+				 text_excerpt(excerpt, ask->device), ask->ask.order, account,
+				 pools);
+}
+
+/* One that suits, if @rule may use it; NULL is for what comes to nothing. */
+static int find_pool_for(const struct manager *manager, const struct account_rule *rule,
+			 struct allocation_ask *ask, struct pool **ret, sd_bus_error *error)
+{
+	int r = 0;
+
+	ask->route.is_fixed = ask->pool;
+	if (ask->pool)
+		return find_named_pool(manager, rule, ask->pool, ret, error);
+	if (ask->device)
+		r = route_find_device(manager, ask->device, &ask->route, error);
+	if (r < 0)
+		return r;
+	*ret = route_choose(&ask->route, manager, rule, ask->ask.order, NULL);
+	return *ret ? 0 : no_such_pool(manager, rule, ask, error);
 }
 
 static uint64_t deadline_of(const struct config *config, const struct account_rule *rule,
@@ -79,7 +100,7 @@ static int return_nothing(struct client *client, sd_bus_message *call, uint64_t 
 			  enum broker_status status, int result, const char *reason,
 			  sd_bus_error *error)
 {
-	struct allocation_ask ask = { .since_ns = since_ns };
+	g_auto(AllocationAsk) ask = { .since_ns = since_ns };
 	struct pool *pool = NULL;
 	int r = bus_request_read(call, &ask, error);
 
@@ -116,7 +137,7 @@ static int look_error(const struct pool *pool, int r, sd_bus_error *error)
 static int admit(struct client *client, struct pool *pool, sd_bus_message *call,
 		 const struct allocation_ask *ask, sd_bus_error *error)
 {
-	int r = allocation_new(client, pool, rule_of(client), ask, call, error);
+	int r = allocation_new(client, pool, client_get_rule(client), ask, call, error);
 
 	return r == -ESTALE ? inquiry_put_first(client, call, allocate_in_turn, ask->since_ns, 0) :
 			      r;
@@ -142,7 +163,7 @@ static int prepare(struct client *client, sd_bus_message *call, struct allocatio
 			"token '%s' names another allocation of this connection: use "
 			"a new one",
 			ask->token);
-	rule = rule_of(client);
+	rule = client_get_rule(client);
 	ask->ask.deadline_ns = deadline_of(client->manager->config, rule, ask);
 	return find_pool_for(client->manager, rule, ask, ret, error);
 }
@@ -150,7 +171,7 @@ static int prepare(struct client *client, sd_bus_message *call, struct allocatio
 static int allocate_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
 			  sd_bus_error *error)
 {
-	struct allocation_ask ask = { .since_ns = since_ns };
+	g_auto(AllocationAsk) ask = { .since_ns = since_ns };
 	struct delivery_hold hold = {
 		.function = allocate_since,
 		.late = return_timed_out,
@@ -170,7 +191,7 @@ static int allocate_since(struct client *client, sd_bus_message *call, uint64_t 
 static int allocate_in_turn(struct client *client, sd_bus_message *call, uint64_t since_ns,
 			    sd_bus_error *error)
 {
-	struct allocation_ask ask = { .since_ns = since_ns };
+	g_auto(AllocationAsk) ask = { .since_ns = since_ns };
 	struct pool *pool = NULL;
 	uint64_t when;
 	int r = prepare(client, call, &ask, &pool, error);
@@ -178,6 +199,9 @@ static int allocate_in_turn(struct client *client, sd_bus_message *call, uint64_
 	if (r < 0)
 		return r;
 	r = pool_look(pool, since_ns, &when);
+	/* It is known to be gone by now: the next time it is another, or none. */
+	if (r == -ENODEV && !ask.route.is_fixed && pool_check_gone(pool))
+		return inquiry_put_first(client, call, allocate_in_turn, since_ns, 0);
 	if (r == -EAGAIN)
 		return inquiry_put_first(client, call, allocate_in_turn, since_ns, when);
 	if (r < 0)
@@ -430,6 +454,9 @@ static const sd_bus_vtable vtable[] = {
 				SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("ListAccounts", SD_BUS_NO_ARGS, SD_BUS_RESULT("aa{sv}", accounts),
 				method_list_accounts, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("GetPoolForDevice", SD_BUS_ARGS("s", device),
+				SD_BUS_RESULT("s", pool, "as", fallbacks),
+				bus_method_get_pool_for_device, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload,
 				SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_SIGNAL_WITH_ARGS("BufferReleased", SD_BUS_ARGS("s", pool, "t", id, "t", inode), 0),

@@ -15,6 +15,7 @@ struct fields {
 	uint32_t order;
 	uint32_t buffers;
 	const char *pool;
+	const char *device;
 	uint32_t align;
 	const char *effort;
 	uint64_t minimum;
@@ -23,7 +24,19 @@ struct fields {
 };
 
 /* Bits of what was given, in the order of the table. */
-enum field { COUNT, ORDER, BUFFERS, POOL, ALIGN, EFFORT, MINIMUM, TIMEOUT, LABEL, N_FIELDS };
+enum field {
+	COUNT,
+	ORDER,
+	BUFFERS,
+	POOL,
+	DEVICE,
+	ALIGN,
+	EFFORT,
+	MINIMUM,
+	TIMEOUT,
+	LABEL,
+	N_FIELDS
+};
 
 static const struct {
 	const char *key;
@@ -35,6 +48,7 @@ static const struct {
 	[ORDER] = { "order", "u", "a 32-bit number", offsetof(struct fields, order) },
 	[BUFFERS] = { "buffers", "u", "a 32-bit number", offsetof(struct fields, buffers) },
 	[POOL] = { "pool", "s", "a string", offsetof(struct fields, pool) },
+	[DEVICE] = { "device", "s", "a string", offsetof(struct fields, device) },
 	[ALIGN] = { "align", "u", "a 32-bit number", offsetof(struct fields, align) },
 	[EFFORT] = { "effort", "s", "a string", offsetof(struct fields, effort) },
 	[MINIMUM] = { "minimum", "t", "a 64-bit number", offsetof(struct fields, minimum) },
@@ -52,7 +66,7 @@ static int find_field(const char *key, sd_bus_error *error)
 			return i;
 	return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
 				 "a request has no key '%s'; it has count, order, buffers, pool, "
-				 "align, effort, minimum, timeout-usec and label",
+				 "device, align, effort, minimum, timeout-usec and label",
 				 text_excerpt(excerpt, key));
 }
 
@@ -154,6 +168,7 @@ static int convert(const struct fields *fields, unsigned int given, struct alloc
 		   sd_bus_error *error)
 {
 	ret->pool = fields->pool;
+	ret->device = fields->device;
 	ret->label = fields->label;
 	/* The largest number stands for none given; who gives it wants as long as may be. */
 	ret->timeout_usec = (given & 1u << TIMEOUT) ? MIN(fields->timeout_usec, UINT64_MAX - 1) :
@@ -163,6 +178,10 @@ static int convert(const struct fields *fields, unsigned int given, struct alloc
 	ret->ask.chunks = fields->count;
 	ret->ask.minimum = (given & 1u << MINIMUM) ? fields->minimum : fields->count;
 	ret->ask.buffers = fields->buffers;
+	if (fields->pool && fields->device)
+		return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
+					 "pool and device exclude each other: a device has its "
+					 "pools, in its order");
 	if (!is_label(fields->label))
 		return sd_bus_error_setf(
 			error, CMABULK_ERROR_INVALID_ARGUMENT,

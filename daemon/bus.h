@@ -26,6 +26,9 @@ int bus_manager_add(struct manager *manager);
 int bus_pool_add(struct manager *manager);
 int bus_allocation_add(struct manager *manager);
 
+/* Of the manager, for its vtable. */
+int bus_method_get_pool_for_device(sd_bus_message *call, void *userdata, sd_bus_error *error);
+
 /* Whether so much lies unread at the client that it gets no answer to @call: it is told. */
 bool bus_refuse_behind(struct client *client, sd_bus_message *call);
 

@@ -420,3 +420,10 @@ struct identity client_get_identity(const struct client *client)
 		.unit = client->unit,
 	};
 }
+
+const struct account_rule *client_get_rule(const struct client *client)
+{
+	struct identity identity = client_get_identity(client);
+
+	return account_rules_match(client->manager->config->accounts, &identity);
+}

@@ -75,5 +75,7 @@ void client_check_all(struct manager *manager);
 void client_free_all(struct manager *manager);
 
 struct identity client_get_identity(const struct client *client);
+/* What it may have, by the configuration in force. */
+const struct account_rule *client_get_rule(const struct client *client);
 
 #endif

@@ -188,32 +188,6 @@ struct pool *manager_find_pool(const struct manager *manager, const char *name)
 	return NULL;
 }
 
-static uint64_t free_bytes(const struct pool *pool)
-{
-	const struct cmabulk_query *query = pool_get_query(pool);
-
-	return query->free_pages * query->page_size;
-}
-
-struct pool *manager_choose_pool(const struct manager *manager, const struct account_rule *rule,
-				 unsigned int order)
-{
-	struct pool *best = NULL;
-
-	for (unsigned int i = 0; i < manager->pools->len; i++) {
-		struct pool *pool = g_ptr_array_index(manager->pools, i);
-		const struct cmabulk_query *query = pool_get_query(pool);
-
-		if (rule && !account_rule_allows_pool(rule, pool_get_name(pool)))
-			continue;
-		if (pool_is_gone(pool) || order < query->order_per_bit || order > query->max_order)
-			continue;
-		if (!best || free_bytes(pool) > free_bytes(best))
-			best = pool;
-	}
-	return best;
-}
-
 bool manager_is_simulated(const struct manager *manager)
 {
 	return manager->options->simulate->len > 0;

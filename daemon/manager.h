@@ -62,12 +62,6 @@ void manager_reload(struct manager *manager);
 
 /* NULL: there is none of that name. */
 struct pool *manager_find_pool(const struct manager *manager, const char *name);
-/*
- * The one with most free memory of those that stay, have chunks of @order and are open to @rule (NULL:
- * whatever it says); NULL: there is none.
- */
-struct pool *manager_choose_pool(const struct manager *manager, const struct account_rule *rule,
-				 unsigned int order);
 bool manager_is_simulated(const struct manager *manager);
 
 /* Never twice in one run, and hardly ever in two. */

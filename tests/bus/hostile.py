@@ -8,7 +8,7 @@ import random
 from client import BUS, NO_REPLY, BusError, Disconnected, Gio, GLib
 from fixture import NAME, Bus, environment, eventually
 from manager import (ALLOCATION, BOB, ERROR, MANAGER, MIB, PAGE, PATH, POOL, REQUEST_TYPES,
-                     administrator, allocate_body, daemon_with_clients, expect_error, user)
+                     STRANGER, administrator, allocate_body, daemon_with_clients, expect_error, user)
 
 INVALID = (ERROR + "InvalidArgument", f"{BUS}.Error.InvalidArgs")
 NO_SUCH_POOL = (ERROR + "NoSuchPool", ERROR + "InvalidArgument")
@@ -32,14 +32,15 @@ def wrong_signatures(bus):
     daemon_with_clients(bus)
     alice = user(bus)
     path = alice.path_of("a")
-    calls = [(PATH, MANAGER, member) for member in ("Allocate", "Cancel", "ListBuffers")]
+    calls = [(PATH, MANAGER, member) for member in ("Allocate", "Cancel", "ListBuffers",
+                                                 "GetPoolForDevice")]
     calls += [(path, ALLOCATION, member) for member in ("Fetch", "Release")]
     bodies = [None] + [GLib.Variant.parse(None, text, None, None) for text in (
         "('a',)", "('a', 'b')", "('a', @a{ss} {})", "('a', @a{sv} {}, 'c')", "(@a{sv} {}, 'a')",
         "(uint64 1,)", "(uint32 1, uint64 1)", "(uint64 1, uint32 1)", "(handle 0,)", "(<'a'>,)",
         "(1.5, true, byte 1)", "('a', @a{tv} {})", "('a', [@a{sv} {}])", "([('a', @a{sv} {})],)")]
-    right = {"Allocate": "(sa{sv})", "Cancel": "(s)", "ListBuffers": "(st)", "Fetch": "(ut)",
-             "Release": "(t)"}
+    right = {"Allocate": "(sa{sv})", "Cancel": "(s)", "ListBuffers": "(st)", "GetPoolForDevice": "(s)",
+             "Fetch": "(ut)", "Release": "(t)"}
     names = INVALID + (f"{BUS}.Error.UnknownMethod", ERROR + "NoSuchAllocation",
                        f"{BUS}.Error.UnknownObject")
     for (where, interface, member), body in itertools.product(calls, bodies):
@@ -104,6 +105,44 @@ def texts(bus):
         assert listed["label"] == label, listed
         allocation.close()
         alice.wait_whole()
+
+
+# What could lead somewhere else than to a device, or is no name of one.
+NO_DEVICES = ("", "/", "/dev", "/dev/", "/dev/../etc/passwd", "/dev/../dev/null", "/dev//null",
+              "/dev/./null", "../dev/null", "/etc/passwd", "/sys", "/sys/class/mem/../mem/null",
+              "/sys/fs/cgroup/x", "/sys/kernel/debug/x", "/proc/self/fd/0", "mem:", ":null", "mem:..",
+              "mem:../null", "a b", "x\n", "/dev/\x1b[31m", "%s%n", "ü", "x" * 64, "x" * 1024,
+              "/dev/" + "x" * 1019, "x" * 100_000, "/dev" + "/x" * 50_000, "/dev/" + "../" * 100_000,
+              *("x" * length + "ü" * 64 for length in range(50, 66)))
+# What is like a device, and is none; the last are the longest there can be.
+UNKNOWN_DEVICES = ("nobody", "mem:nobody", "nobody:null", "/dev/nobody", "/dev/shm", "/dev/fd/0",
+                   "/dev/stdin", "/sys/class/mem", "/sys/devices/virtual", "subsystem:mem",
+                   "drivers:platform", "/dev/" + "x" * 1018, "/dev" + "/x" * 509, "x" * 63,
+                   "mem:" + "x" * 1019)
+
+
+def names_of_devices(bus):
+    """They are looked up by the daemon, and lead it nowhere."""
+    daemon = daemon_with_clients(bus)
+    alice = user(bus)
+    before = daemon.fds()
+    for names, refusals in ((NO_DEVICES, INVALID[:1]),
+                            (UNKNOWN_DEVICES, (ERROR + "NoSuchDevice",))):
+        for name in names:
+            has_to_fail(alice, alice.start_get_pool_for_device(name), refusals)
+            has_to_fail(alice, alice.start_allocate(count=1, device=name), refusals)
+    sentence = expect_error("InvalidArgument", alice.allocate, count=1, pool="main", device="a")
+    assert "pool" in sentence and "device" in sentence, sentence
+    # Who asks in one breath is answered in one, and leaves nothing behind.
+    serials = [alice.start_get_pool_for_device("/dev/null") for _ in range(100)]
+    for serial in serials:
+        has_to_fail(alice, serial, (ERROR + "NoSuchDevice",))
+    stranger = user(bus, STRANGER, ())
+    for name in ("/dev/null", "x" * 100_000):
+        expect_error("NotAuthorized", stranger.pools_of, name)
+        expect_error("NotAuthorized", stranger.allocate, count=1, device=name)
+    assert daemon.fds() == before
+    alice.wait_whole()
 
 
 def every_integer_extreme(bus):

@@ -20,7 +20,7 @@ PAGE = 4096
 KIB, MIB = 1 << 10, 1 << 20
 
 REQUEST_TYPES = {
-    "count": "t", "order": "u", "buffers": "u", "pool": "s", "align": "u", "effort": "s",
+    "count": "t", "order": "u", "buffers": "u", "pool": "s", "device": "s", "align": "u", "effort": "s",
     "minimum": "t", "timeout-usec": "t", "label": "s",
 }
 
@@ -129,6 +129,14 @@ class User(Client):
 
     def pools(self):
         return self.manager("ListPools").arguments[0]
+
+    def start_get_pool_for_device(self, device):
+        return self.start_manager("GetPoolForDevice", GLib.Variant("(s)", (device,)))
+
+    def pools_of(self, device):
+        """The pool of a device, and its fallbacks."""
+        pool, fallbacks = self.finish(self.start_get_pool_for_device(device)).arguments
+        return [pool, *fallbacks]
 
     def accounts(self):
         return self.manager("ListAccounts").arguments[0]
