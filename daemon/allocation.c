@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "allocation.h"
+#include "allocation-state.h"
 #include "asker.h"
 #include "bus.h"
 #include "clock.h"
@@ -15,24 +15,6 @@
 #include "manager.h"
 #include "refusal.h"
 #include "report.h"
-
-struct allocation {
-	struct client *client;
-	char *token;
-	char *path;
-	uint64_t cookie;
-	struct pool *pool;
-	struct pool_request *request; /* NULL: it ended, and the report is there */
-	struct report report;
-	/* The Allocate, until it returned; a Fetch that waits for its reply. */
-	sd_bus_message *call;
-	bool has_returned;
-	struct parcel *parcel; /* a reply that waits, or is not confirmed */
-	unsigned int offered_first; /* buffers in it */
-	unsigned int offered_count;
-	uint64_t last_serial;
-	sd_event_source *timer; /* for what is not fetched */
-};
 
 char *allocation_format_path(const char *sender, const char *token)
 {
@@ -86,6 +68,7 @@ void allocation_free(struct allocation *allocation)
 	sd_bus_message_unref(allocation->call);
 	g_free(allocation->report.buffers);
 	g_free(allocation->report.steps);
+	route_clear(&allocation->route);
 	g_free(allocation->path);
 	g_free(allocation->token);
 	g_free(allocation);
@@ -122,7 +105,7 @@ static int reply_nothing(struct client *client, const struct report *report, sd_
 static void return_nothing(struct allocation *allocation)
 {
 	/* Nobody hears of the end of what nobody heard of. */
-	asker_remove(allocation->client, allocation->cookie);
+	asker_remove(allocation->client, allocation->owner.cookie);
 	close_all(allocation);
 	allocation->report.granted = 0;
 	allocation->report.n_buffers = 0;
@@ -225,14 +208,22 @@ static void keep_outcome(struct allocation *allocation, struct pool_outcome *out
 		outcome->buffers[i].fd = -1;
 }
 
+/* Its pool went before it got anything there. */
+static bool is_stranded(const struct pool_outcome *outcome)
+{
+	return outcome->error == -ENODEV && outcome->n_buffers == 0;
+}
+
 void allocation_finished(void *userdata, struct pool_outcome *outcome)
 {
 	struct allocation *allocation = userdata;
 
 	allocation->request = NULL;
+	if (is_stranded(outcome) && allocation_move(allocation))
+		return;
 	allocation->pool = NULL;
 	keep_outcome(allocation, outcome);
-	asker_add(allocation->client, allocation->cookie, allocation->report.n_buffers);
+	asker_add(allocation->client, allocation->owner.cookie, allocation->report.n_buffers);
 	if (allocation->report.n_buffers > 0)
 		offer(allocation, 0);
 	else
@@ -420,8 +411,8 @@ static struct cmabulk_owner owner_of(const struct client *client, const struct a
 	return owner;
 }
 
-static void fill_report(struct report *report, const struct pool *pool,
-			const struct broker_ask *ask)
+void allocation_fill_report(struct report *report, const struct pool *pool,
+			    const struct broker_ask *ask)
 {
 	g_strlcpy(report->pool, pool_get_name(pool), sizeof(report->pool));
 	report->kind = pool_get_kind(pool);
@@ -434,8 +425,6 @@ static void fill_report(struct report *report, const struct pool *pool,
 int allocation_new(struct client *client, struct pool *pool, const struct account_rule *rule,
 		   const struct allocation_ask *ask, sd_bus_message *call, sd_bus_error *error)
 {
-	uint64_t cookie = manager_new_cookie(client->manager);
-	struct cmabulk_owner owner = owner_of(client, ask, cookie);
 	struct allocation *allocation = g_new0(struct allocation, 1);
 	struct broker_refusal refusal = { 0 };
 	int r = bus_keep_call(call, &allocation->call);
@@ -444,7 +433,8 @@ int allocation_new(struct client *client, struct pool *pool, const struct accoun
 		g_free(allocation);
 		return r;
 	}
-	r = pool_submit(pool, rule, &owner, &ask->ask, ask->since_ns, allocation,
+	allocation->owner = owner_of(client, ask, manager_new_cookie(client->manager));
+	r = pool_submit(pool, rule, &allocation->owner, &ask->ask, ask->since_ns, allocation,
 			&allocation->request, &refusal);
 	if (r < 0) {
 		sd_bus_message_unref(allocation->call);
@@ -453,10 +443,12 @@ int allocation_new(struct client *client, struct pool *pool, const struct accoun
 	}
 	allocation->client = client;
 	allocation->pool = pool;
-	allocation->cookie = cookie;
+	allocation->ask = ask->ask;
+	allocation->since_ns = ask->since_ns;
+	route_copy(&ask->route, &allocation->route);
 	allocation->token = g_strdup(ask->token);
 	allocation->path = allocation_format_path(client->name, ask->token);
-	fill_report(&allocation->report, pool, &ask->ask);
+	allocation_fill_report(&allocation->report, pool, &ask->ask);
 	g_hash_table_insert(client->allocations, allocation->token, allocation);
 	return 1;
 }
@@ -473,7 +465,7 @@ int allocation_return_nothing(struct client *client, const struct pool *pool,
 		.reason = reason,
 	};
 
-	fill_report(&report, pool, &ask->ask);
+	allocation_fill_report(&report, pool, &ask->ask);
 	report.elapsed_ns = clock_now_ns() - ask->since_ns;
 	report.queued_ns = report.elapsed_ns;
 	return reply_nothing(client, &report, call, path);

@@ -133,6 +133,13 @@ int pool_look(struct pool *pool, uint64_t since_ns, uint64_t *ret_when_ns)
 	return -EAGAIN;
 }
 
+int pool_look_at_once(struct pool *pool, uint64_t since_ns)
+{
+	if (pool->is_gone)
+		return -ENODEV;
+	return pool->snapshot_ns >= since_ns ? 0 : pool_load(pool);
+}
+
 int pool_list(struct pool *pool, uint64_t since_ns, const struct backend_snapshot **ret,
 	      uint64_t *ret_when_ns)
 {

@@ -91,6 +91,8 @@ int pool_list(struct pool *pool, uint64_t since_ns, const struct backend_snapsho
  * before *ret_when_ns.
  */
 int pool_look(struct pool *pool, uint64_t since_ns, uint64_t *ret_when_ns);
+/* The same, however long it takes: not for what anybody may ask for. */
+int pool_look_at_once(struct pool *pool, uint64_t since_ns);
 
 /*
  * Ask. Results are broker_submit()'s, or -ESTALE: whether it is too much cannot be said before a
