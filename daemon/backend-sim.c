@@ -65,11 +65,13 @@ void sim_wake_loop(struct sim *sim)
  * The pool
  */
 
-static int sim_query(struct backend *backend, struct cmabulk_query *ret)
+static int check_plugged(const struct sim *sim)
 {
-	struct sim *sim = to_sim(backend);
+	return sim->is_over ? -ENODEV : 0;
+}
 
-	sim_lock(sim);
+static void query(const struct sim *sim, struct cmabulk_query *ret)
+{
 	*ret = (struct cmabulk_query){
 		.size = sizeof(*ret),
 		.abi_version = CMABULK_ABI_VERSION,
@@ -84,19 +86,33 @@ static int sim_query(struct backend *backend, struct cmabulk_query *ret)
 		.sequence = sim->books.sequence,
 		.area = AREA_NAME,
 	};
+	g_strlcpy(ret->name, sim->backend.name, sizeof(ret->name));
+}
+
+static int sim_query(struct backend *backend, struct cmabulk_query *ret)
+{
+	struct sim *sim = to_sim(backend);
+	int r;
+
+	sim_lock(sim);
+	r = check_plugged(sim);
+	if (r >= 0)
+		query(sim, ret);
 	sim_unlock(sim);
-	g_strlcpy(ret->name, backend->name, sizeof(ret->name));
-	return 0;
+	return r;
 }
 
 static int sim_survey(struct backend *backend, struct cmabulk_survey *ret)
 {
 	struct sim *sim = to_sim(backend);
+	int r;
 
 	sim_lock(sim);
-	sim_area_survey(&sim->area, ret);
+	r = check_plugged(sim);
+	if (r >= 0)
+		sim_area_survey(&sim->area, ret);
 	sim_unlock(sim);
-	return 0;
+	return r;
 }
 
 static int sim_snapshot(struct backend *backend, struct backend_snapshot *ret)
@@ -105,7 +121,9 @@ static int sim_snapshot(struct backend *backend, struct backend_snapshot *ret)
 	int r;
 
 	sim_lock(sim);
-	r = sim_books_snapshot(&sim->books, ret);
+	r = check_plugged(sim);
+	if (r >= 0)
+		r = sim_books_snapshot(&sim->books, ret);
 	sim_unlock(sim);
 	return r;
 }
@@ -216,6 +234,17 @@ static int on_wake(sd_event_source *source, int fd, uint32_t events, void *userd
 /*
  * Making and ending
  */
+
+void backend_sim_unplug(struct backend *backend)
+{
+	struct sim *sim = to_sim(backend);
+
+	sim_lock(sim);
+	sim->is_over = true;
+	pthread_cond_broadcast(&sim->changed);
+	sim_unlock(sim);
+	backend->listener->gone(backend->userdata);
+}
 
 static void sim_free(struct backend *backend)
 {

@@ -109,11 +109,14 @@ struct sim_options {
 	 * is in use as movable memory, always; else it is free.
 	 */
 	uint64_t move_ns;
+	bool is_removable;
 };
 
 /* -EINVAL with a sentence in *ret_problem (g_free()). */
 int sim_options_parse(const char *text, struct sim_options *ret, char **ret_problem);
 int backend_sim_new(const struct sim_options *options, sd_event *event,
 		    const struct backend_listener *listener, void *userdata, struct backend **ret);
+/* As when its device went: the listener hears of it, and nothing is to be had any more. */
+void backend_sim_unplug(struct backend *backend);
 
 #endif

@@ -145,21 +145,60 @@ static void on_device_removed(void *userdata, const char *name)
 
 static const struct udev_listener udev_listener = { on_device_added, on_device_removed };
 
-static int open_simulated(struct manager *manager)
+static int open_simulated(struct manager *manager, const struct sim_options *options)
 {
+	struct pool *pool;
+	int r = pool_open_sim(manager->event, options, manager->config->accounts, &pool_listener,
+			      manager, &pool);
+
+	if (r < 0) {
+		log_error("pool %s cannot be simulated: %s", options->name, strerror(-r));
+		return r;
+	}
+	add_pool(manager, pool);
+	return 0;
+}
+
+static int open_all_simulated(struct manager *manager)
+{
+	const GArray *simulate = manager->options->simulate;
+	int r = 0;
+
+	for (unsigned int i = 0; i < simulate->len && r >= 0; i++)
+		r = open_simulated(manager, &g_array_index(simulate, struct sim_options, i));
+	return r;
+}
+
+static bool has_removable(const struct manager_options *options)
+{
+	for (unsigned int i = 0; i < options->simulate->len; i++)
+		if (g_array_index(options->simulate, struct sim_options, i).is_removable)
+			return true;
+	return false;
+}
+
+static void plug_or_unplug(struct manager *manager, const struct sim_options *options)
+{
+	struct pool *pool = manager_find_pool(manager, options->name);
+
+	if (!pool)
+		open_simulated(manager, options);
+	else if (!pool_is_gone(pool))
+		pool_unplug(pool);
+}
+
+/* The removable pools come and go, all at once. */
+static int on_plug_signal(sd_event_source *source, const struct signalfd_siginfo *signal,
+			  void *userdata)
+{
+	struct manager *manager = userdata;
 	const GArray *simulate = manager->options->simulate;
 
 	for (unsigned int i = 0; i < simulate->len; i++) {
 		const struct sim_options *options = &g_array_index(simulate, struct sim_options, i);
-		struct pool *pool;
-		int r = pool_open_sim(manager->event, options, manager->config->accounts,
-				      &pool_listener, manager, &pool);
 
-		if (r < 0) {
-			log_error("pool %s cannot be simulated: %s", options->name, strerror(-r));
-			return r;
-		}
-		add_pool(manager, pool);
+		if (options->is_removable)
+			plug_or_unplug(manager, options);
 	}
 	return 0;
 }
@@ -169,7 +208,7 @@ static int open_pools(struct manager *manager)
 	int r;
 
 	if (manager->options->simulate->len > 0)
-		return open_simulated(manager);
+		return open_all_simulated(manager);
 	r = udev_watch_start(manager->event, UDEV_SUBSYSTEM, &udev_listener, manager,
 			     &manager->watch);
 	if (r < 0)
@@ -343,6 +382,8 @@ static int add_sources(struct manager *manager)
 		r = sd_event_add_signal(manager->event, NULL, SIGINT, on_stop_signal, manager);
 	if (r >= 0)
 		r = sd_event_add_signal(manager->event, NULL, SIGHUP, on_reload_signal, manager);
+	if (r >= 0 && has_removable(manager->options))
+		r = sd_event_add_signal(manager->event, NULL, SIGUSR1, on_plug_signal, manager);
 	if (r >= 0)
 		r = add_defer(manager, on_reap, SD_EVENT_PRIORITY_IDLE, SD_EVENT_OFF,
 			      &manager->reap);
@@ -353,7 +394,7 @@ static int add_sources(struct manager *manager)
 }
 
 /* Before any thread is there: all inherit it. */
-static int block_signals(void)
+static int block_signals(const struct manager_options *options)
 {
 	sigset_t signals;
 
@@ -361,6 +402,8 @@ static int block_signals(void)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
+	if (has_removable(options))
+		sigaddset(&signals, SIGUSR1);
 	return sigprocmask(SIG_BLOCK, &signals, NULL) < 0 ? -errno : 0;
 }
 
@@ -401,7 +444,7 @@ int manager_new(const struct manager_options *options, struct manager **ret)
 	manager->users = g_hash_table_new(NULL, NULL);
 	manager->askers = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
 	manager->next_cookie = first_cookie();
-	r = block_signals();
+	r = block_signals(options);
 	if (r >= 0)
 		r = sd_event_new(&manager->event);
 	if (r >= 0)

@@ -388,6 +388,11 @@ int pool_open_sim(sd_event *event, const struct sim_options *options, struct acc
 		backend_sim_new(options, event, &backend_listener, pool, &pool->backend), ret);
 }
 
+void pool_unplug(struct pool *pool)
+{
+	backend_sim_unplug(pool->backend);
+}
+
 /* --- What others ask of it ------------------------------------------------------------------- */
 
 const char *pool_get_name(const struct pool *pool)

@@ -55,6 +55,8 @@ int pool_open_kmod(sd_event *event, const char *name, struct account_rules *rule
 		   const struct pool_listener *listener, void *userdata, struct pool **ret);
 int pool_open_sim(sd_event *event, const struct sim_options *options, struct account_rules *rules,
 		  const struct pool_listener *listener, void *userdata, struct pool **ret);
+/* Of a simulated one: takes it away, as if its device went. The listener hears of it later. */
+void pool_unplug(struct pool *pool);
 /* Requests that were not told as finished are dropped, and what they hold is given back. */
 struct pool *pool_free(struct pool *pool);
 

@@ -58,6 +58,8 @@ static int parse_value(const char *key, const char *value, struct sim_options *o
 			options->move_ns = number * NSEC_PER_USEC;
 		return r;
 	}
+	if (strcmp(key, "removable") == 0)
+		return boolean_parse(value, &options->is_removable);
 	return -ENOENT;
 }
 
@@ -72,7 +74,7 @@ static char *parse_option(const char *text, struct sim_options *options)
 		return NULL;
 	case -ENOENT:
 		return g_strdup_printf("there is no option \"%s\": there are unmovable, busy, "
-				       "pageblock-order and move",
+				       "pageblock-order, move and removable",
 				       words[0]);
 	case -ERANGE:
 		return g_strdup_printf("%s=%s is out of range", words[0], words[1]);

@@ -30,7 +30,7 @@ struct sim {
 	pthread_mutex_t lock; /* all that follows, and what is embedded in reservations */
 	pthread_cond_t changed; /* a fill was interrupted, or all of them are to end */
 	unsigned int references; /* the owner's, one per reservation, the dispatch that runs */
-	bool is_over; /* freed by its owner */
+	bool is_over; /* freed by its owner, or unplugged */
 	int wake; /* eventfd: there are events to tell */
 	struct sim_area area;
 	struct sim_books books;

@@ -34,10 +34,17 @@ static void on_lost(void *userdata)
 	g_error("a simulated pool loses nothing");
 }
 
+static void on_gone(void *userdata)
+{
+	struct pool *pool = userdata;
+
+	pool->is_gone = true;
+}
+
 static const struct backend_listener listener = {
 	.event = on_event,
 	.lost = on_lost,
-	.gone = on_lost,
+	.gone = on_gone,
 };
 
 void pool_open(struct pool *pool, const char *text)

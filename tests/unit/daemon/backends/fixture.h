@@ -22,6 +22,7 @@ struct pool {
 	const struct backend_ops *ops;
 	GArray *told; /* struct told */
 	bool frees_itself; /* at the first event */
+	bool is_gone; /* as was told */
 };
 
 /* @options as of --simulate. Takes the first snapshot. */

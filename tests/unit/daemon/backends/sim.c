@@ -332,6 +332,32 @@ static void the_pool_goes_under_a_fill(void)
 	pool_close(&pool);
 }
 
+/* As a device that went: nothing is to be had or seen, and what was handed out stays. */
+static void an_unplugged_pool_is_gone(void)
+{
+	struct backend_reservation *reservation;
+	struct backend_snapshot snapshot;
+	struct cmabulk_survey survey;
+	struct backend_buffer buffer;
+	struct cmabulk_query query;
+	struct cmabulk_fill fill;
+	struct pool pool;
+
+	pool_open(&pool, "media=8M,removable=yes");
+	buffer = pool_make_buffer(&pool, 0, 3);
+	reservation = pool_reserve(&pool, 0, 0);
+	backend_sim_unplug(pool.backend);
+	g_assert_true(pool.is_gone);
+	g_assert_cmpint(pool.ops->query(pool.backend, &query), ==, -ENODEV);
+	g_assert_cmpint(pool.ops->survey(pool.backend, &survey), ==, -ENODEV);
+	g_assert_cmpint(pool.ops->snapshot(pool.backend, &snapshot), ==, -ENODEV);
+	g_assert_cmpint(pool_fill(&pool, reservation, CMABULK_EFFORT_FAST, 1, &fill), ==, -ENODEV);
+	pool.ops->close(reservation);
+	g_assert_cmpint(ftruncate(buffer.fd, 0), ==, -1);
+	close(buffer.fd);
+	pool_close(&pool);
+}
+
 static void buffers_are_sealed_and_zero(void)
 {
 	static const char zeroes[65536];
@@ -422,6 +448,7 @@ static void options_are_checked(void)
 		"media=8M,move=",
 		"media=99999999T",
 		"me dia=8M",
+		"media=8M,removable=maybe",
 	};
 	struct sim_options options = { 0 };
 	g_autofree char *problem = NULL;
@@ -437,15 +464,18 @@ static void options_are_checked(void)
 		g_assert_nonnull(sentence);
 		g_assert_cmpuint(options.bytes, ==, 0);
 	}
-	g_assert_cmpint(sim_options_parse("a_b-1=64K,pageblock-order=2,busy=3,unmovable=5,move=2ms",
-					  &options, &problem),
-			==, 0);
+	g_assert_cmpint(
+		sim_options_parse(
+			"a_b-1=64K,pageblock-order=2,busy=3,unmovable=5,move=2ms,removable=yes",
+			&options, &problem),
+		==, 0);
 	g_assert_cmpstr(options.name, ==, "a_b-1");
 	g_assert_cmpuint(options.bytes, ==, 65536);
 	g_assert_cmpuint(options.pageblock_order, ==, 2);
 	g_assert_cmpuint(options.busy_every, ==, 3);
 	g_assert_cmpuint(options.unmovable_every, ==, 5);
 	g_assert_cmpuint(options.move_ns, ==, 2000000);
+	g_assert_true(options.is_removable);
 }
 
 /* Many small steps of everything, against the books. The seed is GTest's: see --seed. */
@@ -519,6 +549,7 @@ void add_sim_tests(void)
 	g_test_add_func("/sim/interrupts-come-between-ranges", interrupts_come_between_ranges);
 	g_test_add_func("/sim/two-fill-at-once", two_fill_at_once);
 	g_test_add_func("/sim/the-pool-goes-under-a-fill", the_pool_goes_under_a_fill);
+	g_test_add_func("/sim/an-unplugged-pool-is-gone", an_unplugged_pool_is_gone);
 	g_test_add_func("/sim/buffers-are-sealed-and-zero", buffers_are_sealed_and_zero);
 	g_test_add_func("/sim/snapshots-describe-what-lives", snapshots_describe_what_lives);
 	g_test_add_func("/sim/options-are-checked", options_are_checked);
