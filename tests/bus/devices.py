@@ -90,7 +90,7 @@ def only_pools_that_are_open_to_an_account(bus):
 
 
 def requests_go_to_their_pools(bus):
-    """To the first of them, though another has more free; and by order, where that cannot serve it."""
+    """To the first of them, though another has more free, unless it has no such chunks."""
     daemon_with_clients(bus, "coarse=16M,pageblock-order=0", "fine=64M",
                         configuration=device("lens", "gone coarse fine", Node=NODE))
     alice = user(bus)

@@ -8,7 +8,8 @@ import random
 from client import BUS, NO_REPLY, BusError, Disconnected, Gio, GLib
 from fixture import NAME, Bus, environment, eventually
 from manager import (ALLOCATION, BOB, ERROR, MANAGER, MIB, PAGE, PATH, POOL, REQUEST_TYPES,
-                     STRANGER, administrator, allocate_body, daemon_with_clients, expect_error, user)
+                     STRANGER, administrator, allocate_body, daemon_with_clients, expect_error,
+                     user)
 
 INVALID = (ERROR + "InvalidArgument", f"{BUS}.Error.InvalidArgs")
 NO_SUCH_POOL = (ERROR + "NoSuchPool", ERROR + "InvalidArgument")
@@ -39,8 +40,8 @@ def wrong_signatures(bus):
         "('a',)", "('a', 'b')", "('a', @a{ss} {})", "('a', @a{sv} {}, 'c')", "(@a{sv} {}, 'a')",
         "(uint64 1,)", "(uint32 1, uint64 1)", "(uint64 1, uint32 1)", "(handle 0,)", "(<'a'>,)",
         "(1.5, true, byte 1)", "('a', @a{tv} {})", "('a', [@a{sv} {}])", "([('a', @a{sv} {})],)")]
-    right = {"Allocate": "(sa{sv})", "Cancel": "(s)", "ListBuffers": "(st)", "GetPoolForDevice": "(s)",
-             "Fetch": "(ut)", "Release": "(t)"}
+    right = {"Allocate": "(sa{sv})", "Cancel": "(s)", "ListBuffers": "(st)",
+             "GetPoolForDevice": "(s)", "Fetch": "(ut)", "Release": "(t)"}
     names = INVALID + (f"{BUS}.Error.UnknownMethod", ERROR + "NoSuchAllocation",
                        f"{BUS}.Error.UnknownObject")
     for (where, interface, member), body in itertools.product(calls, bodies):
@@ -110,9 +111,10 @@ def texts(bus):
 # What could lead somewhere else than to a device, or is no name of one.
 NO_DEVICES = ("", "/", "/dev", "/dev/", "/dev/../etc/passwd", "/dev/../dev/null", "/dev//null",
               "/dev/./null", "../dev/null", "/etc/passwd", "/sys", "/sys/class/mem/../mem/null",
-              "/sys/fs/cgroup/x", "/sys/kernel/debug/x", "/proc/self/fd/0", "mem:", ":null", "mem:..",
-              "mem:../null", "a b", "x\n", "/dev/\x1b[31m", "%s%n", "ü", "x" * 64, "x" * 1024,
-              "/dev/" + "x" * 1019, "x" * 100_000, "/dev" + "/x" * 50_000, "/dev/" + "../" * 100_000,
+              "/sys/fs/cgroup/x", "/sys/kernel/debug/x", "/proc/self/fd/0", "mem:", ":null",
+              "mem:..", "mem:../null", "a b", "x\n", "/dev/\x1b[31m", "%s%n", "ü", "x" * 64,
+              "x" * 1024, "/dev/" + "x" * 1019, "x" * 100_000, "/dev" + "/x" * 50_000,
+              "/dev/" + "../" * 100_000,
               *("x" * length + "ü" * 64 for length in range(50, 66)))
 # What is like a device, and is none; the last are the longest there can be.
 UNKNOWN_DEVICES = ("nobody", "mem:nobody", "nobody:null", "/dev/nobody", "/dev/shm", "/dev/fd/0",

@@ -198,6 +198,35 @@ def goes_with_requests_waiting(bus):
     expect_served(bus, root)
 
 
+def goes_and_another_takes_over(bus):
+    """Who waits and named no pool goes on in the one that is left, and is charged there."""
+    _, root = start(bus, POOL, OTHER)
+    alice, bob, dave = user(bus), user(bus, BOB), user(bus, DAVE)
+    # So that the one that goes has more that is free, and neither has enough.
+    elsewhere = take(dave, pool=OTHER)
+    held = alice.allocate(count=MORE, pool=POOL)
+    waiting = bob.start_allocate("token", count=BIG)
+    root.wait_pending(1, POOL)
+    kernel_pool.remove()
+    expect_pools(root, OTHER)
+    root.wait_pending(1, OTHER)
+    assert not bob.has_reply(waiting)
+    elsewhere.close()
+    moved = bob.finish_allocate(waiting)
+    assert moved.status == "complete" and moved.report["pool"] == OTHER, moved.report
+    assert moved.path == bob.path_of("token"), moved.path
+    [entry] = root.list_buffers(OTHER)
+    assert (entry["uid"], entry["size"]) == (BOB, BIG * PAGE), entry
+    for allocation in (held, moved):
+        allocation.close()
+    for client in (alice, bob, dave):
+        client.close()
+    root.wait_whole(OTHER)
+    kernel_pool.add()
+    expect_pools(root, POOL, OTHER)
+    expect_served(bus, root)
+
+
 def replaced_while_buffers_live(bus):
     """Name and area are taken as long as a buffer of them is out; another pool serves meanwhile."""
     _, root = start(bus, POOL)
