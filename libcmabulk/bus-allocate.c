@@ -70,6 +70,8 @@ static int append_request(sd_bus_message *call, const struct cmabulk_request *re
 		r = sd_bus_message_append(call, "{sv}", "label", "s", request->label);
 	if (r >= 0 && request->has_pool)
 		r = sd_bus_message_append(call, "{sv}", "pool", "s", request->pool);
+	if (r >= 0 && request->has_device)
+		r = sd_bus_message_append(call, "{sv}", "device", "s", request->device);
 	return r;
 }
 

@@ -12,6 +12,7 @@ int bus_survey_pool(struct cmabulk_connection *connection, const char *pool_name
 		    struct cmabulk_pool_survey *ret);
 int bus_list_buffers(struct cmabulk_connection *connection, const char *pool_name,
 		     struct cmabulk_entry ***ret);
+int bus_list_device_pools(struct cmabulk_connection *connection, const char *device, char ***ret);
 int bus_list_accounts(struct cmabulk_connection *connection, struct cmabulk_account ***ret);
 int bus_get_daemon(struct cmabulk_connection *connection, struct cmabulk_daemon **ret);
 int bus_allocate(struct cmabulk_connection *connection, struct cmabulk_request *request,

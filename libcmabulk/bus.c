@@ -222,6 +222,7 @@ static const struct backend bus_backend = {
 	.list_pools = bus_list_pools,
 	.list_buffers = bus_list_buffers,
 	.survey_pool = bus_survey_pool,
+	.list_device_pools = bus_list_device_pools,
 	.list_accounts = bus_list_accounts,
 	.get_daemon = bus_get_daemon,
 	.reload = reload,

@@ -216,6 +216,23 @@ int cmabulk_connection_list_pools(struct cmabulk_connection *connection,
 				  struct cmabulk_pool ***ret) CMABULK_MUST_CHECK;
 
 /**
+ * @brief From which pools the memory of a device comes, as a request for it would (see cmabulk_request_set_device()).
+ * @param device The device.
+ * @param ret Returns an array of names with a NULL after the last; give it to
+ *            cmabulk_pool_name_array_free(). The first is the pool that is there and that this caller's account
+ *            may use; the others are those that come after it, whether they are there now or not.
+ * @return The number of names, at least 1, or
+ *  - `-EINVAL`: no device is called like that;
+ *  - `-ENODATA`: there is no such device, or nothing says which pools it has;
+ *  - `-ENXIO`: none of its pools is there, or open to this caller's account;
+ *  - `-EACCES`: the daemon does not serve this caller;
+ *  - `-EOPNOTSUPP` in direct mode;
+ *  - as of every call through the daemon, see cmabulk_connection_get_pool().
+ */
+int cmabulk_connection_list_device_pools(struct cmabulk_connection *connection, const char *device,
+					 char ***ret) CMABULK_MUST_CHECK;
+
+/**
  * @brief List what lives in a pool: buffers and reservations, whoever owns them; through the daemon,
  * who does not manage it sees the own ones, as of now or of a tenth of a second ago.
  * @param pool_name Name of the pool.
@@ -302,8 +319,9 @@ int cmabulk_connection_reload(struct cmabulk_connection *connection) CMABULK_MUS
  * number when it came short**: the allocation's status, see enum cmabulk_allocation_status. A
  * negative errno when the request was refused or its buffers could not be made; nothing is kept
  * then:
- *  - `-EINVAL`: no count; more buffers than chunks; a minimum above the count; an order or
+ *  - `-EINVAL`: no count; more buffers than chunks; a minimum above the count; both a pool and a device; an order or
  *    alignment the pool does not have;
+ *  - `-EOPNOTSUPP`: a device, in direct mode;
  *  - `-E2BIG`: more than the whole pool;
  *  - `-EOVERFLOW`: a size that cannot be;
  *  - `-EBUSY`: another allocate is running with this request;
@@ -315,6 +333,7 @@ int cmabulk_connection_reload(struct cmabulk_connection *connection) CMABULK_MUS
  *  - `-EDQUOT`: more than this caller's account may have, with what it has;
  *  - `-EUSERS`: too many requests of this account wait already;
  *  - `-EAGAIN`: the account asks too often;
+ *  - `-ENODATA`: there is no such device, or nothing says which pools it has;
  *  - `-EPERM`: the request has an owner, an account or a cookie, which are for direct mode.
  */
 int cmabulk_connection_allocate(struct cmabulk_connection *connection,
@@ -352,6 +371,9 @@ struct cmabulk_pool *cmabulk_pool_unref(struct cmabulk_pool *pool);
 
 /** @brief Drop every reference in a NULL-terminated array, and the array; takes NULL. */
 void cmabulk_pool_array_free(struct cmabulk_pool **pools);
+
+/** @brief Free an array of names of pools. Takes NULL. */
+void cmabulk_pool_name_array_free(char **names);
 
 /** @brief Name of the pool. */
 const char *cmabulk_pool_get_name(const struct cmabulk_pool *pool);
@@ -553,6 +575,15 @@ struct cmabulk_request *cmabulk_request_unref(struct cmabulk_request *request);
 int cmabulk_request_set_pool(struct cmabulk_request *request, const char *name);
 
 /**
+ * @brief Say which device it is for, instead of a pool: the daemon knows from which pools its memory comes, and takes
+ *        the first of them that can serve this.
+ * @param device The name of its `[Device]` group in cmabulkd.conf(5), its node as `/dev/video0`, its path below
+ *               `/sys/devices`, `/sys/class` or `/sys/bus`, or as `video4linux:video0`; copied. NULL (the default) is none.
+ * @return 0, or `-EINVAL`: not 1 to 1023 bytes of UTF-8 without control characters.
+ */
+int cmabulk_request_set_device(struct cmabulk_request *request, const char *device);
+
+/**
  * @brief Say how large a chunk is.
  * @param order A chunk is 2^order pages.
  * @return 0, or `-EINVAL`: above 30.
@@ -635,6 +666,9 @@ int cmabulk_request_set_account(struct cmabulk_request *request, const char *acc
 
 /** @brief Name of the pool asked for, or NULL. */
 const char *cmabulk_request_get_pool(const struct cmabulk_request *request);
+
+/** @brief The device it is for, or NULL. */
+const char *cmabulk_request_get_device(const struct cmabulk_request *request);
 
 /** @brief Order of a chunk. */
 unsigned int cmabulk_request_get_order(const struct cmabulk_request *request);
@@ -1028,6 +1062,11 @@ static inline void cmabulk_pool_unrefp(struct cmabulk_pool **pool)
 static inline void cmabulk_pool_array_freep(struct cmabulk_pool ***pools)
 {
 	cmabulk_pool_array_free(*pools);
+}
+
+static inline void cmabulk_pool_name_array_freep(char ***names)
+{
+	cmabulk_pool_name_array_free(*names);
 }
 
 static inline void cmabulk_entry_unrefp(struct cmabulk_entry **entry)

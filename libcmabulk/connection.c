@@ -130,6 +130,25 @@ EXPORT int cmabulk_connection_survey_pool(struct cmabulk_connection *connection,
 	return end(connection, r);
 }
 
+static int list_device_pools(struct cmabulk_connection *connection, const char *device, char ***ret)
+{
+	if (!connection->backend->list_device_pools)
+		return -EOPNOTSUPP;
+	if (!device || !text_is_device(device)) {
+		connection_explain(connection, "no device has such a name");
+		return -EINVAL;
+	}
+	return connection->backend->list_device_pools(connection, device, ret);
+}
+
+EXPORT int cmabulk_connection_list_device_pools(struct cmabulk_connection *connection,
+						const char *device, char ***ret)
+{
+	int r = begin(connection);
+
+	return end(connection, r < 0 ? r : list_device_pools(connection, device, ret));
+}
+
 EXPORT int cmabulk_connection_list_accounts(struct cmabulk_connection *connection,
 					    struct cmabulk_account ***ret)
 {
@@ -177,7 +196,7 @@ static int allocate(struct cmabulk_connection *connection, struct cmabulk_reques
 	if (r < 0)
 		connection_explain(connection,
 				   "a request needs a count, at most as many buffers as chunks, "
-				   "and a minimum not above the count");
+				   "a minimum not above the count, and not both pool and device");
 	else
 		r = connection->backend->allocate(connection, request, ret);
 	request_end(request);

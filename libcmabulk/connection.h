@@ -19,6 +19,9 @@ struct backend {
 			    struct cmabulk_entry ***ret);
 	int (*survey_pool)(struct cmabulk_connection *connection, const char *pool_name,
 			   struct cmabulk_pool_survey *ret);
+	/* The names of its pools. */
+	int (*list_device_pools)(struct cmabulk_connection *connection, const char *device,
+				 char ***ret);
 	int (*list_accounts)(struct cmabulk_connection *connection, struct cmabulk_account ***ret);
 	int (*get_daemon)(struct cmabulk_connection *connection, struct cmabulk_daemon **ret);
 	int (*reload)(struct cmabulk_connection *connection);

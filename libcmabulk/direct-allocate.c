@@ -38,6 +38,12 @@ static int choose_pool(struct cmabulk_connection *connection, int *ret_device,
 static int open_pool(struct cmabulk_connection *connection, const struct cmabulk_request *request,
 		     int *ret_device, struct cmabulk_pool **ret_pool)
 {
+	if (request->has_device) {
+		connection_explain(connection,
+				   "which pools a device has only the daemon knows: ask "
+				   "it, or name a pool");
+		return -EOPNOTSUPP;
+	}
 	if (request->has_pool)
 		return direct_open_pool(request->pool, ret_device, ret_pool);
 	return choose_pool(connection, ret_device, ret_pool);

@@ -20,6 +20,8 @@ static const struct explanation explanations[] = {
 	{ ENOENT, "there is no cmabulk pool on this machine",
 	  "load the module with at least one pool, as 'modprobe cmabulk pools=video:AREA'" },
 	{ ENXIO, "there is no pool of that name", "'cmabulkctl pools' lists the pools there are" },
+	{ ENODATA, "there is no such device, or nothing says which pools it has",
+	  "name it as /dev/video0 or video4linux:video0; [Device] in cmabulkd.conf(5) says its pools" },
 	{ EACCES, "not permitted",
 	  "run it as root, or be in the group that the daemon serves, normally cmabulk-clients" },
 	{ EPERM, "not permitted", "run it as root" },

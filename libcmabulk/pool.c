@@ -38,6 +38,13 @@ EXPORT void cmabulk_pool_array_free(struct cmabulk_pool **pools)
 	free(pools);
 }
 
+EXPORT void cmabulk_pool_name_array_free(char **names)
+{
+	for (char **name = names; name && *name; name++)
+		free(*name);
+	free(names);
+}
+
 EXPORT const char *cmabulk_pool_get_name(const struct cmabulk_pool *pool)
 {
 	return pool->name;

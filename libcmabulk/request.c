@@ -47,7 +47,7 @@ void request_end(struct cmabulk_request *request)
 int request_check(const struct cmabulk_request *request)
 {
 	if (request->count == 0 || request->buffers > request->count ||
-	    request->minimum > request->count)
+	    request->minimum > request->count || (request->has_pool && request->has_device))
 		return -EINVAL;
 	return 0;
 }
@@ -139,6 +139,17 @@ EXPORT int cmabulk_request_set_pool(struct cmabulk_request *request, const char 
 		return r;
 	request->has_pool = name;
 	strcpy(request->pool, name ? name : "");
+	return 0;
+}
+
+EXPORT int cmabulk_request_set_device(struct cmabulk_request *request, const char *device)
+{
+	int r = check_set(request, !device || text_is_device(device));
+
+	if (r < 0)
+		return r;
+	request->has_device = device;
+	strcpy(request->device, device ? device : "");
 	return 0;
 }
 
@@ -258,6 +269,11 @@ EXPORT int cmabulk_request_set_cookie(struct cmabulk_request *request, uint64_t 
 EXPORT const char *cmabulk_request_get_pool(const struct cmabulk_request *request)
 {
 	return request->has_pool ? request->pool : NULL;
+}
+
+EXPORT const char *cmabulk_request_get_device(const struct cmabulk_request *request)
+{
+	return request->has_device ? request->device : NULL;
 }
 
 EXPORT unsigned int cmabulk_request_get_order(const struct cmabulk_request *request)

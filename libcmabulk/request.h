@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "cmabulk.h"
+#include "text.h"
 #include "util.h"
 
 struct cmabulk_request {
@@ -28,6 +29,8 @@ struct cmabulk_request {
 
 	bool has_pool;
 	char pool[CMABULK_POOL_NAME_LEN];
+	bool has_device;
+	char device[TEXT_DEVICE_LEN];
 	unsigned int order;
 	unsigned int align;
 	uint64_t count;

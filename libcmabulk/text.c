@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Which strings may be names of pools, labels, accounts and kinds. Pure. */
+/* Which strings may be names of pools and devices, labels, accounts and kinds. Pure. */
 #include <linux/cmabulk.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -71,6 +71,11 @@ bool text_is_label(const char *text, size_t size)
 		text += length;
 	}
 	return true;
+}
+
+bool text_is_device(const char *text)
+{
+	return *text && text_is_label(text, TEXT_DEVICE_LEN);
 }
 
 const char *text_kind(const char *text)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which strings may be names of pools, labels, accounts and kinds. Pure. */
+/* Which strings may be names of pools and devices, labels, accounts and kinds. Pure. */
 #ifndef LIBCMABULK_TEXT_H
 #define LIBCMABULK_TEXT_H
 
@@ -11,6 +11,11 @@ bool text_is_pool_name(const char *text);
 
 /* UTF-8 without control characters, shorter than @size bytes. */
 bool text_is_label(const char *text, size_t size);
+
+#define TEXT_DEVICE_LEN 1024
+
+/* The daemon may look for such a device; which forms it knows is its affair. */
+bool text_is_device(const char *text);
 
 /* "kmod", "sim" or "unknown", static. */
 const char *text_kind(const char *text);

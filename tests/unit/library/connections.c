@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -11,6 +12,7 @@
 
 #include "allocation.h"
 #include "connection.h"
+#include "direct.h"
 #include "pool.h"
 #include "request.h"
 #include "suites.h"
@@ -209,11 +211,32 @@ static void not_everything_can_be_done(void)
 	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = make();
 	struct cmabulk_account **accounts = UNTOUCHED;
 	struct cmabulk_daemon *daemon = UNTOUCHED;
+	char **names = UNTOUCHED;
 
 	g_assert_cmpint(cmabulk_connection_reload(connection), ==, -EOPNOTSUPP);
 	g_assert_cmpint(cmabulk_connection_list_accounts(connection, &accounts), ==, -EOPNOTSUPP);
 	g_assert_cmpint(cmabulk_connection_get_daemon(connection, &daemon), ==, -EOPNOTSUPP);
-	g_assert_true(accounts == UNTOUCHED && daemon == UNTOUCHED);
+	g_assert_cmpint(cmabulk_connection_list_device_pools(connection, "lens", &names), ==,
+			-EOPNOTSUPP);
+	g_assert_true(accounts == UNTOUCHED && daemon == UNTOUCHED && names == UNTOUCHED);
+}
+
+static void who_knows_no_devices_says_so(void)
+{
+	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = make();
+	struct cmabulk_request *request CLEANUP(cmabulk_request_unrefp) = NULL;
+	struct cmabulk_allocation *allocation = UNTOUCHED;
+
+	g_assert_cmpint(cmabulk_request_new(&request), ==, 0);
+	g_assert_cmpint(cmabulk_request_set_count(request, 1), ==, 0);
+	g_assert_cmpint(cmabulk_request_set_device(request, "/dev/video0"), ==, 0);
+	g_assert_cmpint(direct_allocate(connection, request, &allocation), ==, -EOPNOTSUPP);
+	g_assert_nonnull(strstr(connection->sentence, "name a pool"));
+	g_assert_true(allocation == UNTOUCHED);
+	g_assert_cmpint(cmabulk_request_set_pool(request, "video"), ==, 0);
+	g_assert_cmpint(cmabulk_connection_allocate(connection, request, &allocation), ==, -EINVAL);
+	g_assert_nonnull(
+		strstr(cmabulk_connection_get_error_message(connection), "both pool and device"));
 }
 
 static void the_last_error_has_a_message(void)
@@ -326,6 +349,7 @@ void add_connections(void)
 	g_test_add_func("/connection/the-last-reference-closes", the_last_reference_closes);
 	g_test_add_func("/connection/names-are-checked", names_are_checked);
 	g_test_add_func("/connection/not-everything-can-be-done", not_everything_can_be_done);
+	g_test_add_func("/connection/who-knows-no-devices-says-so", who_knows_no_devices_says_so);
 	g_test_add_func("/connection/the-last-error-has-a-message", the_last_error_has_a_message);
 	g_test_add_func("/connection/structures-may-grow", structures_may_grow);
 	g_test_add_func("/connection/the-status-is-returned", the_status_is_returned);

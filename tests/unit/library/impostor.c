@@ -305,6 +305,11 @@ static void append_fetched(sd_bus_message *reply, const struct script *script)
 	must(sd_bus_message_append(reply, "t", script->serial + 1));
 }
 
+static void append_device_pools(sd_bus_message *reply, const struct script *script)
+{
+	must(sd_bus_message_append(reply, "sas", script->pool, 2, "reserve", script->name));
+}
+
 static void append_name(sd_bus_message *reply, const struct script *script)
 {
 	must(sd_bus_message_append(reply, "s", ":1.7"));
@@ -329,6 +334,7 @@ static const struct {
 	{ "Release", append_nothing },
 	{ "Cancel", append_nothing },
 	{ "Reload", append_nothing },
+	{ "GetPoolForDevice", append_device_pools },
 };
 
 static void answer(struct server *server, sd_bus_message *call)

@@ -150,8 +150,11 @@ static int call_by_name(struct cmabulk_connection *connection, const char *membe
 	struct cmabulk_account **accounts CLEANUP(cmabulk_account_array_freep) = NULL;
 	struct cmabulk_entry **entries CLEANUP(cmabulk_entry_array_freep) = NULL;
 	struct cmabulk_pool **pools CLEANUP(cmabulk_pool_array_freep) = NULL;
+	char **names CLEANUP(cmabulk_pool_name_array_freep) = NULL;
 	struct cmabulk_pool_survey survey;
 
+	if (strcmp(member, "GetPoolForDevice") == 0)
+		return cmabulk_connection_list_device_pools(connection, "lens", &names);
 	if (strcmp(member, "ListPools") == 0)
 		return cmabulk_connection_list_pools(connection, &pools);
 	if (strcmp(member, "ListBuffers") == 0)
@@ -212,6 +215,15 @@ static void books_that_make_no_sense(void)
 	refuse_book("ListPools", &script);
 	script.page_size = 4095;
 	refuse_book("ListPools", &script);
+	script_init(&script);
+	script.nonsense = "GetPoolForDevice";
+	refuse_book("GetPoolForDevice", &script);
+	script_init(&script);
+	script.pool = "../null";
+	refuse_book("GetPoolForDevice", &script);
+	script_init(&script);
+	script.name = "";
+	refuse_book("GetPoolForDevice", &script);
 }
 
 static void a_strange_daemon_is_not_opened(void)

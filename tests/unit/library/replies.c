@@ -216,6 +216,26 @@ static void check_accounts(struct cmabulk_connection *connection)
 	g_assert_cmpuint(cmabulk_account_get_maximum_pending(accounts[0]), ==, 6);
 }
 
+static void check_device(struct cmabulk_connection *connection)
+{
+	g_autofree char *filler = g_strnfill(1024, 'x');
+	char **names CLEANUP(cmabulk_pool_name_array_freep) = NULL;
+	char **untouched = UNTOUCHED;
+
+	g_assert_cmpint(cmabulk_connection_list_device_pools(connection, "lens", &names), ==, 3);
+	g_assert_cmpstr(names[0], ==, "video");
+	g_assert_cmpstr(names[1], ==, "reserve");
+	g_assert_cmpstr(names[2], ==, "frames");
+	g_assert_null(names[3]);
+	g_assert_cmpint(cmabulk_connection_list_device_pools(connection, "", &untouched), ==,
+			-EINVAL);
+	g_assert_cmpint(cmabulk_connection_list_device_pools(connection, filler, &untouched), ==,
+			-EINVAL);
+	g_assert_cmpint(cmabulk_connection_list_device_pools(connection, NULL, &untouched), ==,
+			-EINVAL);
+	g_assert_true(untouched == UNTOUCHED);
+}
+
 static void check_daemon(struct cmabulk_connection *connection)
 {
 	struct cmabulk_daemon *daemon CLEANUP(cmabulk_daemon_unrefp) = NULL;
@@ -239,6 +259,7 @@ static void books_are_read(void)
 	check_pools(talk.connection);
 	check_entries(talk.connection);
 	check_accounts(talk.connection);
+	check_device(talk.connection);
 	check_daemon(talk.connection);
 	talk_end(&talk);
 }

@@ -22,6 +22,7 @@ static void defaults(void)
 	struct cmabulk_request *request CLEANUP(cmabulk_request_unrefp) = make();
 
 	g_assert_null(cmabulk_request_get_pool(request));
+	g_assert_null(cmabulk_request_get_device(request));
 	g_assert_cmpuint(cmabulk_request_get_order(request), ==, 0);
 	g_assert_cmpuint(cmabulk_request_get_align(request), ==, 0);
 	g_assert_cmpuint(cmabulk_request_get_count(request), ==, 0);
@@ -56,10 +57,15 @@ static void setters_keep_what_is_valid(void)
 
 static void setters_refuse_what_is_not(void)
 {
+	g_autofree char *too_long = g_strnfill(1024, 'x');
 	struct cmabulk_request *request CLEANUP(cmabulk_request_unrefp) = make();
 
 	g_assert_cmpint(cmabulk_request_set_pool(request, "../null"), ==, -EINVAL);
 	g_assert_cmpint(cmabulk_request_set_pool(request, ""), ==, -EINVAL);
+	g_assert_cmpint(cmabulk_request_set_device(request, ""), ==, -EINVAL);
+	g_assert_cmpint(cmabulk_request_set_device(request, "/dev/a\nb"), ==, -EINVAL);
+	g_assert_cmpint(cmabulk_request_set_device(request, too_long), ==, -EINVAL);
+	g_assert_null(cmabulk_request_get_device(request));
 	g_assert_cmpint(cmabulk_request_set_order(request, 31), ==, -EINVAL);
 	g_assert_cmpint(cmabulk_request_set_count(request, 0), ==, -EINVAL);
 	g_assert_cmpint(cmabulk_request_set_buffers(request, 0), ==, -EINVAL);
@@ -82,6 +88,10 @@ static void null_takes_back(void)
 
 	cmabulk_request_set_pool(request, "video");
 	cmabulk_request_set_label(request, "frames");
+	cmabulk_request_set_device(request, "/dev/video0");
+	g_assert_cmpstr(cmabulk_request_get_device(request), ==, "/dev/video0");
+	g_assert_cmpint(cmabulk_request_set_device(request, NULL), ==, 0);
+	g_assert_null(cmabulk_request_get_device(request));
 	g_assert_cmpint(cmabulk_request_set_pool(request, NULL), ==, 0);
 	g_assert_cmpint(cmabulk_request_set_label(request, NULL), ==, 0);
 	g_assert_null(cmabulk_request_get_pool(request));
@@ -99,6 +109,13 @@ static void parts_must_go_together(void)
 	g_assert_cmpint(request_check(request), ==, 0);
 	cmabulk_request_set_minimum(request, 11);
 	g_assert_cmpint(request_check(request), ==, -EINVAL);
+	cmabulk_request_set_minimum(request, 10);
+	cmabulk_request_set_pool(request, "video");
+	g_assert_cmpint(request_check(request), ==, 0);
+	cmabulk_request_set_device(request, "/dev/video0");
+	g_assert_cmpint(request_check(request), ==, -EINVAL);
+	cmabulk_request_set_pool(request, NULL);
+	g_assert_cmpint(request_check(request), ==, 0);
 }
 
 static int check_against_pool(unsigned int order, unsigned int align, uint64_t count)
