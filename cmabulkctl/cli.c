@@ -21,6 +21,7 @@ static enum exit_code exit_code_of(int error)
 	switch (abs(error)) {
 	case ENOENT:
 	case ENXIO:
+	case ENODATA:
 	case ENODEV:
 	case EHOSTUNREACH:
 	case ENOTCONN:

@@ -15,6 +15,7 @@
 
 enum option_index {
 	OPTION_POOL,
+	OPTION_DEVICE,
 	OPTION_ORDER,
 	OPTION_BUFFERS,
 	OPTION_ALIGN,
@@ -28,6 +29,7 @@ enum option_index {
 
 static const struct option_description options[] = {
 	[OPTION_POOL] = { "pool", "NAME", "take from this pool (default: the one with most free)" },
+	[OPTION_DEVICE] = { "device", "DEVICE", "take from the first pool of this device" },
 	[OPTION_ORDER] = { "order", "N", "chunks of 2^N pages (default: chunks of 64K)" },
 	[OPTION_BUFFERS] = { "buffers", "N", "spread over N buffers (default: 1)" },
 	[OPTION_ALIGN] = { "align", "N", "align every chunk to 2^N pages (default: its own size)" },
@@ -90,6 +92,10 @@ static int set_text(size_t index, struct arguments *arguments, const char *value
 		return cmabulk_request_set_pool(arguments->request, value) < 0 ?
 			       refuse(index, value, "a name that a pool can have") :
 			       1;
+	if (index == OPTION_DEVICE)
+		return cmabulk_request_set_device(arguments->request, value) < 0 ?
+			       refuse(index, value, "a name that a device can have") :
+			       1;
 	arguments->labelled = true;
 	return cmabulk_request_set_label(arguments->request, value) < 0 ?
 		       refuse(index, value, "up to 63 bytes of UTF-8 without control characters") :
@@ -129,6 +135,7 @@ static int handle_option(size_t index, const char *value, void *userdata)
 
 	switch (index) {
 	case OPTION_POOL:
+	case OPTION_DEVICE:
 	case OPTION_LABEL:
 		return set_text(index, arguments, value);
 	case OPTION_EFFORT:
@@ -209,6 +216,11 @@ static int parse(struct context *context, int argc, char **argv, struct argument
 						      "there is no command after '--'");
 			return -EINVAL;
 		}
+	}
+	if (cmabulk_request_get_pool(arguments->request) &&
+	    cmabulk_request_get_device(arguments->request)) {
+		*ret_code = cli_usage("--pool and --device exclude each other");
+		return -EINVAL;
 	}
 	if (optind != command - 1) {
 		*ret_code = cli_usage("alloc needs one amount: a count as 4800, a size as 300M, or "

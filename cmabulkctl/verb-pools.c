@@ -11,10 +11,21 @@
 #include "size.h"
 #include "table.h"
 
+enum option_index {
+	OPTION_DEVICE,
+	OPTION_COUNT,
+};
+
+static const struct option_description options[] = {
+	[OPTION_DEVICE] = { "device", "DEVICE", "only the names of its pools, the first in use" },
+	[OPTION_COUNT] = { NULL, NULL, NULL },
+};
+
 static const struct usage usage = {
 	.verb = "pools",
 	.arguments = "[NAME]",
 	.description = "List the pools, or show all about one and survey it.",
+	.options = options,
 	.example = "cmabulkctl pools video",
 };
 
@@ -178,18 +189,61 @@ static int show_pool(const struct context *context, struct cmabulk_connection *c
 	return EXIT_OK;
 }
 
+static void print_names_json(char *const *names)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *fallbacks = json_object_new_array();
+
+	json_add_string(object, "pool", names[0]);
+	for (char *const *name = names + 1; *name; name++)
+		json_object_array_add(fallbacks, json_object_new_string(*name));
+	json_object_object_add(object, "fallbacks", fallbacks);
+	json_print(object, stdout);
+}
+
+static int list_device_pools(const struct context *context, struct cmabulk_connection *connection,
+			     const char *device)
+{
+	char **names CLEANUP(cmabulk_pool_name_array_freep) = NULL;
+	int r = cmabulk_connection_list_device_pools(connection, device, &names);
+
+	if (r < 0)
+		return cli_fail_call(connection, r, "cannot find the pools of device %s", device);
+	if (context->json) {
+		print_names_json(names);
+		return EXIT_OK;
+	}
+	for (char **name = names; *name; name++)
+		puts(*name);
+	return EXIT_OK;
+}
+
+static int handle_option(size_t index, const char *value, void *userdata)
+{
+	const char **device = userdata;
+
+	(void)index;
+	*device = value;
+	return 1;
+}
+
 int verb_pools(struct context *context, int argc, char **argv)
 {
 	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = NULL;
-	int r = options_parse(&usage, context, argc, argv, NULL, NULL);
+	const char *device = NULL;
+	int r = options_parse(&usage, context, argc, argv, handle_option, &device);
 
 	if (r <= 0)
 		return r < 0 ? EXIT_USAGE : EXIT_OK;
 	if (argc - optind > 1)
 		return cli_usage("pools takes one name at most");
+	if (device && optind < argc)
+		return cli_usage("--device and the name of a pool exclude each other");
 	r = cli_connect(context, &connection);
 	if (r < 0)
 		return cli_fail(r, "cannot look at the pools");
+	if (device)
+		return list_device_pools(context, connection, device);
 	if (optind < argc)
 		return show_pool(context, connection, argv[optind]);
 	return list_pools(context, connection);

@@ -76,6 +76,25 @@ def alloc_reports(bus):
     administrator(bus).wait_whole()
 
 
+def devices_have_pools(bus):
+    daemon_with_clients(bus, "video=16M", "reserve=32M", configuration=(
+        "[Device lens]\nNode=/dev/null\nPools=gone video later reserve\n"
+        "[Device none]\nPools=gone\n"))
+    for device in "lens", "/dev/null":
+        assert expect(bus, 0, "pools", "--device", device) == "video\nlater\nreserve\n"
+        assert read_json(bus, "pools", "--device", device) == \
+            {"pool": "video", "fallbacks": ["later", "reserve"]}
+        assert read_json(bus, "alloc", "5", "--device", device)["pool"] == "video"
+    assert read_json(bus, "alloc", "5")["pool"] == "reserve"
+    for device in "nobody", "/dev/zero":
+        expect(bus, 4, "pools", "--device", device, stderr=device)
+        expect(bus, 4, "alloc", "5", "--device", device, stderr=device)
+    for verb in ("pools", "alloc 5"):
+        expect(bus, 4, *verb.split(), "--device", "none", stderr="has no pool now")
+        expect(bus, 1, *verb.split(), "--device", "/dev/../null", stderr="is none")
+        expect(bus, 5, *verb.split(), "--device", "lens", **NOBODY)
+
+
 def limits_have_an_exit_code(bus):
     daemon_with_clients(bus, configuration=MEDIA)
     with Application(bus) as application:
