@@ -39,7 +39,7 @@ struct pool_outcome {
 
 /* Always called from the event loop, never from inside a call into the pool. */
 struct pool_listener {
-	/* @userdata is the request's; the request is no more. */
+	/* @userdata is the request's; the request is no more. Another pool may be asked at once. */
 	void (*finished)(void *userdata, struct pool_outcome *outcome);
 	/* A buffer made here is gone and its memory back. @userdata is the pool's. */
 	void (*released)(struct pool *pool, uint64_t id, uint64_t inode, uint64_t cookie,

@@ -82,7 +82,9 @@ static char **copy_links(struct udev_device *device)
 	struct udev_list_entry *entry;
 
 	udev_list_entry_foreach(entry, udev_device_get_devlinks_list_entry(device))
+	{
 		g_ptr_array_add(links, g_strdup(udev_list_entry_get_name(entry)));
+	}
 	g_ptr_array_add(links, NULL);
 	return (char **)g_ptr_array_free(links, FALSE);
 }
