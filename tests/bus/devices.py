@@ -3,8 +3,9 @@
 
 import os
 
-from manager import (BOB, CLIENTS_CONFIGURATION, MIB, PAGE, administrator, daemon_with_clients,
-                     expect_error, user)
+from client import BusError
+from manager import (ALICE, BOB, CLIENTS, CLIENTS_CONFIGURATION, ERROR, MIB, PAGE, User,
+                     administrator, daemon_with_clients, expect_error, expect_prompt, user)
 
 POOLS = ("camera=32M", "main=64M", "small=16M")
 # A device that every machine has, and what it is called.
@@ -135,3 +136,41 @@ def cancelled_while_held(bus):
     assert cancelled.status == "cancelled", cancelled.report
     assert cancelled.report["pool"] == "small", cancelled.report
     allocation.close()
+
+
+def ask_without_end(path):
+    """One process that always has 60 questions and 40 requests that are refused under way."""
+    def run(child):
+        hostile = User(path, ALICE, (CLIENTS,))
+
+        def start(number):
+            if number % 5 < 3:
+                return hostile.start_get_pool_for_device(NAMES[number % len(NAMES)])
+            return hostile.start_allocate(count=1, order=30, device=NAMES[number % len(NAMES)])
+
+        waiting = [start(number) for number in range(100)]
+        number = 100
+        while True:
+            try:
+                hostile.finish(waiting.pop(0))
+            except BusError as error:
+                assert error.name == ERROR + "NoSuchPool", error
+            waiting.append(start(number))
+            number += 1
+            if number == 300:
+                child.say("they are looked up")
+
+    return run
+
+
+def asked_for_without_end(bus):
+    """Each time a device is looked up anew, which takes a moment: that is the asker's alone."""
+    daemon_with_clients(bus, *POOLS, configuration=device("lens", "camera", Node=NODE))
+    bob, root = user(bus, BOB), administrator(bus)
+    child = bus.child(ask_without_end(bus.path), ALICE, (CLIENTS,))
+    child.hear()
+    for look in (lambda: bob.pools_of(NODE), bob.pools, lambda: bob.list_buffers("camera")) * 5:
+        expect_prompt("a look of another user", look)
+    expect_prompt("Allocate", lambda: bob.allocate(count=1, device=NODE)).close()
+    child.kill()
+    root.wait_whole("camera")
