@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "ahead.h"
 #include "broker-state.h"
 
 static int check_ask(const struct ledger *ledger, const struct broker_ask *ask)
@@ -71,6 +72,8 @@ static int check_account(const struct ledger *ledger, const struct account_rule 
 			      geometry->pages * geometry->page_size);
 	if (account->pending >= rule->max_pending)
 		return refuse(ret, -EUSERS, "pending", 1, account->pending, rule->max_pending);
+	if (ask->is_ahead && account->n_ahead >= AHEAD_PER_ACCOUNT)
+		return refuse(ret, -EUSERS, "ahead", 1, account->n_ahead, AHEAD_PER_ACCOUNT);
 	wait_ns = ledger_get_rate_wait(ledger, rule, account);
 	return wait_ns ? refuse(ret, -EAGAIN, "rate", wait_ns, account->rate_count,
 				rule->rate_burst) :
@@ -125,17 +128,21 @@ int broker_submit(struct broker *broker, const struct account_rule *rule, uid_t 
 		return r;
 	}
 	request = request_new(ask, ++broker->last_number, now_ns, userdata);
-	if (broker->retry.timeout_ns < UINT64_MAX - now_ns)
+	/* That of what is ahead is not how long it is tried. */
+	if (!ask->is_ahead && broker->retry.timeout_ns < UINT64_MAX - now_ns)
 		request->ask.deadline_ns = MIN(ask->deadline_ns, now_ns + broker->retry.timeout_ns);
 	request->account = account;
 	request->retry = broker->retry;
 	request->efforts = get_efforts(broker, rule, ask);
 	account->pending++;
+	account->n_ahead += ask->is_ahead;
 	ledger_count_request(&broker->ledger, rule, account);
 	broker_set_weight(broker, account);
 	g_queue_push_tail(&account->member.requests, request);
 	queue_join(&broker->queue, &account->member);
 	g_queue_push_tail(&broker->requests, request);
+	if (!ask->is_ahead)
+		ahead_take_over(broker, request);
 	*ret = request;
 	return 0;
 }

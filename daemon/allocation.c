@@ -197,6 +197,7 @@ static void keep_outcome(struct allocation *allocation, struct pool_outcome *out
 	report->cause = outcome->cause;
 	report->claimed = outcome->claimed;
 	report->granted = outcome->granted;
+	report->ahead = outcome->ahead;
 	report->queued_ns = outcome->queued_ns;
 	report->elapsed_ns = outcome->elapsed_ns;
 	report->steps = g_memdup2(outcome->steps, outcome->n_steps * sizeof(*outcome->steps));
@@ -398,19 +399,6 @@ struct allocation *allocation_find(const struct client *client, const char *path
 	return allocation && strcmp(allocation->path, path) == 0 ? allocation : NULL;
 }
 
-static struct cmabulk_owner owner_of(const struct client *client, const struct allocation_ask *ask,
-				     uint64_t cookie)
-{
-	struct cmabulk_owner owner = {
-		.uid = client->user->uid,
-		.pid = (uint32_t)client->pid,
-		.cookie = cookie,
-	};
-
-	g_strlcpy(owner.label, ask->label, sizeof(owner.label));
-	return owner;
-}
-
 void allocation_fill_report(struct report *report, const struct pool *pool,
 			    const struct broker_ask *ask)
 {
@@ -433,7 +421,7 @@ int allocation_new(struct client *client, struct pool *pool, const struct accoun
 		g_free(allocation);
 		return r;
 	}
-	allocation->owner = owner_of(client, ask, manager_new_cookie(client->manager));
+	allocation->owner = client_make_owner(client, ask->label);
 	r = pool_submit(pool, rule, &allocation->owner, &ask->ask, ask->since_ns, allocation,
 			&allocation->request, &refusal);
 	if (r < 0) {

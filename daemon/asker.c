@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Who hears of a release. */
+/* Who hears of a release, and who is asked for one. */
+#include <string.h>
+
 #include "asker.h"
 #include "bus.h"
 #include "delivery.h"
@@ -63,6 +65,63 @@ void asker_tell_released(struct manager *manager, const struct pool *pool, uint6
 		log_warning("%s cannot be told of a release", asker->client->name);
 	if (--asker->n_live == 0)
 		g_hash_table_remove(manager->askers, &cookie);
+}
+
+/* --- Pressure -------------------------------------------------------------------------------- */
+
+static const char *pressure_name(enum broker_pressure pressure)
+{
+	return pressure == BROKER_PRESSURE_CRITICAL ? "critical" : "moderate";
+}
+
+static bool is_of_account(const struct client *client, const char *account)
+{
+	struct identity identity;
+	const struct account_rule *rule;
+	char name[CMABULK_ACCOUNT_LEN];
+
+	if (!client->is_known)
+		return false;
+	identity = client_get_identity(client);
+	rule = account_rules_match(client->manager->config->accounts, &identity);
+	account_format(rule->name, rule->is_shared ? ACCOUNT_UID_SHARED : identity.uid, name);
+	return strcmp(name, account) == 0;
+}
+
+static int tell_pressure(struct client *client, const struct pool *pool, uint64_t bytes,
+			 enum broker_pressure pressure)
+{
+	sd_bus_message *signal = NULL;
+	bool is_far;
+	int r;
+
+	if (reader_is_behind(client, &is_far))
+		return 0;
+	r = sd_bus_message_new_signal(client->manager->bus, &signal, BUS_PATH_MANAGER, BUS_MANAGER,
+				      "MemoryPressure");
+	if (r >= 0)
+		r = sd_bus_message_append(signal, "sst", pool_get_name(pool),
+					  pressure_name(pressure), bytes);
+	if (r >= 0)
+		r = sd_bus_message_set_destination(signal, client->name);
+	if (r >= 0)
+		r = delivery_reply(client, signal, READER_BYTES_REPLY / 4);
+	sd_bus_message_unref(signal);
+	return r;
+}
+
+void asker_tell_pressure(struct manager *manager, const struct pool *pool, const char *account,
+			 uint64_t bytes, enum broker_pressure pressure)
+{
+	g_autoptr(GList) clients = g_hash_table_get_values(manager->clients);
+
+	for (GList *link = clients; link && manager->bus; link = link->next) {
+		struct client *client = link->data;
+
+		if (is_of_account(client, account) &&
+		    tell_pressure(client, pool, bytes, pressure) < 0)
+			log_warning("%s cannot be told that memory is wanted", client->name);
+	}
 }
 
 static gboolean asker_is_client(gpointer cookie, gpointer asker, gpointer client)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who hears of a release: the connection that asked for the buffer, as long as it is there. */
+/*
+ * Who hears of a release: the connection that asked for the buffer, as long as it is there. And who is
+ * asked for one: all connections of the account.
+ */
 #ifndef CMABULKD_ASKER_H
 #define CMABULKD_ASKER_H
 
@@ -13,5 +16,7 @@ void asker_remove(struct client *client, uint64_t cookie);
 void asker_forget_client(struct client *client);
 void asker_tell_released(struct manager *manager, const struct pool *pool, uint64_t id,
 			 uint64_t inode, uint64_t cookie);
+void asker_tell_pressure(struct manager *manager, const struct pool *pool, const char *account,
+			 uint64_t bytes, enum broker_pressure pressure);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What a broker is made of, for those of its files that work on the whole of it:
- * broker.c (what becomes known), admission.c, turn.c (what to do next), usage.c.
+ * broker.c (what becomes known), admission.c, turn.c (what to do next), ahead.c (what is claimed
+ * ahead), pressure.c (who is asked to give back), usage.c.
  */
 #ifndef CMABULKD_BROKER_STATE_H
 #define CMABULKD_BROKER_STATE_H
@@ -31,6 +32,10 @@ struct broker {
 	bool fill_is_contended;
 	bool fill_yields; /* to whoever comes */
 	bool fill_is_interrupted; /* that was said */
+
+	/* Asking others to give back. */
+	uint64_t next_round_ns;
+	uint64_t round_pages; /* still to be asked for in the round that goes on */
 };
 
 /* Its account's rule, or the want of one, says how long its turns are. */

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "ahead.h"
 #include "broker-state.h"
 
 struct broker *broker_new(const struct broker_geometry *geometry, struct account_rules *rules)
@@ -49,6 +50,7 @@ void broker_set_rules(struct broker *broker, struct account_rules *rules)
 	g_hash_table_iter_init(&iterator, broker->ledger.accounts);
 	while (g_hash_table_iter_next(&iterator, NULL, &account))
 		broker_set_weight(broker, account);
+	ahead_check_accounts(broker);
 }
 
 void broker_set_retry(struct broker *broker, const struct retry *retry)
@@ -187,17 +189,31 @@ int broker_event(struct broker *broker, enum cmabulk_genl_command command, uint6
  * Endings
  */
 
-void broker_end(struct broker *broker, struct broker_request *request)
+static void leave_queue(struct broker *broker, struct broker_request *request)
 {
 	struct queue_member *member = &request->account->member;
-	bool is_kept = broker_request_is_kept(request);
 
-	request->stage = REQUEST_ENDED;
-	ledger_settle(&broker->ledger, request,
-		      is_kept ? MIN(request->claimed, request->ask.buffers) : 0);
 	g_queue_remove(&member->requests, request);
 	if (g_queue_is_empty(&member->requests))
 		queue_rest(&broker->queue, member);
+}
+
+void broker_end(struct broker *broker, struct broker_request *request)
+{
+	bool is_kept = broker_request_is_kept(request);
+
+	if (request->stage == REQUEST_KEPT) {
+		ledger_unkeep(&broker->ledger, request);
+	} else {
+		leave_queue(broker, request);
+		if (ahead_is_worth_keeping(request)) {
+			ahead_keep(broker, request);
+			return;
+		}
+	}
+	request->stage = REQUEST_ENDED;
+	ledger_settle(&broker->ledger, request,
+		      is_kept ? MIN(request->claimed, request->ask.buffers) : 0);
 	g_queue_push_tail(&broker->ended, request);
 }
 
@@ -215,6 +231,7 @@ static void call_off(struct broker *broker, struct broker_request *request,
 	switch (request->stage) {
 	case REQUEST_QUEUED:
 	case REQUEST_BOOKED:
+	case REQUEST_KEPT:
 		broker_end_with(broker, request, status, error);
 		break;
 	case REQUEST_ENDED:
@@ -256,6 +273,7 @@ struct broker_request *broker_request_free(struct broker *broker, struct broker_
 	uint64_t pages = ledger_release(&broker->ledger, request);
 
 	books_add_draining(&broker->books, request->reservation, pages);
+	request->account->n_ahead -= request->ask.is_ahead;
 	g_queue_remove(&broker->requests, request);
 	request_free(request);
 	ledger_collect(&broker->ledger);

@@ -39,6 +39,12 @@ struct broker_ask {
 	unsigned int buffers; /* 1 to chunks */
 	unsigned int effort; /* ceiling: enum cmabulk_effort */
 	uint64_t deadline_ns; /* UINT64_MAX: none */
+	/*
+	 * On a hint: claimed when the worker has nothing else to do, and kept until the deadline, for the first
+	 * request of the account that it suits. It goes back as soon as anybody lacks memory. Of minimum
+	 * and buffers nothing is asked.
+	 */
+	bool is_ahead;
 };
 
 enum broker_status { BROKER_COMPLETE, BROKER_PARTIAL, BROKER_TIMED_OUT, BROKER_CANCELLED };
@@ -80,6 +86,14 @@ enum broker_action_type {
 	 * answers the client, then calls broker_request_exported() and broker_request_free().
 	 */
 	BROKER_FINISH,
+	/* Requests wait for memory: ask the account to give some back. There is no request. */
+	BROKER_ASK_BACK,
+};
+
+/* How badly it is needed. */
+enum broker_pressure {
+	BROKER_PRESSURE_MODERATE, /* somebody waits for it */
+	BROKER_PRESSURE_CRITICAL, /* somebody who is guaranteed it */
 };
 
 struct broker_action {
@@ -89,6 +103,10 @@ struct broker_action {
 	unsigned int effort;
 	uint64_t chunks;
 	uint64_t budget_ns; /* as in struct cmabulk_fill: 0 is no limit */
+	/* BROKER_ASK_BACK */
+	const char *account; /* until the next call */
+	uint64_t bytes;
+	enum broker_pressure pressure;
 };
 
 /* What an account uses of this pool. */
@@ -103,7 +121,8 @@ struct broker_usage {
 	/* Of those, what was draining in the last snapshot: no event tells when that begins. */
 	uint64_t draining_bytes;
 	uint64_t draining_buffers;
-	uint64_t pending; /* requests not finished */
+	uint64_t pending; /* requests not finished, but for those that are kept ahead */
+	uint64_t ahead_bytes; /* of those that are booked: claimed ahead */
 	uint64_t minimum_bytes;
 	uint64_t maximum_bytes;
 };
@@ -180,10 +199,13 @@ struct broker_refusal {
  * Admit. 0; -EINVAL (order, align, counts), -E2BIG (more than the pool), -EOVERFLOW, -EDQUOT (above the
  * account's maximum with what it already has in buffers that do not drain), -ENOSPC (at least more than there is
  * besides what others are guaranteed), -EACCES (none of the efforts of account and pool is as low), -EUSERS (too many
- * pending), -EAGAIN (too many of late), -ENODEV (the pool is gone), -ENOMEM.
+ * pending, or kept ahead), -EAGAIN (too many of late), -ENODEV (the pool is gone), -ENOMEM.
  * Another request of the same account that still runs, or buffers of it that drain, do not refuse this one:
  * it waits. What drains only a snapshot tells: -EDQUOT is worth another try after broker_load(). @userdata is
  * the driver's.
+ *
+ * It may take over what is kept ahead for its account: the driver has to look, at once, with
+ * broker_request_take_over().
  */
 int broker_submit(struct broker *broker, const struct account_rule *rule, uid_t uid,
 		  const struct broker_ask *ask, uint64_t now_ns, void *userdata,
@@ -210,6 +232,11 @@ void broker_filled(struct broker *broker, struct broker_request *request, int re
 /* The kernel's id of the reservation that was opened for it. */
 void broker_request_set_reservation(struct broker_request *request, uint64_t id);
 /*
+ * The request whose reservation is this one's from now on, with all its chunks: the driver moves it over. NULL: it
+ * starts with none. To be asked once, after broker_submit().
+ */
+struct broker_request *broker_request_take_over(struct broker_request *request);
+/*
  * A buffer was made of its chunks: charged at once, whether or not the event is there already (known by
  * its id). To be told while we still have its file descriptor. Read: id, pages, owner.cookie.
  */
@@ -230,7 +257,9 @@ int broker_request_get_error(const struct broker_request *request);
 enum broker_cause broker_request_get_cause(const struct broker_request *request);
 /* Chunks it holds, at the end: could be had. */
 uint64_t broker_request_get_claimed(const struct broker_request *request);
-/* Enough, and wanted. */
+/* Of those, what had been claimed ahead. */
+uint64_t broker_request_get_ahead(const struct broker_request *request);
+/* Enough, and wanted. Never of a request ahead. */
 bool broker_request_is_kept(const struct broker_request *request);
 uint64_t broker_request_get_queued_ns(const struct broker_request *request);
 const struct broker_step *broker_request_get_steps(const struct broker_request *request,

@@ -9,6 +9,7 @@
 #include "errors.h"
 #include "inquiry.h"
 #include "list.h"
+#include "preparation.h"
 #include "text.h"
 
 /* --- Allocate -------------------------------------------------------------------------------- */
@@ -143,9 +144,11 @@ static int admit(struct client *client, struct pool *pool, sd_bus_message *call,
 			      r;
 }
 
+typedef int (*read_function)(sd_bus_message *call, struct allocation_ask *ret, sd_bus_error *error);
+
 /* Reads the call, and finds whether it may be made, and of which pool. */
-static int prepare(struct client *client, sd_bus_message *call, struct allocation_ask *ask,
-		   struct pool **ret, sd_bus_error *error)
+static int find_ask(struct client *client, sd_bus_message *call, read_function read_ask,
+		    struct allocation_ask *ask, struct pool **ret, sd_bus_error *error)
 {
 	const struct account_rule *rule;
 	int r;
@@ -154,10 +157,10 @@ static int prepare(struct client *client, sd_bus_message *call, struct allocatio
 		return client_refuse_restarting(client, call, ask->since_ns, error);
 	r = access_check_allocate(client, error);
 	if (r >= 0)
-		r = bus_request_read(call, ask, error);
+		r = read_ask(call, ask, error);
 	if (r < 0)
 		return r;
-	if (allocation_find_token(client, ask->token))
+	if (allocation_find_token(client, ask->token) || preparation_has_token(client, ask->token))
 		return sd_bus_error_setf(
 			error, CMABULK_ERROR_TOKEN_IN_USE,
 			"token '%s' names another allocation of this connection: use "
@@ -178,7 +181,7 @@ static int allocate_since(struct client *client, sd_bus_message *call, uint64_t 
 		.since_ns = since_ns,
 	};
 	struct pool *pool = NULL;
-	int r = prepare(client, call, &ask, &pool, error);
+	int r = find_ask(client, call, bus_request_read, &ask, &pool, error);
 
 	if (r < 0)
 		return r;
@@ -187,27 +190,35 @@ static int allocate_since(struct client *client, sd_bus_message *call, uint64_t 
 	return r != 0 ? r : admit(client, pool, call, &ask, error);
 }
 
-/* It was too much by books that were older than it: now these are loaded. */
-static int allocate_in_turn(struct client *client, sd_bus_message *call, uint64_t since_ns,
-			    sd_bus_error *error)
+/* It was too much by books that were older than it: now these are loaded, and it is asked again. */
+static int ask_in_turn(struct client *client, sd_bus_message *call, uint64_t since_ns,
+		       read_function read_ask, client_since_function in_turn,
+		       client_since_function ask_again, sd_bus_error *error)
 {
 	g_auto(AllocationAsk) ask = { .since_ns = since_ns };
 	struct pool *pool = NULL;
 	uint64_t when;
-	int r = prepare(client, call, &ask, &pool, error);
+	int r = find_ask(client, call, read_ask, &ask, &pool, error);
 
 	if (r < 0)
 		return r;
 	r = pool_look(pool, since_ns, &when);
 	/* It is known to be gone by now: the next time it is another, or none. */
 	if (r == -ENODEV && !ask.route.is_fixed && pool_check_gone(pool))
-		return inquiry_put_first(client, call, allocate_in_turn, since_ns, 0);
+		return inquiry_put_first(client, call, in_turn, since_ns, 0);
 	if (r == -EAGAIN)
-		return inquiry_put_first(client, call, allocate_in_turn, since_ns, when);
+		return inquiry_put_first(client, call, in_turn, since_ns, when);
 	if (r < 0)
 		return look_error(pool, r, error);
 	r = sd_bus_message_rewind(call, true);
-	return r < 0 ? r : allocate_since(client, call, since_ns, error);
+	return r < 0 ? r : ask_again(client, call, since_ns, error);
+}
+
+static int allocate_in_turn(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			    sd_bus_error *error)
+{
+	return ask_in_turn(client, call, since_ns, bus_request_read, allocate_in_turn,
+			   allocate_since, error);
 }
 
 static int allocate(struct client *client, sd_bus_message *call, sd_bus_error *error)
@@ -223,6 +234,44 @@ static int method_allocate(sd_bus_message *call, void *userdata, sd_bus_error *e
 	return client_call(userdata, call, allocate, error);
 }
 
+/* --- Prepare --------------------------------------------------------------------------------- */
+
+static int prepare_in_turn(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			   sd_bus_error *error);
+
+static int prepare_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			 sd_bus_error *error)
+{
+	g_auto(AllocationAsk) ask = { .since_ns = since_ns };
+	struct pool *pool = NULL;
+	int r = find_ask(client, call, bus_request_read_ahead, &ask, &pool, error);
+
+	if (r >= 0)
+		r = preparation_new(client, pool, client_get_rule(client), &ask, error);
+	if (r == -ESTALE)
+		return inquiry_put_first(client, call, prepare_in_turn, since_ns, 0);
+	return r < 0 ? r : sd_bus_reply_method_return(call, NULL);
+}
+
+static int prepare_in_turn(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			   sd_bus_error *error)
+{
+	return ask_in_turn(client, call, since_ns, bus_request_read_ahead, prepare_in_turn,
+			   prepare_since, error);
+}
+
+static int prepare(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
+	return prepare_since(client, call, clock_now_ns(), error);
+}
+
+static int method_prepare(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	return client_call(userdata, call, prepare, error);
+}
+
+/* --- Cancel ---------------------------------------------------------------------------------- */
+
 /* Wherever the Allocate is that is to return. */
 static int find_and_cancel(struct client *client, const char *token)
 {
@@ -231,6 +280,8 @@ static int find_and_cancel(struct client *client, const char *token)
 	sd_bus_message *call;
 
 	if (allocation && allocation_cancel(allocation) >= 0)
+		return 0;
+	if (preparation_cancel(client, token) >= 0)
 		return 0;
 	call = client_take(client, token);
 	if (!call && client->is_known)
@@ -445,6 +496,8 @@ static const sd_bus_vtable vtable[] = {
 				SD_BUS_RESULT("o", allocation, "s", status, "t", granted, "u",
 					      buffers, "a{sv}", report, "ah", first),
 				method_allocate, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Prepare", SD_BUS_ARGS("s", token, "a{sv}", request),
+				SD_BUS_NO_RESULT, method_prepare, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("Cancel", SD_BUS_ARGS("s", token), SD_BUS_NO_RESULT, method_cancel,
 				SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("ListPools", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(oa{sv})", pools),
@@ -460,6 +513,8 @@ static const sd_bus_vtable vtable[] = {
 	SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload,
 				SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_SIGNAL_WITH_ARGS("BufferReleased", SD_BUS_ARGS("s", pool, "t", id, "t", inode), 0),
+	SD_BUS_SIGNAL_WITH_ARGS("MemoryPressure",
+				SD_BUS_ARGS("s", pool, "s", level, "t", bytes), 0),
 	SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
 	SD_BUS_PROPERTY("Simulated", "b", get_simulated, 0, SD_BUS_VTABLE_PROPERTY_CONST),
 	SD_BUS_PROPERTY("ConfigurationProblems", "as", get_problems, 0, 0),

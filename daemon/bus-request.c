@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* a{sv} of Allocate: strict, because a key that is ignored is a request that was not understood. */
+/*
+ * a{sv} of Allocate and of Prepare: strict, because a key that is ignored is a request that was not
+ * understood.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -8,6 +11,7 @@
 #include "clock.h"
 #include "effort.h"
 #include "errors.h"
+#include "preparation.h"
 #include "text.h"
 
 struct fields {
@@ -21,7 +25,12 @@ struct fields {
 	uint64_t minimum;
 	uint64_t timeout_usec;
 	const char *label;
+	uint64_t expire_usec;
 };
+
+/* The calls that have a key. */
+#define ALLOCATE (1u << 0)
+#define PREPARE	 (1u << 1)
 
 /* Bits of what was given, in the order of the table. */
 enum field {
@@ -35,6 +44,7 @@ enum field {
 	MINIMUM,
 	TIMEOUT,
 	LABEL,
+	EXPIRE,
 	N_FIELDS
 };
 
@@ -43,35 +53,62 @@ static const struct {
 	const char *type;
 	const char *type_name;
 	size_t offset;
+	unsigned int calls;
 } table[N_FIELDS] = {
-	[COUNT] = { "count", "t", "a 64-bit number", offsetof(struct fields, count) },
-	[ORDER] = { "order", "u", "a 32-bit number", offsetof(struct fields, order) },
-	[BUFFERS] = { "buffers", "u", "a 32-bit number", offsetof(struct fields, buffers) },
-	[POOL] = { "pool", "s", "a string", offsetof(struct fields, pool) },
-	[DEVICE] = { "device", "s", "a string", offsetof(struct fields, device) },
-	[ALIGN] = { "align", "u", "a 32-bit number", offsetof(struct fields, align) },
-	[EFFORT] = { "effort", "s", "a string", offsetof(struct fields, effort) },
-	[MINIMUM] = { "minimum", "t", "a 64-bit number", offsetof(struct fields, minimum) },
+	[COUNT] = { "count", "t", "a 64-bit number", offsetof(struct fields, count),
+		    ALLOCATE | PREPARE },
+	[ORDER] = { "order", "u", "a 32-bit number", offsetof(struct fields, order),
+		    ALLOCATE | PREPARE },
+	[BUFFERS] = { "buffers", "u", "a 32-bit number", offsetof(struct fields, buffers),
+		      ALLOCATE },
+	[POOL] = { "pool", "s", "a string", offsetof(struct fields, pool), ALLOCATE | PREPARE },
+	[DEVICE] = { "device", "s", "a string", offsetof(struct fields, device),
+		     ALLOCATE | PREPARE },
+	[ALIGN] = { "align", "u", "a 32-bit number", offsetof(struct fields, align),
+		    ALLOCATE | PREPARE },
+	[EFFORT] = { "effort", "s", "a string", offsetof(struct fields, effort),
+		     ALLOCATE | PREPARE },
+	[MINIMUM] = { "minimum", "t", "a 64-bit number", offsetof(struct fields, minimum),
+		      ALLOCATE },
 	[TIMEOUT] = { "timeout-usec", "t", "a 64-bit number",
-		      offsetof(struct fields, timeout_usec) },
-	[LABEL] = { "label", "s", "a string", offsetof(struct fields, label) },
+		      offsetof(struct fields, timeout_usec), ALLOCATE },
+	[LABEL] = { "label", "s", "a string", offsetof(struct fields, label), ALLOCATE | PREPARE },
+	[EXPIRE] = { "expire-usec", "t", "a 64-bit number", offsetof(struct fields, expire_usec),
+		     PREPARE },
 };
 
-static int find_field(const char *key, sd_bus_error *error)
+/* "count, order, ... and label" */
+static char *list_keys(unsigned int calls)
 {
-	char excerpt[TEXT_EXCERPT_MAX];
+	g_autoptr(GPtrArray) keys = g_ptr_array_new();
+	g_autofree char *most = NULL;
+	const char *last;
 
 	for (int i = 0; i < N_FIELDS; i++)
-		if (strcmp(table[i].key, key) == 0)
-			return i;
-	return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
-				 "a request has no key '%s'; it has count, order, buffers, pool, "
-				 "device, align, effort, minimum, timeout-usec and label",
-				 text_excerpt(excerpt, key));
+		if (table[i].calls & calls)
+			g_ptr_array_add(keys, (char *)table[i].key);
+	last = keys->pdata[keys->len - 1];
+	keys->pdata[keys->len - 1] = NULL;
+	most = g_strjoinv(", ", (char **)keys->pdata);
+	return g_strdup_printf("%s and %s", most, last);
 }
 
-static int read_field(sd_bus_message *call, struct fields *fields, unsigned int *given,
-		      sd_bus_error *error)
+static int find_field(const char *key, unsigned int calls, sd_bus_error *error)
+{
+	char excerpt[TEXT_EXCERPT_MAX];
+	g_autofree char *keys = NULL;
+
+	for (int i = 0; i < N_FIELDS; i++)
+		if ((table[i].calls & calls) && strcmp(table[i].key, key) == 0)
+			return i;
+	keys = list_keys(calls);
+	return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
+				 "a request has no key '%s'; it has %s", text_excerpt(excerpt, key),
+				 keys);
+}
+
+static int read_field(sd_bus_message *call, unsigned int calls, struct fields *fields,
+		      unsigned int *given, sd_bus_error *error)
 {
 	char excerpt[TEXT_EXCERPT_MAX];
 	const char *key, *found;
@@ -80,7 +117,7 @@ static int read_field(sd_bus_message *call, struct fields *fields, unsigned int 
 	r = sd_bus_message_read(call, "s", &key);
 	if (r < 0)
 		return r;
-	field = find_field(key, error);
+	field = find_field(key, calls, error);
 	if (field < 0)
 		return field;
 	if (*given & 1u << field)
@@ -99,13 +136,13 @@ static int read_field(sd_bus_message *call, struct fields *fields, unsigned int 
 				   (char *)fields + table[field].offset);
 }
 
-static int read_fields(sd_bus_message *call, struct fields *fields, unsigned int *given,
-		       sd_bus_error *error)
+static int read_fields(sd_bus_message *call, unsigned int calls, struct fields *fields,
+		       unsigned int *given, sd_bus_error *error)
 {
 	int r = sd_bus_message_enter_container(call, 'a', "{sv}");
 
 	while (r >= 0 && (r = sd_bus_message_enter_container(call, 'e', "sv")) > 0) {
-		r = read_field(call, fields, given, error);
+		r = read_field(call, calls, fields, given, error);
 		if (r >= 0)
 			r = sd_bus_message_exit_container(call);
 	}
@@ -192,9 +229,9 @@ static int convert(const struct fields *fields, unsigned int given, struct alloc
 	return check_numbers(&ret->ask, error);
 }
 
-int bus_request_read(sd_bus_message *call, struct allocation_ask *ret, sd_bus_error *error)
+static int read_request(sd_bus_message *call, unsigned int calls, struct fields *fields,
+			struct allocation_ask *ret, sd_bus_error *error)
 {
-	struct fields fields = { .buffers = 1, .effort = "hard", .label = "" };
 	unsigned int given = 0;
 	int r = sd_bus_message_read(call, "s", &ret->token);
 
@@ -204,8 +241,39 @@ int bus_request_read(sd_bus_message *call, struct allocation_ask *ret, sd_bus_er
 		return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
 					 "a token is 1 to %u letters, digits and underscores",
 					 ALLOCATION_TOKEN_MAX);
-	r = read_fields(call, &fields, &given, error);
-	return r < 0 ? r : convert(&fields, given, ret, error);
+	r = read_fields(call, calls, fields, &given, error);
+	return r < 0 ? r : convert(fields, given, ret, error);
+}
+
+int bus_request_read(sd_bus_message *call, struct allocation_ask *ret, sd_bus_error *error)
+{
+	struct fields fields = { .buffers = 1, .effort = "hard", .label = "" };
+
+	return read_request(call, ALLOCATE, &fields, ret, error);
+}
+
+int bus_request_read_ahead(sd_bus_message *call, struct allocation_ask *ret, sd_bus_error *error)
+{
+	/* Nobody waits for it: it is not worth making others wait. */
+	struct fields fields = {
+		.buffers = 1,
+		.effort = "normal",
+		.label = "",
+		.expire_usec = PREPARATION_USEC,
+	};
+	int r = read_request(call, PREPARE, &fields, ret, error);
+
+	if (r < 0)
+		return r;
+	if (fields.expire_usec == 0)
+		return sd_bus_error_setf(error, CMABULK_ERROR_INVALID_ARGUMENT,
+					 "expire-usec is 0, the time that what is claimed ahead is "
+					 "kept: leave it out for %" PRIu64 " s",
+					 (uint64_t)(PREPARATION_USEC / USEC_PER_SEC));
+	ret->ask.is_ahead = true;
+	ret->ask.minimum = 1;
+	ret->timeout_usec = MIN(fields.expire_usec, UINT64_MAX - 1);
+	return 0;
 }
 
 bool bus_request_is(sd_bus_message *call, const char *token)

@@ -18,6 +18,7 @@
 #include "inquiry.h"
 #include "log.h"
 #include "manager.h"
+#include "preparation.h"
 
 #define DBUS_NAME      "org.freedesktop.DBus"
 #define DBUS_PATH      "/org/freedesktop/DBus"
@@ -262,6 +263,7 @@ static void client_free(struct client *client)
 	sd_bus_slot_unref(client->asking);
 	g_queue_clear_full(&client->calls, (GDestroyNotify)waiting_call_free);
 	allocation_free_all(client);
+	preparation_forget_client(client);
 	if (client->manager->delivery)
 		delivery_forget_client(client->manager->delivery, client);
 	reader_done(client);
@@ -270,6 +272,7 @@ static void client_free(struct client *client)
 	if (client->user)
 		user_put(client->manager, client->user);
 	g_hash_table_unref(client->allocations);
+	g_hash_table_unref(client->preparations);
 	g_free(client->gids);
 	g_free(client->unit);
 	g_free(client->name);
@@ -286,6 +289,7 @@ struct client *client_get(struct manager *manager, const char *name)
 	client->manager = manager;
 	client->name = g_strdup(name);
 	client->allocations = g_hash_table_new(g_str_hash, g_str_equal);
+	client->preparations = g_hash_table_new(g_str_hash, g_str_equal);
 	g_queue_init(&client->calls);
 	if (client_ask(client) < 0) {
 		client_free(client);
@@ -426,4 +430,16 @@ const struct account_rule *client_get_rule(const struct client *client)
 	struct identity identity = client_get_identity(client);
 
 	return account_rules_match(client->manager->config->accounts, &identity);
+}
+
+struct cmabulk_owner client_make_owner(const struct client *client, const char *label)
+{
+	struct cmabulk_owner owner = {
+		.uid = client->user->uid,
+		.pid = (uint32_t)client->pid,
+		.cookie = manager_new_cookie(client->manager),
+	};
+
+	g_strlcpy(owner.label, label, sizeof(owner.label));
+	return owner;
 }

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include <glib.h>
+#include <linux/cmabulk.h>
 #include <systemd/sd-bus.h>
 
 #include "account.h"
@@ -40,6 +41,7 @@ struct client {
 	char *unit; /* NULL: no system unit */
 	struct reader reader;
 	GHashTable *allocations; /* token -> struct allocation */
+	GHashTable *preparations; /* token -> struct preparation */
 	sd_bus_slot *asking; /* GetConnectionCredentials */
 	GQueue calls; /* that wait for its answer */
 };
@@ -74,6 +76,8 @@ void client_lost(struct manager *manager, const char *name);
 void client_check_all(struct manager *manager);
 void client_free_all(struct manager *manager);
 
+/* The owner of what it is given, with a new cookie. */
+struct cmabulk_owner client_make_owner(const struct client *client, const char *label);
 struct identity client_get_identity(const struct client *client);
 /* What it may have, by the configuration in force. */
 const struct account_rule *client_get_rule(const struct client *client);

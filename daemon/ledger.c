@@ -184,7 +184,7 @@ static gboolean is_unused(void *name, void *value, void *userdata)
 	if (account->rule && is_counting(userdata, account->rule, account))
 		return FALSE;
 	return !account->minimum_pages && !account->exported_pages && !account->buffers &&
-	       !account->booked_pages && !account->pending && account->member.place == QUEUE_AWAY &&
+	       !account->booked_pages && !account->n_ahead && !account->pending && account->member.place == QUEUE_AWAY &&
 	       !account->member.requests.length;
 }
 
@@ -286,6 +286,28 @@ uint64_t ledger_offer_more(const struct ledger *ledger, const struct broker_requ
 	return has_rule_for(request->account, request_pages(request, chunks), 0) ? chunks : 0;
 }
 
+uint64_t ledger_lacking(const struct ledger *ledger, const struct broker_request *request)
+{
+	return subtract(request_pages(request, request->ask.chunks),
+			available(ledger, request->account));
+}
+
+uint64_t ledger_excess(const struct account *account)
+{
+	return subtract(account->exported_pages,
+			add(account->draining_pages, account->minimum_pages));
+}
+
+bool ledger_may_drop_ahead(const struct account *account)
+{
+	return add(account->exported_pages, account->booked_pages) > account->minimum_pages;
+}
+
+bool ledger_is_guaranteed(const struct broker_request *request)
+{
+	return request_pages(request, request->ask.chunks) <= unmet(request->account);
+}
+
 int ledger_shortage(const struct ledger *ledger, const struct broker_request *request)
 {
 	uint64_t missing = subtract(request->ask.chunks, request->target);
@@ -315,9 +337,12 @@ static void set_booked(struct ledger *ledger, struct broker_request *request, ui
 {
 	struct account *account = request->account;
 
-	ledger->bookings += !!pages - !!request->booked_pages;
+	if (request->stage != REQUEST_KEPT)
+		ledger->bookings += !!pages - !!request->booked_pages;
 	ledger->booked_pages = ledger->booked_pages - request->booked_pages + pages;
 	account->booked_pages = account->booked_pages - request->booked_pages + pages;
+	if (request->ask.is_ahead)
+		account->ahead_pages = account->ahead_pages - request->booked_pages + pages;
 	request->booked_pages = pages;
 }
 
@@ -362,6 +387,50 @@ void ledger_export(struct ledger *ledger, struct broker_request *request, uint64
 	ledger->held_pages -= pages;
 	set_booked(ledger, request, request->booked_pages - pages);
 	set_booked_buffers(request, subtract(request->booked_buffers, 1));
+}
+
+void ledger_keep(struct ledger *ledger, struct broker_request *request)
+{
+	ledger_settle(ledger, request, 0);
+	ledger->bookings -= request->booked_pages > 0;
+	request->stage = REQUEST_KEPT;
+}
+
+void ledger_unkeep(struct ledger *ledger, struct broker_request *request)
+{
+	ledger->bookings += request->booked_pages > 0;
+	request->stage = REQUEST_BOOKED;
+}
+
+static void hand_over(struct ledger *ledger, struct broker_request *from,
+		      struct broker_request *to)
+{
+	uint64_t pages = from->held_pages;
+
+	from->held_pages = 0;
+	set_booked(ledger, from, 0);
+	to->held_pages = pages;
+	set_booked(ledger, to, pages);
+}
+
+bool ledger_take_over(struct ledger *ledger, struct broker_request *request,
+		      struct broker_request *from)
+{
+	uint64_t more;
+
+	hand_over(ledger, from, request);
+	request->claimed = MIN(from->claimed, request->ask.chunks);
+	request->target = request->claimed;
+	more = ledger_offer_more(ledger, request);
+	if (request->claimed + more < request->ask.chunks ||
+	    !has_rule_for(request->account, 0, request->ask.buffers)) {
+		request->claimed = 0;
+		request->target = 0;
+		hand_over(ledger, request, from);
+		return false;
+	}
+	ledger_book(ledger, request, more);
+	return true;
 }
 
 uint64_t ledger_release(struct ledger *ledger, struct broker_request *request)

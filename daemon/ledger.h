@@ -27,6 +27,9 @@ struct account {
 	uint64_t booked_pages; /* requests that hold or may hold chunks */
 	uint64_t booked_buffers;
 	uint64_t pending;
+	uint64_t ahead_pages; /* of the booked ones */
+	uint64_t n_ahead; /* requests ahead that are not freed */
+	uint64_t spared_until_ns; /* was asked to give back: not before then again */
 	/* Requests let in since then, for its rate. */
 	uint64_t rate_begin_ns;
 	uint64_t rate_count;
@@ -43,7 +46,7 @@ struct ledger {
 	uint64_t free_before;
 	uint64_t held_pages; /* by requests */
 	uint64_t booked_pages; /* by requests: what they hold and may get */
-	unsigned int bookings; /* requests with booked pages */
+	unsigned int bookings; /* requests with booked pages, but for those that are kept ahead */
 };
 
 void ledger_init(struct ledger *ledger, const struct broker_geometry *geometry,
@@ -78,6 +81,14 @@ uint64_t ledger_offer(const struct ledger *ledger, const struct broker_request *
 /* Chunks that could be booked on top for one that was booked short and has got that. */
 uint64_t ledger_offer_more(const struct ledger *ledger, const struct broker_request *request);
 
+/* Pages that it asks for and that are not there for it. */
+uint64_t ledger_lacking(const struct ledger *ledger, const struct broker_request *request);
+/* Pages that the account has in its hands above its guarantee. */
+uint64_t ledger_excess(const struct account *account);
+/* Without what it has booked ahead, would its guarantee be met all the same? */
+bool ledger_may_drop_ahead(const struct account *account);
+/* Would it still be within its guarantee? */
+bool ledger_is_guaranteed(const struct broker_request *request);
 /* Why no more can be booked for it: -ENOSPC where others are guaranteed what is left, or -EBUSY. */
 int ledger_shortage(const struct ledger *ledger, const struct broker_request *request);
 /* What an account can never have of the pool, however empty it is: others are guaranteed that. */
@@ -91,6 +102,16 @@ void ledger_claim(struct ledger *ledger, struct broker_request *request, uint64_
 void ledger_settle(struct ledger *ledger, struct broker_request *request, uint64_t buffers);
 /* Pages of it became a buffer. */
 void ledger_export(struct ledger *ledger, struct broker_request *request, uint64_t pages);
+/* Ahead, it is kept: nobody waits for its end. */
+void ledger_keep(struct ledger *ledger, struct broker_request *request);
+/* Not any more. */
+void ledger_unkeep(struct ledger *ledger, struct broker_request *request);
+/*
+ * @request, which has nothing, takes over what @from holds, and is booked what else it asks for. False: that does
+ * not all fit, and nothing was done.
+ */
+bool ledger_take_over(struct ledger *ledger, struct broker_request *request,
+		      struct broker_request *from);
 /* It has nothing any more. Returns the pages that it held. */
 uint64_t ledger_release(struct ledger *ledger, struct broker_request *request);
 

@@ -16,6 +16,7 @@
 #include "inquiry.h"
 #include "log.h"
 #include "manager.h"
+#include "preparation.h"
 #include "text.h"
 #include "udev.h"
 
@@ -56,8 +57,16 @@ static void on_pool_ended(struct pool *pool, void *userdata)
 	sd_event_source_set_enabled(manager->reap, SD_EVENT_ONESHOT);
 }
 
+static void on_asked_back(struct pool *pool, const char *account, uint64_t bytes,
+			  enum broker_pressure pressure, void *userdata)
+{
+	asker_tell_pressure(userdata, pool, account, bytes, pressure);
+}
+
 static const struct pool_listener pool_listener = {
 	.finished = allocation_finished,
+	.ahead_ended = preparation_ended,
+	.asked_back = on_asked_back,
 	.released = on_buffer_released,
 	.gone = on_pool_gone,
 	.ended = on_pool_ended,
@@ -442,6 +451,7 @@ int manager_new(const struct manager_options *options, struct manager **ret)
 	problems_init(&manager->problems);
 	manager->clients = g_hash_table_new(g_str_hash, g_str_equal);
 	manager->users = g_hash_table_new(NULL, NULL);
+	manager->preparations = preparations_new();
 	manager->askers = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
 	manager->next_cookie = first_cookie();
 	r = block_signals(options);
@@ -479,6 +489,7 @@ struct manager *manager_free(struct manager *manager)
 	udev_watch_stop(manager->watch);
 	free_pools(manager->pools);
 	free_pools(manager->leaving);
+	g_hash_table_unref(manager->preparations);
 	g_hash_table_unref(manager->askers);
 	g_hash_table_unref(manager->users);
 	g_hash_table_unref(manager->clients);

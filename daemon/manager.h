@@ -42,6 +42,7 @@ struct manager {
 	sd_event_source *reconnect; /* defer */
 	GHashTable *clients; /* unique name -> struct client */
 	GHashTable *users; /* uid -> struct user */
+	GHashTable *preparations; /* struct preparation: set */
 	GHashTable *askers; /* cookie -> struct asker: who hears of a release */
 	struct delivery *delivery;
 	struct inquiries *inquiries;

@@ -13,13 +13,13 @@
 
 /* --- Live buffers ---------------------------------------------------------------------------- */
 
-void pool_add_live(struct pool *pool, const struct cmabulk_buffer_info *info)
+void pool_add_live(struct pool *pool, const struct cmabulk_buffer_info *info, uint64_t cookie)
 {
 	struct live_buffer *buffer = g_new(struct live_buffer, 1);
 
 	buffer->id = info->id;
 	buffer->inode = info->inode;
-	buffer->cookie = info->owner.cookie;
+	buffer->cookie = cookie;
 	g_hash_table_insert(pool->live, &buffer->id, buffer);
 }
 

@@ -49,7 +49,9 @@ struct pool_request {
 	struct broker_request *request;
 	struct backend_reservation *reservation;
 	uint64_t reservation_id;
-	struct cmabulk_owner owner;
+	struct cmabulk_owner owner; /* as the kernel has it, of its reservation and buffers */
+	uint64_t cookie; /* whom to tell */
+	char label[CMABULK_LABEL_LEN]; /* what its buffers are named after */
 	uint64_t start_ns;
 	bool is_abandoned;
 	void *userdata;
@@ -66,7 +68,7 @@ void pool_wake(struct pool *pool);
 void pool_mark_gone(struct pool *pool);
 
 /* Its release is to be told. */
-void pool_add_live(struct pool *pool, const struct cmabulk_buffer_info *info);
+void pool_add_live(struct pool *pool, const struct cmabulk_buffer_info *info, uint64_t cookie);
 void pool_forget_live(struct pool *pool);
 /* From the top of the loop alone. */
 void pool_tell_released(struct pool *pool, uint64_t id);

@@ -131,6 +131,15 @@ static void request_free(struct pool *pool, struct pool_request *request)
 	g_free(request);
 }
 
+static void tell_finished(const struct pool *pool, const struct pool_request *request,
+			  struct pool_outcome *outcome)
+{
+	if (broker_request_get_ask(request->request)->is_ahead)
+		pool->listener->ahead_ended(request->userdata);
+	else
+		pool->listener->finished(request->userdata, outcome);
+}
+
 static void carry_out_finish(struct pool *pool, struct pool_request *request)
 {
 	struct broker_request *ended = request->request;
@@ -143,16 +152,23 @@ static void carry_out_finish(struct pool *pool, struct pool_request *request)
 		.elapsed_ns = clock_now_ns() - request->start_ns,
 	};
 
+	outcome.ahead = broker_request_get_ahead(ended);
 	outcome.steps = broker_request_get_steps(ended, &outcome.n_steps);
 	if (broker_request_is_kept(ended) && !request->is_abandoned)
 		pool_export(pool, request, &outcome);
 	/* What is left goes back before anybody is told, who might ask again at once. */
 	give_back(pool, request);
 	if (!request->is_abandoned)
-		pool->listener->finished(request->userdata, &outcome);
+		tell_finished(pool, request, &outcome);
 	pool_outcome_close(&outcome);
 	g_free(outcome.buffers);
 	request_free(pool, request);
+}
+
+static void ask_back(struct pool *pool, const struct broker_action *action)
+{
+	pool->listener->asked_back(pool, action->account, action->bytes, action->pressure,
+				   pool->userdata);
 }
 
 static void carry_out(struct pool *pool, const struct broker_action *action)
@@ -173,6 +189,9 @@ static void carry_out(struct pool *pool, const struct broker_action *action)
 		break;
 	case BROKER_FINISH:
 		carry_out_finish(pool, request);
+		break;
+	case BROKER_ASK_BACK:
+		ask_back(pool, action);
 		break;
 	}
 }
@@ -473,6 +492,8 @@ static struct pool_request *request_new(const struct cmabulk_owner *owner, uint6
 	struct pool_request *request = g_new0(struct pool_request, 1);
 
 	request->owner = *owner;
+	request->cookie = owner->cookie;
+	g_strlcpy(request->label, owner->label, sizeof(request->label));
 	request->userdata = userdata;
 	request->link.data = request;
 	request->start_ns = since_ns;
@@ -487,6 +508,23 @@ static bool is_hasty(const struct pool *pool, const struct broker_refusal *refus
 		     uint64_t since_ns)
 {
 	return !pool->is_gone && refusal->asked <= refusal->maximum && pool->snapshot_ns < since_ns;
+}
+
+/*
+ * What was claimed ahead is its own now. In the kernel's books it stays what the asker was that had it
+ * claimed.
+ */
+static void take_over(struct pool_request *request)
+{
+	struct broker_request *ahead = broker_request_take_over(request->request);
+	struct pool_request *from = broker_request_get_userdata(ahead);
+
+	if (!from)
+		return;
+	request->owner = from->owner;
+	request->reservation = from->reservation;
+	request->reservation_id = from->reservation_id;
+	from->reservation = NULL;
 }
 
 int pool_submit(struct pool *pool, const struct account_rule *rule,
@@ -505,6 +543,7 @@ int pool_submit(struct pool *pool, const struct account_rule *rule,
 	}
 	g_strlcpy(request->owner.account, broker_request_get_account(request->request),
 		  sizeof(request->owner.account));
+	take_over(request);
 	g_queue_push_tail_link(&pool->requests, &request->link);
 	pool_wake(pool);
 	*ret = request;

@@ -29,6 +29,7 @@ struct pool_outcome {
 	enum broker_cause cause;
 	uint64_t claimed;
 	uint64_t granted; /* chunks in the buffers */
+	uint64_t ahead; /* of those claimed, what was there before it was asked for */
 	uint64_t queued_ns;
 	uint64_t elapsed_ns;
 	const struct broker_step *steps;
@@ -41,6 +42,11 @@ struct pool_outcome {
 struct pool_listener {
 	/* @userdata is the request's; the request is no more. Another pool may be asked at once. */
 	void (*finished)(void *userdata, struct pool_outcome *outcome);
+	/* The same of one that is ahead: taken over, given back, or over. */
+	void (*ahead_ended)(void *userdata);
+	/* Requests wait for memory: @account is to give back so many bytes. @userdata is the pool's. */
+	void (*asked_back)(struct pool *pool, const char *account, uint64_t bytes,
+			   enum broker_pressure pressure, void *userdata);
 	/* A buffer made here is gone and its memory back. @userdata is the pool's. */
 	void (*released)(struct pool *pool, uint64_t id, uint64_t inode, uint64_t cookie,
 			 void *userdata);
@@ -99,7 +105,8 @@ int pool_look_at_once(struct pool *pool, uint64_t since_ns);
 /*
  * Ask. Results are broker_submit()'s, or -ESTALE: whether it is too much cannot be said before a
  * pool_look(). @since_ns is when the client asked. What @owner's account says is filled in. The buffers are
- * named after its label.
+ * named after its label. What is made of memory that was claimed ahead keeps in the kernel's books the owner that
+ * had it claimed, of the same account.
  */
 int pool_submit(struct pool *pool, const struct account_rule *rule,
 		const struct cmabulk_owner *owner, const struct broker_ask *ask, uint64_t since_ns,

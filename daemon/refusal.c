@@ -99,6 +99,12 @@ int refusal_set_error(const struct broker_refusal *refusal, int r, const struct 
 	case ENOSPC:
 		return refuse_guaranteed(refusal, name, error);
 	case EUSERS:
+		if (g_strcmp0(refusal->reason, "ahead") == 0)
+			return sd_bus_error_setf(
+				error, CMABULK_ERROR_QUEUE_FULL,
+				"account %s has had memory claimed ahead %" PRIu64
+				" times in pool %s, which is the most; allocate it, or cancel some",
+				refusal->account, refusal->used, name);
 		return sd_bus_error_setf(error, CMABULK_ERROR_QUEUE_FULL,
 					 "account %s has %" PRIu64
 					 " requests waiting in pool %s, its maximum is %" PRIu64

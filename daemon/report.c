@@ -192,6 +192,8 @@ static int append_result(sd_bus_message *message, const struct report *report, u
 		r = bus_append_u64(message, "requested", report->requested);
 	if (r >= 0)
 		r = bus_append_u64(message, "claimed", report->claimed);
+	if (r >= 0 && report->ahead > 0)
+		r = bus_append_u64(message, "prepared", report->ahead);
 	if (r >= 0)
 		r = bus_append_i32(message, "error", -report->error);
 	if (r >= 0 && report->cause != BROKER_CAUSE_NONE)

@@ -20,6 +20,7 @@ struct report {
 	uint64_t requested;
 	uint64_t claimed;
 	uint64_t granted;
+	uint64_t ahead; /* of those claimed, by Prepare */
 	uint64_t queued_ns;
 	uint64_t elapsed_ns;
 	struct broker_step *steps;

@@ -48,7 +48,7 @@ bool request_is_partial_holder(const struct broker_request *request)
 
 bool request_is_pending(const struct broker_request *request)
 {
-	return request->stage != REQUEST_FINISHED;
+	return request->stage != REQUEST_FINISHED && !request->was_kept;
 }
 
 void request_wait(struct broker_request *request, enum request_wait wait, uint64_t until_ns)
@@ -219,6 +219,19 @@ enum broker_cause broker_request_get_cause(const struct broker_request *request)
 	}
 }
 
+struct broker_request *broker_request_take_over(struct broker_request *request)
+{
+	struct broker_request *from = request->taken_from;
+
+	request->taken_from = NULL;
+	return from;
+}
+
+uint64_t broker_request_get_ahead(const struct broker_request *request)
+{
+	return request->ahead;
+}
+
 uint64_t broker_request_get_claimed(const struct broker_request *request)
 {
 	return request->claimed;
@@ -226,8 +239,9 @@ uint64_t broker_request_get_claimed(const struct broker_request *request)
 
 bool broker_request_is_kept(const struct broker_request *request)
 {
-	return request->status != BROKER_CANCELLED && request->error != -ENODEV &&
-	       request->error != -EDQUOT && request->claimed >= request->ask.minimum;
+	return !request->ask.is_ahead && request->status != BROKER_CANCELLED &&
+	       request->error != -ENODEV && request->error != -EDQUOT &&
+	       request->claimed >= request->ask.minimum;
 }
 
 uint64_t broker_request_get_queued_ns(const struct broker_request *request)

@@ -18,6 +18,7 @@ enum request_stage {
 	REQUEST_QUEUED, /* not booked; holds nothing */
 	REQUEST_BOOKED, /* may be filled, may hold chunks */
 	REQUEST_FILLING, /* a fill runs */
+	REQUEST_KEPT, /* ahead: has what it gets, until somebody wants it */
 	REQUEST_ENDED, /* it is decided how; to be said */
 	REQUEST_FINISHED, /* it was said; until it is freed it may hold chunks */
 };
@@ -55,6 +56,9 @@ struct broker_request {
 	GArray *given_back; /* uint64_t: those that it gave back */
 	uint64_t claimed; /* chunks that came */
 	uint64_t held_pages; /* of those, not exported */
+	uint64_t ahead; /* chunks of those that were claimed ahead */
+	struct broker_request *taken_from; /* until the driver was told */
+	bool was_kept; /* is, or was, REQUEST_KEPT */
 
 	unsigned int efforts; /* bits: that it may try */
 	struct retry retry; /* as the pool's was when it came */

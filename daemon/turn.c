@@ -5,18 +5,30 @@
  */
 #include <errno.h>
 
+#include "ahead.h"
 #include "broker-state.h"
 #include "policy.h"
+#include "pressure.h"
 
-/* The oldest that does not wait for a release, which would hold up those behind it. */
+/*
+ * The oldest that does not wait for a release, which would hold up those behind it; what is ahead comes
+ * last.
+ */
 static struct broker_request *head_of(const struct queue_member *member)
 {
+	struct broker_request *ahead = NULL;
+
 	for (const GList *link = member->requests.head; link; link = link->next) {
 		struct broker_request *request = link->data;
 
-		if (request->wait != REQUEST_WAITS_FOR_RELEASE)
+		if (request->wait == REQUEST_WAITS_FOR_RELEASE)
+			continue;
+		if (!request->ask.is_ahead)
 			return request;
+		ahead = ahead ? ahead : request;
 	}
+	if (ahead)
+		return ahead;
 	return member->requests.head ? member->requests.head->data : NULL;
 }
 
@@ -27,15 +39,19 @@ static bool gives_back_at_end(const struct broker_request *request)
 	       request->held_pages > 0 && !broker_request_is_kept(request);
 }
 
-/* Pages are on their way back, or will be in a moment. */
-static bool is_draining(const struct broker *broker)
+static bool is_anything_given_back(const struct broker *broker)
 {
-	if (broker->draining_pages || broker->books.states.draining)
-		return true;
 	for (const GList *link = broker->requests.head; link; link = link->next)
 		if (gives_back_at_end(link->data))
 			return true;
 	return false;
+}
+
+/* Pages are on their way back, or will be in a moment. */
+static bool is_draining(const struct broker *broker)
+{
+	return broker->draining_pages || broker->books.states.draining ||
+	       is_anything_given_back(broker);
 }
 
 /*
@@ -85,7 +101,8 @@ static bool wait_is_over(const struct broker *broker, const struct broker_reques
 
 static void look_at_clock(struct broker *broker, struct broker_request *request, uint64_t now_ns)
 {
-	if (request->stage != REQUEST_QUEUED && request->stage != REQUEST_BOOKED)
+	if (request->stage != REQUEST_QUEUED && request->stage != REQUEST_BOOKED &&
+	    request->stage != REQUEST_KEPT)
 		return;
 	if (now_ns >= request->ask.deadline_ns)
 		broker_end_with(broker, request, BROKER_TIMED_OUT, late_error(broker, request));
@@ -126,20 +143,35 @@ static uint64_t offer(const struct broker *broker, const struct broker_request *
 	return chunks;
 }
 
-static bool is_ready(const struct queue_member *member, void *userdata)
+static bool could_go_on(const struct broker *broker, const struct broker_request *request)
 {
-	const struct broker_request *request = head_of(member);
-	const struct broker *broker = userdata;
-
 	if (request->stage == REQUEST_QUEUED)
 		return offer(broker, request) > 0;
 	return request->stage == REQUEST_BOOKED && !request->wait;
 }
 
+static bool is_ready(const struct queue_member *member, void *userdata)
+{
+	const struct broker_request *request = head_of(member);
+
+	return !request->ask.is_ahead && could_go_on(userdata, request);
+}
+
+/* Only asked when nobody is ready. */
+static bool is_ready_ahead(const struct queue_member *member, void *userdata)
+{
+	const struct broker_request *request = head_of(member);
+
+	return request->ask.is_ahead && could_go_on(userdata, request);
+}
+
 /* Could go on, or could but for those it gave way to. */
 static bool wants_worker(const struct queue_member *member, void *userdata)
 {
-	return is_ready(member, userdata) || gives_way(userdata, head_of(member));
+	const struct broker_request *request = head_of(member);
+
+	return is_ready(member, userdata) ||
+	       (!request->ask.is_ahead && gives_way(userdata, request));
 }
 
 /* Before it is content with less than it asked for, it waits for pages on their way back, once. */
@@ -181,6 +213,14 @@ static uint64_t slice(const struct broker *broker, const struct broker_request *
 	return CLAMP(turn / chunk_bytes, 1, wanted);
 }
 
+/* What is ahead gives way to its own account, too. */
+static bool is_other_ready(const struct broker *broker, const struct broker_request *request)
+{
+	return queue_has_other(&broker->queue,
+			       request->ask.is_ahead ? NULL : &request->account->member, is_ready,
+			       (void *)broker);
+}
+
 static void start_fill(struct broker *broker, struct broker_request *request, uint64_t now_ns,
 		       struct broker_action *ret)
 {
@@ -188,9 +228,7 @@ static void start_fill(struct broker *broker, struct broker_request *request, ui
 
 	broker->fill_is_contended =
 		queue_has_other(&broker->queue, &request->account->member, wants_worker, broker);
-	broker->fill_yields =
-		!request->is_protected &&
-		!queue_has_other(&broker->queue, &request->account->member, is_ready, broker);
+	broker->fill_yields = !request->is_protected && !is_other_ready(broker, request);
 	broker->fill_is_interrupted = false;
 	broker->fill_chunks = slice(broker, request);
 	broker->filling = request;
@@ -218,6 +256,9 @@ static void say_fill(struct broker *broker, uint64_t now_ns, struct broker_actio
 	for (GList *link = broker->requests.head; link; link = link->next)
 		be_patient(broker, link->data, now_ns);
 	member = queue_next(&broker->queue, is_ready, broker);
+	/* What anybody lacks is not claimed for nobody. */
+	if (!member && !ahead_find_lacking(broker))
+		member = queue_next(&broker->queue, is_ready_ahead, broker);
 	if (!member)
 		return;
 	request = head_of(member);
@@ -234,13 +275,11 @@ static void say_interrupt(struct broker *broker, uint64_t now_ns, struct broker_
 
 	if (broker->fill_is_interrupted)
 		return;
-	if (!is_over &&
-	    !(broker->fill_yields &&
-	      queue_has_other(&broker->queue, &request->account->member, is_ready, broker)))
+	if (!is_over && !(broker->fill_yields && is_other_ready(broker, request)))
 		return;
 	broker->fill_is_interrupted = true;
 	/* However many come, it gets on: the next time it has its turn. */
-	request->is_protected = true;
+	request->is_protected = !request->ask.is_ahead;
 	*ret = (struct broker_action){ .type = BROKER_INTERRUPT, .request = request };
 }
 
@@ -267,7 +306,7 @@ static bool say_finish(struct broker *broker, uint64_t now_ns, struct broker_act
 		return false;
 	check_limits(broker, request);
 	request->stage = REQUEST_FINISHED;
-	request->account->pending--;
+	request->account->pending -= !request->was_kept;
 	if (!request->has_started)
 		request->queued_ns = now_ns - request->submitted_ns;
 	*ret = (struct broker_action){ .type = BROKER_FINISH, .request = request };
@@ -305,6 +344,22 @@ static bool say_give_back(struct broker *broker, struct broker_action *ret)
 	return false;
 }
 
+/* Pages that will be free in a moment. What is stuck for good stands in the books, too. */
+static bool are_pages_coming(const struct broker *broker)
+{
+	const struct broker_request *filling = broker->filling;
+
+	return broker->draining_pages || is_anything_given_back(broker) ||
+	       (filling && filling->ask.is_ahead && filling->is_cancelled);
+}
+
+/* One at a time: what comes back of one may be enough. */
+static void drop_ahead(struct broker *broker)
+{
+	if (!are_pages_coming(broker) && ahead_find_lacking(broker))
+		ahead_drop_one(broker);
+}
+
 void broker_next(struct broker *broker, uint64_t now_ns, struct broker_action *ret)
 {
 	*ret = (struct broker_action){ .type = BROKER_NOTHING };
@@ -314,12 +369,15 @@ void broker_next(struct broker *broker, uint64_t now_ns, struct broker_action *r
 		return;
 	for (GList *link = broker->requests.head; link; link = link->next)
 		look_at_clock(broker, link->data, now_ns);
+	drop_ahead(broker);
 	if (say_finish(broker, now_ns, ret))
 		return;
 	if (broker->filling)
 		say_interrupt(broker, now_ns, ret);
 	else
 		say_fill(broker, now_ns, ret);
+	if (ret->type == BROKER_NOTHING)
+		pressure_say(broker, now_ns, ret);
 }
 
 static uint64_t wakeup_of(const struct broker *broker, const struct broker_request *request)
@@ -329,6 +387,8 @@ static uint64_t wakeup_of(const struct broker *broker, const struct broker_reque
 	case REQUEST_BOOKED:
 		if (request->wait)
 			return MIN(request->waits_until_ns, request->ask.deadline_ns);
+		return request->ask.deadline_ns;
+	case REQUEST_KEPT:
 		return request->ask.deadline_ns;
 	case REQUEST_FILLING:
 		/* What there is to say has been said. */
@@ -347,7 +407,7 @@ uint64_t broker_wakeup(const struct broker *broker)
 
 	for (const GList *link = broker->requests.head; link; link = link->next)
 		wakeup = MIN(wakeup, wakeup_of(broker, link->data));
-	return wakeup;
+	return MIN(wakeup, pressure_wakeup(broker));
 }
 
 /*
@@ -389,7 +449,8 @@ static void raise_effort(struct broker *broker, struct broker_request *request, 
 		.now_ns = now_ns,
 		.is_draining = is_draining(broker),
 		/* Who has enough is content with it: it could not be sure to get it again. */
-		.can_wait = request->claimed < request->ask.minimum && can_wait(broker, request),
+		.can_wait = !request->ask.is_ahead && request->claimed < request->ask.minimum &&
+			    can_wait(broker, request),
 		.random = g_rand_int(broker->random),
 	};
 
@@ -404,6 +465,16 @@ static void raise_effort(struct broker *broker, struct broker_request *request, 
 		broker_end(broker, request);
 		break;
 	}
+}
+
+/* Nobody gives anything back for what is only a hint: it is content with what it got. */
+static void come_short_ahead(struct broker *broker, struct broker_request *request, int error,
+			     uint64_t now_ns)
+{
+	if (youngest_other_holder(broker, request))
+		broker_end_with(broker, request, BROKER_PARTIAL, error);
+	else
+		raise_effort(broker, request, error, now_ns);
 }
 
 /* What @loser has to get again is the doing of @winner, who came short. */
@@ -425,7 +496,11 @@ static void come_short(struct broker *broker, struct broker_request *request, in
 	bool is_enough = request->claimed >= request->ask.minimum;
 	bool is_last = policy_is_last(request, !is_enough && can_wait(broker, request));
 
-	if (other && other->number > request->number) {
+	if (request->ask.is_ahead) {
+		come_short_ahead(broker, request, error, now_ns);
+	} else if (ahead_drop_one(broker)) {
+		policy_wait(request, now_ns);
+	} else if (other && other->number > request->number) {
 		give_way(broker, other);
 		shift_charge(broker, other, request);
 		policy_wait(request, now_ns);

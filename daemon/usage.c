@@ -72,6 +72,7 @@ static void add_account(const struct broker *broker, const struct account *accou
 		.draining_bytes = account->draining_pages * page_size,
 		.draining_buffers = account->draining_buffers,
 		.pending = account->pending,
+		.ahead_bytes = account->ahead_pages * page_size,
 		.minimum_bytes = account->minimum_pages * page_size,
 		.maximum_bytes = maximum_bytes(broker, account->rule),
 	};

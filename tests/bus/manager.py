@@ -21,7 +21,7 @@ KIB, MIB = 1 << 10, 1 << 20
 
 REQUEST_TYPES = {
     "count": "t", "order": "u", "buffers": "u", "pool": "s", "device": "s", "align": "u", "effort": "s",
-    "minimum": "t", "timeout-usec": "t", "label": "s",
+    "minimum": "t", "timeout-usec": "t", "label": "s", "expire-usec": "t",
 }
 
 # The bus wants users that exist, so these are some that every Debian has. Who is in which group is
@@ -95,6 +95,12 @@ class User(Client):
     def allocate(self, token=None, **keys):
         """Ask and wait. What came is confirmed with the next call, or whatever else reads."""
         return self.finish_allocate(self.start_allocate(token, **keys))
+
+    def start_prepare(self, token=None, **keys):
+        return self.start_manager("Prepare", allocate_body(token or self.new_token(), **keys))
+
+    def prepare(self, token=None, **keys):
+        self.finish(self.start_prepare(token, **keys))
 
     def cancel(self, token):
         self.manager("Cancel", GLib.Variant("(s)", (token,)))

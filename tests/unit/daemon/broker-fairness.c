@@ -167,6 +167,8 @@ static bool next_fill(struct world *world, struct broker_action *ret)
 			break;
 		case BROKER_NOTHING:
 			return false;
+		case BROKER_ASK_BACK:
+			break;
 		case BROKER_GIVE_BACK:
 			give_back(world, ret->request);
 			break;

@@ -26,7 +26,7 @@ static void nobody_eats_it(void)
 	scene_expect_nothing(&scene);
 	scene_give(&scene, 1001, 300);
 	scene_give(&scene, 1006, 200);
-	scene.now_ns = broker_wakeup(scene.broker);
+	scene_sleep_until(&scene, 25 * SCENE_SECOND);
 	scene_expect_finish(&scene, waiting, BROKER_TIMED_OUT, -EBUSY, 0);
 	scene_clear(&scene);
 }
@@ -40,7 +40,7 @@ static void who_waits_for_it_learns_why(void)
 	scene_give(&scene, 1000, 500);
 	waiting = scene_submit(&scene, 1000, 1);
 	scene_expect_nothing(&scene);
-	scene.now_ns = broker_wakeup(scene.broker);
+	scene_sleep_until(&scene, 25 * SCENE_SECOND);
 	scene_expect_finish(&scene, waiting, BROKER_TIMED_OUT, -ENOSPC, 0);
 	scene_clear(&scene);
 }

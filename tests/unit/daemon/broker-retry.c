@@ -200,7 +200,6 @@ static void a_release_ends_the_wait(void)
 	scene_expect_give_back(&scene, request);
 	scene_expect_nothing(&scene);
 	g_assert_cmpuint(scene_usage(&scene, "default:1000").booked_bytes, ==, 0);
-	g_assert_cmpuint(broker_wakeup(scene.broker), ==, 25 * SCENE_SECOND);
 	g_assert_cmpint(scene_event(&scene, CMABULK_CMD_DROPPED, 77, 60), ==, 0);
 	scene_free_pages(&scene, scene.free_pages + 60);
 	scene_expect_nothing(&scene);
@@ -275,7 +274,7 @@ static void a_wait_ends_with_the_time(void)
 	scene_filled(&scene, request, -EBUSY, 60);
 	scene_expect_give_back(&scene, request);
 	scene_expect_nothing(&scene);
-	scene.now_ns = broker_wakeup(scene.broker);
+	scene_sleep_until(&scene, 25 * SCENE_SECOND);
 	scene_expect_finish(&scene, request, BROKER_TIMED_OUT, -ETIME, 0);
 	scene_clear(&scene);
 }
@@ -377,8 +376,7 @@ static void the_pools_time_is_less(void)
 	fall_short(&scene, request, CMABULK_EFFORT_FAST, 100);
 	scene_expect_give_back(&scene, request);
 	scene_expect_nothing(&scene);
-	g_assert_cmpuint(broker_wakeup(scene.broker), ==, scene.now_ns + 3 * SCENE_SECOND);
-	scene.now_ns = broker_wakeup(scene.broker);
+	scene_sleep_until(&scene, scene.now_ns + 3 * SCENE_SECOND);
 	scene_expect_finish(&scene, request, BROKER_TIMED_OUT, -ETIME, 0);
 	scene_clear(&scene);
 }

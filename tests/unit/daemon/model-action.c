@@ -428,7 +428,8 @@ void model_action(struct model *model, const struct broker_action *action, uint6
 
 	if (action->type != BROKER_GIVE_BACK)
 		look_at_clock(model, now_ns);
-	g_assert_true(request || action->type == BROKER_NOTHING);
+	g_assert_true(request || action->type == BROKER_NOTHING ||
+		      action->type == BROKER_ASK_BACK);
 	switch (action->type) {
 	case BROKER_NOTHING:
 		g_assert_null(request);
@@ -444,6 +445,9 @@ void model_action(struct model *model, const struct broker_action *action, uint6
 		break;
 	case BROKER_FINISH:
 		say_finish(model, request, now_ns);
+		break;
+	case BROKER_ASK_BACK:
+		g_assert_null(request);
 		break;
 	}
 }

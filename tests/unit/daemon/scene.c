@@ -3,6 +3,8 @@
  * A broker of 1000 pages of 4 KiB and what it is expected to say, a line each. One
  * chunk is one page, a turn 125 of them.
  */
+#include <inttypes.h>
+
 #include <glib.h>
 #include <string.h>
 
@@ -75,6 +77,7 @@ void scene_init(struct scene *scene)
 		.rules = make_rules(&(struct limits){ .half = SCENE_PAGES / 2 }),
 		.now_ns = 5 * SCENE_SECOND,
 		.last_id = 100,
+		.asked = g_string_new(NULL),
 	};
 	scene->broker = broker_new(&geometry, scene->rules);
 	scene_free_pages(scene, SCENE_PAGES);
@@ -85,6 +88,7 @@ void scene_clear(struct scene *scene)
 	scene_expect_nothing(scene);
 	broker_free(scene->broker);
 	account_rules_unref(scene->rules);
+	g_string_free(scene->asked, TRUE);
 }
 
 static void reload(struct scene *scene, const struct limits *limits)
@@ -163,12 +167,36 @@ void scene_free_pages(struct scene *scene, uint64_t pages)
 	broker_set_free(scene->broker, pages);
 }
 
+/* Who is asked to give back is written down, for scene_expect_asked(). */
 static struct broker_action next(struct scene *scene)
 {
 	struct broker_action action;
 
-	broker_next(scene->broker, scene->now_ns, &action);
-	return action;
+	for (;;) {
+		broker_next(scene->broker, scene->now_ns, &action);
+		if (action.type != BROKER_ASK_BACK)
+			return action;
+		g_assert_null(action.request);
+		g_string_append_printf(scene->asked, "%s%s %" PRIu64 "%s",
+				       scene->asked->len ? ", " : "", action.account,
+				       action.bytes / SCENE_PAGE,
+				       action.pressure == BROKER_PRESSURE_CRITICAL ? "!" : "");
+	}
+}
+
+void scene_sleep_until(struct scene *scene, uint64_t time_ns)
+{
+	scene->now_ns = time_ns - 1;
+	scene_expect_nothing(scene);
+	g_assert_cmpuint(broker_wakeup(scene->broker), ==, time_ns);
+	scene->now_ns = time_ns;
+}
+
+void scene_expect_asked(struct scene *scene, const char *expected)
+{
+	scene_expect_nothing(scene);
+	g_assert_cmpstr(scene->asked->str, ==, expected);
+	g_string_truncate(scene->asked, 0);
 }
 
 static struct broker_action expect(struct scene *scene, enum broker_action_type type,

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#include <glib.h>
+
 #include "broker.h"
 
 #define SCENE_PAGES  1000
@@ -22,6 +24,7 @@ struct scene {
 	uint64_t free_pages;
 	uint64_t sequence;
 	uint64_t last_id;
+	GString *asked; /* since scene_expect_asked(): "ACCOUNT PAGES, ...", with ! when it is critical */
 };
 
 /*
@@ -50,6 +53,10 @@ int scene_refused(struct scene *scene, uid_t uid, const struct broker_ask *ask,
 void scene_free_pages(struct scene *scene, uint64_t pages);
 
 void scene_expect_nothing(struct scene *scene);
+/* Nothing happens before, but that is the time. */
+void scene_sleep_until(struct scene *scene, uint64_t time_ns);
+/* Nothing but that these accounts are asked to give back so many pages. */
+void scene_expect_asked(struct scene *scene, const char *expected);
 void scene_expect_fill(struct scene *scene, struct broker_request *request, unsigned int effort,
 		       uint64_t chunks);
 void scene_expect_interrupt(struct scene *scene, struct broker_request *request);

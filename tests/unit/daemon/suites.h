@@ -13,6 +13,8 @@ void add_steps(void);
 void add_retry(void);
 void add_turns(void);
 void add_fairness(void);
+void add_pressure(void);
+void add_ahead(void);
 void add_books(void);
 void add_random(void);
 

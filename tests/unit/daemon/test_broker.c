@@ -15,6 +15,8 @@ int main(int argc, char **argv)
 	add_retry();
 	add_turns();
 	add_fairness();
+	add_pressure();
+	add_ahead();
 	add_books();
 	add_random();
 	return g_test_run();

@@ -274,6 +274,7 @@ static void carry_out(struct world *world, const struct broker_action *action)
 		finish(world, broker_request_get_userdata(action->request));
 		break;
 	case BROKER_INTERRUPT:
+	case BROKER_ASK_BACK:
 	case BROKER_NOTHING:
 		break;
 	}

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What is claimed ahead of its need: by whom it is taken over, and when it goes. */
+#include "scene.h"
+#include "suites.h"
+
+static struct broker_ask ask_ahead(const struct scene *scene, uint64_t chunks)
+{
+	struct broker_ask ask = scene_ask(scene, chunks);
+
+	ask.minimum = 1;
+	ask.is_ahead = true;
+	return ask;
+}
+
+static struct broker_request *submit_ahead(struct scene *scene, uid_t uid, uint64_t chunks)
+{
+	struct broker_ask ask = ask_ahead(scene, chunks);
+
+	return scene_submit_ask(scene, uid, &ask);
+}
+
+/* It is kept, by that reservation, until 25 s. */
+static struct broker_request *keep(struct scene *scene, uid_t uid, uint64_t chunks,
+				   uint64_t reservation)
+{
+	struct broker_request *ahead = submit_ahead(scene, uid, chunks);
+
+	scene_expect_fill(scene, ahead, CMABULK_EFFORT_FAST, chunks);
+	broker_request_set_reservation(ahead, reservation);
+	scene_filled(scene, ahead, 0, chunks);
+	scene_expect_nothing(scene);
+	return ahead;
+}
+
+/* It ends, and what it held is on its way back. */
+static void expect_dropped(struct scene *scene, struct broker_request *ahead, uint64_t claimed)
+{
+	scene_expect_finish(scene, ahead, BROKER_CANCELLED, -ECANCELED, claimed);
+	broker_set_draining(scene->broker, claimed);
+}
+
+static void comes_back(struct scene *scene, uint64_t pages)
+{
+	broker_set_draining(scene->broker, 0);
+	scene_free_pages(scene, scene->free_pages + pages);
+}
+
+/* All of it is there when it is asked for: no fill. */
+static void is_there_when_it_is_needed(void)
+{
+	struct broker_request *ahead, *request;
+	struct broker_usage usage;
+	struct scene scene;
+
+	scene_init(&scene);
+	ahead = keep(&scene, 1000, 300, 77);
+	usage = scene_usage(&scene, "default:1000");
+	g_assert_cmpuint(usage.booked_bytes, ==, 300 * SCENE_PAGE);
+	g_assert_cmpuint(usage.ahead_bytes, ==, 300 * SCENE_PAGE);
+	g_assert_cmpuint(usage.pending, ==, 0);
+	request = scene_submit(&scene, 1000, 300);
+	g_assert_true(broker_request_take_over(request) == ahead);
+	g_assert_null(broker_request_take_over(request));
+	scene_expect_finish(&scene, ahead, BROKER_COMPLETE, 0, 0);
+	g_assert_cmpuint(broker_request_get_ahead(request), ==, 300);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 300);
+	usage = scene_usage(&scene, "default:1000");
+	g_assert_cmpuint(usage.booked_bytes, ==, 0);
+	g_assert_cmpuint(usage.ahead_bytes, ==, 0);
+	g_assert_cmpuint(usage.exported_bytes, ==, 300 * SCENE_PAGE);
+	scene_clear(&scene);
+}
+
+static void the_rest_is_filled(void)
+{
+	struct broker_request *ahead, *request;
+	struct scene scene;
+
+	scene_init(&scene);
+	ahead = keep(&scene, 1000, 300, 77);
+	request = scene_submit(&scene, 1000, 500);
+	g_assert_true(broker_request_take_over(request) == ahead);
+	scene_expect_finish(&scene, ahead, BROKER_COMPLETE, 0, 0);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 200);
+	scene_filled(&scene, request, 0, 200);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 500);
+	scene_clear(&scene);
+}
+
+/* What is too much goes back with the reservation. */
+static void what_is_too_much_goes_back(void)
+{
+	struct broker_request *ahead, *request;
+	struct scene scene;
+
+	scene_init(&scene);
+	ahead = keep(&scene, 1000, 300, 77);
+	request = scene_submit(&scene, 1000, 100);
+	g_assert_true(broker_request_take_over(request) == ahead);
+	scene_expect_finish(&scene, ahead, BROKER_COMPLETE, 0, 0);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 100);
+	g_assert_cmpuint(scene_usage(&scene, "default:1000").booked_bytes, ==, 0);
+	comes_back(&scene, 200);
+	scene_give(&scene, 2000, 900);
+	scene_clear(&scene);
+}
+
+/* The most that is not too much, of the right order and alignment. */
+static void the_best_is_taken(void)
+{
+	struct broker_request *small, *large, *best, *aligned, *request;
+	struct broker_ask ask;
+	struct scene scene;
+
+	scene_init(&scene);
+	small = keep(&scene, 1000, 50, 71);
+	large = keep(&scene, 1000, 300, 72);
+	best = keep(&scene, 1000, 100, 73);
+	ask = ask_ahead(&scene, 120);
+	ask.align = 2;
+	aligned = scene_submit_ask(&scene, 1000, &ask);
+	scene_expect_fill(&scene, aligned, CMABULK_EFFORT_FAST, 120);
+	scene_filled(&scene, aligned, 0, 120);
+	scene_expect_nothing(&scene);
+	ask = scene_ask(&scene, 119);
+	request = scene_submit_ask(&scene, 1000, &ask);
+	g_assert_true(broker_request_take_over(request) == best);
+	scene_expect_finish(&scene, best, BROKER_COMPLETE, 0, 0);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 19);
+	scene_filled(&scene, request, 0, 19);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 119);
+	ask.align = 3;
+	request = scene_submit_ask(&scene, 1000, &ask);
+	g_assert_null(broker_request_take_over(request));
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 119);
+	scene_filled(&scene, request, 0, 119);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 119);
+	ask.align = 2;
+	request = scene_submit_ask(&scene, 1000, &ask);
+	g_assert_true(broker_request_take_over(request) == aligned);
+	scene_expect_finish(&scene, aligned, BROKER_COMPLETE, 0, 0);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 119);
+	scene_sleep_until(&scene, 25 * SCENE_SECOND);
+	scene_expect_finish(&scene, small, BROKER_TIMED_OUT, -ETIME, 50);
+	scene_expect_finish(&scene, large, BROKER_TIMED_OUT, -ETIME, 300);
+	scene_clear(&scene);
+}
+
+static void others_do_not_get_it(void)
+{
+	struct broker_request *ahead, *request;
+	struct scene scene;
+
+	scene_init(&scene);
+	ahead = keep(&scene, 1000, 300, 77);
+	request = scene_submit(&scene, 2000, 300);
+	g_assert_null(broker_request_take_over(request));
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 300);
+	scene_filled(&scene, request, 0, 300);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 300);
+	broker_cancel(scene.broker, ahead);
+	expect_dropped(&scene, ahead, 300);
+	scene_clear(&scene);
+}
+
+static void it_expires(void)
+{
+	struct broker_request *ahead;
+	struct scene scene;
+
+	scene_init(&scene);
+	ahead = keep(&scene, 1000, 300, 77);
+	scene_sleep_until(&scene, 25 * SCENE_SECOND);
+	scene_expect_finish(&scene, ahead, BROKER_TIMED_OUT, -ETIME, 300);
+	g_assert_cmpuint(scene_usage(&scene, "default:1000").booked_bytes, ==, 0);
+	scene_clear(&scene);
+}
+
+/* What could be had is better than nothing. */
+static void part_of_it_is_kept(void)
+{
+	struct broker_request *ahead, *request;
+	struct broker_ask ask;
+	struct scene scene;
+
+	scene_init(&scene);
+	ask = ask_ahead(&scene, 300);
+	ask.effort = CMABULK_EFFORT_FAST;
+	ahead = scene_submit_ask(&scene, 1000, &ask);
+	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 300);
+	scene_filled(&scene, ahead, -EBUSY, 200);
+	scene_expect_nothing(&scene);
+	request = scene_submit(&scene, 1000, 200);
+	g_assert_true(broker_request_take_over(request) == ahead);
+	scene_expect_finish(&scene, ahead, BROKER_COMPLETE, 0, 0);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 200);
+	ahead = scene_submit_ask(&scene, 1000, &ask);
+	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 300);
+	scene_filled(&scene, ahead, -EBUSY, 0);
+	scene_expect_finish(&scene, ahead, BROKER_PARTIAL, -EBUSY, 0);
+	scene_clear(&scene);
+}
+
+/* The youngest first, and no more than it takes. */
+static void it_goes_when_somebody_lacks_memory(void)
+{
+	struct broker_request *older, *younger, *request;
+	struct scene scene;
+
+	scene_init(&scene);
+	older = keep(&scene, 1000, 300, 71);
+	younger = keep(&scene, 1000, 300, 72);
+	request = scene_submit(&scene, 2000, 600);
+	expect_dropped(&scene, younger, 300);
+	scene_expect_nothing(&scene);
+	comes_back(&scene, 300);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 600);
+	scene_filled(&scene, request, 0, 600);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 600);
+	broker_cancel(scene.broker, older);
+	expect_dropped(&scene, older, 300);
+	scene_clear(&scene);
+}
+
+/* Enough is free, but would not move. */
+static void it_goes_when_somebody_comes_short(void)
+{
+	struct broker_request *ahead, *request;
+	struct scene scene;
+
+	scene_init(&scene);
+	ahead = keep(&scene, 1000, 300, 77);
+	request = scene_submit(&scene, 2000, 300);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 300);
+	scene_filled(&scene, request, -EBUSY, 100);
+	expect_dropped(&scene, ahead, 300);
+	scene_expect_nothing(&scene);
+	comes_back(&scene, 300);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 200);
+	scene_filled(&scene, request, 0, 200);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 300);
+	scene_clear(&scene);
+}
+
+/* Others could not have it anyway. */
+static void what_is_guaranteed_does_not_go(void)
+{
+	struct broker_request *ahead, *request;
+	struct scene scene;
+
+	scene_init(&scene);
+	scene_guarantee(&scene, 300, 0);
+	ahead = keep(&scene, 1001, 300, 77);
+	scene_give(&scene, 1004, 300);
+	request = scene_submit(&scene, 2000, 500);
+	scene_expect_nothing(&scene);
+	broker_cancel(scene.broker, request);
+	scene_expect_finish(&scene, request, BROKER_CANCELLED, -ECANCELED, 0);
+	broker_cancel(scene.broker, ahead);
+	expect_dropped(&scene, ahead, 300);
+	scene_clear(&scene);
+}
+
+/* That it is kept is no reason to wait: who is content with less has it at once. */
+static void nobody_waits_for_what_is_kept(void)
+{
+	struct broker_request *ahead, *request;
+	struct broker_ask ask;
+	struct scene scene;
+
+	scene_init(&scene);
+	scene_guarantee(&scene, 300, 0);
+	ahead = keep(&scene, 1001, 300, 77);
+	ask = scene_ask(&scene, 1000);
+	ask.minimum = 100;
+	request = scene_submit_ask(&scene, 2000, &ask);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 700);
+	scene_filled(&scene, request, 0, 700);
+	scene_expect_export(&scene, request, BROKER_PARTIAL, -EBUSY, 700);
+	broker_cancel(scene.broker, ahead);
+	expect_dropped(&scene, ahead, 300);
+	scene_clear(&scene);
+}
+
+/* Whoever comes, of its own account, too. */
+static void its_fill_gives_way(void)
+{
+	struct broker_request *ahead, *request;
+	struct scene scene;
+
+	scene_init(&scene);
+	ahead = submit_ahead(&scene, 1000, 300);
+	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 300);
+	request = scene_submit(&scene, 1000, 10);
+	scene_expect_interrupt(&scene, ahead);
+	scene_filled(&scene, ahead, -EINTR, 100);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 10);
+	scene_filled(&scene, request, 0, 10);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 10);
+	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 200);
+	request = scene_submit(&scene, 2000, 10);
+	scene_expect_interrupt(&scene, ahead);
+	scene_filled(&scene, ahead, -EINTR, 0);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 10);
+	scene_filled(&scene, request, 0, 10);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 10);
+	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 200);
+	scene_filled(&scene, ahead, 0, 200);
+	scene_expect_nothing(&scene);
+	broker_cancel(scene.broker, ahead);
+	expect_dropped(&scene, ahead, 300);
+	scene_clear(&scene);
+}
+
+/* Nothing is claimed for nobody while somebody waits for it. */
+static void it_waits_for_those_who_lack_memory(void)
+{
+	struct broker_request *ahead, *request;
+	struct scene scene;
+	uint64_t id;
+
+	scene_init(&scene);
+	id = scene_give(&scene, 1004, 600);
+	request = scene_submit(&scene, 2000, 500);
+	ahead = submit_ahead(&scene, 1000, 100);
+	scene_expect_nothing(&scene);
+	scene_released(&scene, id, 600);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 500);
+	scene_filled(&scene, request, 0, 500);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 500);
+	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 100);
+	scene_filled(&scene, ahead, 0, 100);
+	scene_expect_nothing(&scene);
+	broker_cancel(scene.broker, ahead);
+	expect_dropped(&scene, ahead, 100);
+	scene_clear(&scene);
+}
+
+/* It counts for its account's limits, as anything does that it holds. */
+static void it_is_charged(void)
+{
+	struct broker_request *ahead, *waiting;
+	struct broker_ask ask;
+	struct scene scene;
+
+	scene_init(&scene);
+	ahead = keep(&scene, 1001, 400, 77);
+	/* Not of its order, so that it cannot take it over. */
+	ask = scene_ask(&scene, 75);
+	ask.order = 1;
+	waiting = scene_submit_ask(&scene, 1001, &ask);
+	scene_expect_asked(&scene, "");
+	broker_cancel(scene.broker, ahead);
+	expect_dropped(&scene, ahead, 400);
+	comes_back(&scene, 400);
+	scene_expect_fill(&scene, waiting, CMABULK_EFFORT_FAST, 75);
+	scene_filled(&scene, waiting, 0, 75);
+	scene_expect_export(&scene, waiting, BROKER_COMPLETE, 0, 75);
+	scene_clear(&scene);
+}
+
+static void sixteen_are_enough(void)
+{
+	struct broker_request *ahead[16];
+	struct broker_refusal refusal;
+	struct broker_ask ask;
+	struct scene scene;
+
+	scene_init(&scene);
+	for (unsigned int i = 0; i < G_N_ELEMENTS(ahead); i++)
+		ahead[i] = keep(&scene, 1000, 10, 70 + i);
+	ask = ask_ahead(&scene, 10);
+	g_assert_cmpint(scene_refused(&scene, 1000, &ask, &refusal), ==, -EUSERS);
+	g_assert_cmpstr(refusal.reason, ==, "ahead");
+	g_assert_cmpuint(refusal.used, ==, 16);
+	scene_sleep_until(&scene, 25 * SCENE_SECOND);
+	for (unsigned int i = 0; i < G_N_ELEMENTS(ahead); i++)
+		scene_expect_finish(&scene, ahead[i], BROKER_TIMED_OUT, -ETIME, 10);
+	scene_clear(&scene);
+}
+
+static void it_goes_with_its_account(void)
+{
+	struct broker_request *ahead;
+	struct scene scene;
+
+	scene_init(&scene);
+	ahead = keep(&scene, 1001, 100, 77);
+	scene_limit(&scene, -1);
+	expect_dropped(&scene, ahead, 100);
+	scene_clear(&scene);
+}
+
+static void it_goes_with_the_pool(void)
+{
+	struct broker_request *ahead;
+	struct scene scene;
+
+	scene_init(&scene);
+	ahead = keep(&scene, 1000, 100, 77);
+	broker_gone(scene.broker);
+	scene_expect_finish(&scene, ahead, BROKER_PARTIAL, -ENODEV, 100);
+	scene_clear(&scene);
+}
+
+void add_ahead(void)
+{
+	g_test_add_func("/ahead/is-there-when-it-is-needed", is_there_when_it_is_needed);
+	g_test_add_func("/ahead/the-rest-is-filled", the_rest_is_filled);
+	g_test_add_func("/ahead/what-is-too-much-goes-back", what_is_too_much_goes_back);
+	g_test_add_func("/ahead/the-best-is-taken", the_best_is_taken);
+	g_test_add_func("/ahead/others-do-not-get-it", others_do_not_get_it);
+	g_test_add_func("/ahead/it-expires", it_expires);
+	g_test_add_func("/ahead/part-of-it-is-kept", part_of_it_is_kept);
+	g_test_add_func("/ahead/it-goes-when-somebody-lacks-memory",
+			it_goes_when_somebody_lacks_memory);
+	g_test_add_func("/ahead/it-goes-when-somebody-comes-short",
+			it_goes_when_somebody_comes_short);
+	g_test_add_func("/ahead/what-is-guaranteed-does-not-go", what_is_guaranteed_does_not_go);
+	g_test_add_func("/ahead/nobody-waits-for-what-is-kept", nobody_waits_for_what_is_kept);
+	g_test_add_func("/ahead/its-fill-gives-way", its_fill_gives_way);
+	g_test_add_func("/ahead/it-waits-for-those-who-lack-memory",
+			it_waits_for_those_who_lack_memory);
+	g_test_add_func("/ahead/it-is-charged", it_is_charged);
+	g_test_add_func("/ahead/sixteen-are-enough", sixteen_are_enough);
+	g_test_add_func("/ahead/it-goes-with-its-account", it_goes_with_its_account);
+	g_test_add_func("/ahead/it-goes-with-the-pool", it_goes_with_the_pool);
+}
