@@ -257,6 +257,8 @@ int broker_request_get_error(const struct broker_request *request);
 enum broker_cause broker_request_get_cause(const struct broker_request *request);
 /* Chunks it holds, at the end: could be had. */
 uint64_t broker_request_get_claimed(const struct broker_request *request);
+/* It is ahead, and has what it gets. */
+bool broker_request_is_kept_ahead(const struct broker_request *request);
 /* Of those, what had been claimed ahead. */
 uint64_t broker_request_get_ahead(const struct broker_request *request);
 /* Enough, and wanted. Never of a request ahead. */

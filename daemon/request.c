@@ -227,6 +227,11 @@ struct broker_request *broker_request_take_over(struct broker_request *request)
 	return from;
 }
 
+bool broker_request_is_kept_ahead(const struct broker_request *request)
+{
+	return request->stage == REQUEST_KEPT;
+}
+
 uint64_t broker_request_get_ahead(const struct broker_request *request)
 {
 	return request->ahead;

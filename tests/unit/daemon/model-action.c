@@ -230,6 +230,15 @@ static bool is_at_end(const struct model_request *request)
 	return false;
 }
 
+/* What is ahead is only filled when nobody could be, or lacks what it takes. */
+static void check_nobody_else(const struct model *model, uint64_t now_ns)
+{
+	g_assert_false(
+		model_is_other_ready(model, MODEL_ACCOUNTS, model->free_pages, now_ns));
+	for (unsigned int i = 0; i < model->requests->len; i++)
+		g_assert_false(model_lacks_memory(model, model_request_at(model, i)));
+}
+
 static void say_fill(struct model *model, struct model_request *request,
 		     const struct broker_action *action, uint64_t now_ns)
 {
@@ -244,11 +253,16 @@ static void say_fill(struct model *model, struct model_request *request,
 		action->budget_ns, ==,
 		request->ask.deadline_ns == UINT64_MAX ? 0 : request->ask.deadline_ns - now_ns);
 	check_turn(model, request, now_ns);
+	if (request->ask.is_ahead)
+		check_nobody_else(model, now_ns);
 	if (request->stage == MODEL_WAITS) {
 		book(model, request);
 		g_assert_cmpuint(action->effort, ==, model_first_effort(request));
 		request->positions = 1u << model_next_position(request, 0);
 	} else {
+		/* Of one that took over, it is the first. */
+		if (!request->positions)
+			request->positions = 1u << model_next_position(request, 0);
 		check_effort(request, action);
 		g_assert_cmpuint(request->held, <, request->promised);
 	}
@@ -274,7 +288,8 @@ static void say_interrupt(struct model *model, struct model_request *request, ui
 	g_assert_false(model->is_interrupted);
 	g_assert_cmpint(request->stage, ==, MODEL_FILLS);
 	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
-		is_somebody_there |= i != request->account && model_head(model, i);
+		is_somebody_there |= (i != request->account || request->ask.is_ahead) &&
+				     model_head(model, i);
 	g_assert_true(model_is_over(model, request, now_ns) || is_somebody_there);
 	model->is_interrupted = true;
 	model->interrupts++;
@@ -407,11 +422,60 @@ static void check_result(const struct model *model, const struct model_request *
 		check_partial(request, error);
 }
 
+/* Somebody who may need what was ahead. */
+static bool is_anybody_else_there(const struct model *model)
+{
+	for (unsigned int i = 0; i < model->requests->len; i++)
+		if (model_request_at(model, i)->stage != MODEL_DONE &&
+		    !model_request_at(model, i)->ask.is_ahead)
+			return true;
+	return false;
+}
+
+/* Who needed it may have left meanwhile. */
+static void check_dropped(struct model *model, const struct model_request *request)
+{
+	const struct model_account *account = &model->accounts[request->account];
+
+	model->dropped++;
+	/* Not what is guaranteed to it, and nobody else could have. */
+	if (account->is_known && request->was_kept && !model->has_changed)
+		g_assert_cmpuint(model_used_pages(model, request->account), >, account->minimum);
+}
+
+static void check_ahead(struct model *model, const struct model_request *request, uint64_t now_ns)
+{
+	enum broker_status status = broker_request_get_status(request->handle);
+	int error = broker_request_get_error(request->handle);
+
+	g_assert_false(broker_request_is_kept(request->handle));
+	g_assert_cmpuint(broker_request_get_claimed(request->handle), ==, request->held);
+	if (request->is_taken && !request->is_cancelled) {
+		g_assert_true(status == BROKER_COMPLETE && !error);
+	} else if (status == BROKER_CANCELLED) {
+		g_assert_cmpint(error, ==, -ECANCELED);
+		if (!request->is_cancelled)
+			check_dropped(model, request);
+	} else if (model->is_gone) {
+		g_assert_cmpint(error, ==, -ENODEV);
+	} else if (status == BROKER_TIMED_OUT) {
+		check_late(request, error, now_ns);
+	} else {
+		/* Nothing came of it; what did would have been kept, if there were somebody to keep it for. */
+		g_assert_true(!request->held || error == -ENODEV ||
+			      !model->accounts[request->account].is_known);
+	}
+	forget_fast_shorts(model);
+}
+
 static void say_finish(struct model *model, struct model_request *request, uint64_t now_ns)
 {
 	g_assert_cmpint(request->stage, !=, MODEL_FILLS);
 	g_assert_cmpint(request->stage, !=, MODEL_DONE);
-	check_result(model, request, now_ns);
+	if (request->ask.is_ahead)
+		check_ahead(model, request, now_ns);
+	else
+		check_result(model, request, now_ns);
 	request->claimed = request->held;
 	request->stage = MODEL_DONE;
 	/* It was to give back and was cancelled first: that comes to the same. */
@@ -422,12 +486,32 @@ static void say_finish(struct model *model, struct model_request *request, uint6
 	model->finished[broker_request_get_status(request->handle)]++;
 }
 
+/* Somebody waits, and it has so much above its guarantee. */
+static void say_ask_back(struct model *model, const struct broker_action *action)
+{
+	int account = model_account_of(model, action->account);
+	uint64_t draining, count;
+
+	g_assert_true(is_anybody_else_there(model));
+	g_assert_cmpuint(action->bytes, >, 0);
+	model->asked_back++;
+	if (account < 0)
+		return;
+	draining = model_draining_pages(model, (unsigned int)account, &count);
+	g_assert_cmpuint(action->bytes / MODEL_PAGE_SIZE + draining +
+				 (model->accounts[account].is_known ?
+					  model->accounts[account].minimum :
+					  0),
+			 <=, model_exported_pages(model, (unsigned int)account, &count));
+}
+
 void model_action(struct model *model, const struct broker_action *action, uint64_t now_ns)
 {
 	struct model_request *request = action->request ? model_find(model, action->request) : NULL;
 
 	if (action->type != BROKER_GIVE_BACK)
 		look_at_clock(model, now_ns);
+	model_look_ahead(model);
 	g_assert_true(request || action->type == BROKER_NOTHING ||
 		      action->type == BROKER_ASK_BACK);
 	switch (action->type) {
@@ -448,6 +532,7 @@ void model_action(struct model *model, const struct broker_action *action, uint6
 		break;
 	case BROKER_ASK_BACK:
 		g_assert_null(request);
+		say_ask_back(model, action);
 		break;
 	}
 }

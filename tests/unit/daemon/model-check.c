@@ -15,6 +15,9 @@ static void check_fill_that_runs(const struct model *model, uint64_t now_ns)
 		/* Nobody who could have a turn waits for more than one. */
 		g_assert_false(model->is_long && model_is_other_ready(model, request->account,
 								      model->free_pages, now_ns));
+		if (request->ask.is_ahead)
+			g_assert_false(model_is_other_ready(model, MODEL_ACCOUNTS,
+							    model->free_pages, now_ns));
 	}
 }
 
@@ -31,7 +34,7 @@ static void check_idle(struct model *model, uint64_t now_ns, uint64_t wakeup_ns)
 		is_anybody = true;
 		g_assert_false(model_is_ready(model, request, model->free_pages, now_ns));
 		/* Waiting with something in hand ends soon, by itself. */
-		if (request->stage == MODEL_RUNS)
+		if (request->stage == MODEL_RUNS && !request->ask.is_ahead)
 			g_assert_cmpuint(wakeup_ns, <=,
 					 now_ns + MAX(WAIT_NS, request->retry.longest_ns));
 	}
@@ -44,7 +47,8 @@ static void check_nobody_is_overdue(const struct model *model, uint64_t now_ns)
 	for (unsigned int i = 0; i < model->requests->len; i++) {
 		const struct model_request *request = model_request_at(model, i);
 
-		if (request->stage == MODEL_WAITS || request->stage == MODEL_RUNS)
+		if (request->stage == MODEL_WAITS || request->stage == MODEL_RUNS ||
+		    request->stage == MODEL_KEPT)
 			g_assert_false(model_is_over(model, request, now_ns));
 	}
 }
@@ -58,15 +62,20 @@ static void check_usage(const struct model *model, const struct broker *broker)
 	for (size_t i = 0; i < count; i++) {
 		int account = model_account_of(model, usages[i].account);
 		uint64_t buffers;
-		uint64_t booked = 0;
+		uint64_t booked = 0, ahead = 0;
 		uint64_t pages;
 
 		if (account < 0)
 			continue;
 		seen[account] = true;
 		for (unsigned int j = 0; j < model->requests->len; j++)
-			if (model_request_at(model, j)->account == (unsigned int)account)
-				booked += model_promised_pages(model_request_at(model, j));
+			if (model_request_at(model, j)->account == (unsigned int)account) {
+				uint64_t promised =
+					model_promised_pages(model_request_at(model, j));
+
+				booked += promised;
+				ahead += model_request_at(model, j)->ask.is_ahead ? promised : 0;
+			}
 		pages = model_exported_pages(model, (unsigned int)account, &buffers);
 		g_assert_cmpuint(usages[i].exported_bytes, ==, pages * MODEL_PAGE_SIZE);
 		g_assert_cmpuint(usages[i].buffers, ==, buffers);
@@ -74,6 +83,7 @@ static void check_usage(const struct model *model, const struct broker *broker)
 		g_assert_cmpuint(usages[i].draining_bytes, ==, pages * MODEL_PAGE_SIZE);
 		g_assert_cmpuint(usages[i].draining_buffers, ==, buffers);
 		g_assert_cmpuint(usages[i].booked_bytes, ==, booked * MODEL_PAGE_SIZE);
+		g_assert_cmpuint(usages[i].ahead_bytes, ==, ahead * MODEL_PAGE_SIZE);
 		g_assert_cmpuint(usages[i].pending, ==,
 				 model_pending_of(model, (unsigned int)account));
 		g_assert_cmpint(usages[i].is_known, ==, model->accounts[account].is_known);
@@ -115,6 +125,8 @@ void model_check(struct model *model, const struct broker *broker, uint64_t now_
 	uint64_t wakeup_ns = broker_wakeup(broker);
 	uint64_t pending = 0;
 
+	model_look_ahead(model);
+
 	/* Else the driver would never sleep. */
 	g_assert_cmpuint(wakeup_ns, >, now_ns);
 	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
@@ -127,6 +139,7 @@ void model_check(struct model *model, const struct broker *broker, uint64_t now_
 		check_idle(model, now_ns, wakeup_ns);
 	check_usage(model, broker);
 	check_books(model, broker);
+	model->has_changed = false;
 }
 
 static uint64_t pages_in(const struct fake_pool *pool, enum cmabulk_state state)

@@ -40,11 +40,15 @@ bool model_is_anybody_promised(const struct model *model);
 unsigned int model_next_position(const struct model_request *request, unsigned int position);
 unsigned int model_first_effort(const struct model_request *request);
 bool model_has_waits(const struct model_request *request);
-/* The oldest of the account that is not done; NULL for none. */
+/* What broker and model know of those ahead must be the same. */
+void model_look_ahead(struct model *model);
+/* The oldest of the account that is not done, and not kept; of those ahead only when there is no other; NULL for none. */
 struct model_request *model_head(const struct model *model, unsigned int account);
 /* Are all older ones of its account done, or waiting for what somebody releases? */
 bool model_is_first(const struct model *model, const struct model_request *request);
-/* Surely could have a fill now, whatever the broker waits for. */
+/* It waits for memory that is not there. */
+bool model_lacks_memory(const struct model *model, const struct model_request *request);
+/* Surely could have a fill now, whatever the broker waits for; never one that is ahead. */
 bool model_is_ready(const struct model *model, const struct model_request *request,
 		    uint64_t free_pages, uint64_t now_ns);
 bool model_is_other_ready(const struct model *model, unsigned int but, uint64_t free_pages,

@@ -40,10 +40,11 @@ uint64_t model_promised_pages(const struct model_request *request)
 	case MODEL_FILLS:
 		/* What was called off gets no more, whether that was said or not. */
 		if (request->is_decided)
-			return request->held << request->ask.order;
-		return request->promised << request->ask.order;
+			return model_held_pages(request);
+		return (request->promised << request->ask.order) + request->surplus;
+	case MODEL_KEPT:
 	case MODEL_DONE:
-		return (request->claimed - request->exported) << request->ask.order;
+		return model_held_pages(request);
 	default:
 		return 0;
 	}
@@ -55,7 +56,7 @@ uint64_t model_promised_buffers(const struct model_request *request)
 		return 0;
 	if (!request->is_decided)
 		return request->ask.buffers;
-	return request->is_cancelled || request->held < request->ask.minimum ?
+	return request->ask.is_ahead || request->is_cancelled || request->held < request->ask.minimum ?
 		       0 :
 		       MIN(request->held, request->ask.buffers);
 }
@@ -64,7 +65,7 @@ uint64_t model_held_pages(const struct model_request *request)
 {
 	uint64_t chunks = request->stage == MODEL_DONE ? request->claimed : request->held;
 
-	return (chunks - request->exported) << request->ask.order;
+	return ((chunks - request->exported) << request->ask.order) + request->surplus;
 }
 
 uint64_t model_pending_of(const struct model *model, unsigned int account)
@@ -73,7 +74,8 @@ uint64_t model_pending_of(const struct model *model, unsigned int account)
 
 	for (unsigned int i = 0; i < model->requests->len; i++)
 		count += model_request_at(model, i)->account == account &&
-			 model_request_at(model, i)->stage != MODEL_DONE;
+			 model_request_at(model, i)->stage != MODEL_DONE &&
+			 !model_request_at(model, i)->was_kept;
 	return count;
 }
 
@@ -152,16 +154,26 @@ uint64_t model_pages_for(const struct model *model, unsigned int account, uint64
 bool model_is_anybody_promised(const struct model *model)
 {
 	for (unsigned int i = 0; i < model->requests->len; i++)
-		if (model_promised_pages(model_request_at(model, i)))
+		if (model_request_at(model, i)->stage != MODEL_KEPT &&
+		    model_promised_pages(model_request_at(model, i)))
 			return true;
 	return false;
+}
+
+static bool is_at_work(const struct model_request *request, unsigned int account)
+{
+	return request->account == account && request->stage != MODEL_DONE &&
+	       request->stage != MODEL_KEPT;
 }
 
 struct model_request *model_head(const struct model *model, unsigned int account)
 {
 	for (unsigned int i = 0; i < model->requests->len; i++)
-		if (model_request_at(model, i)->account == account &&
-		    model_request_at(model, i)->stage != MODEL_DONE)
+		if (is_at_work(model_request_at(model, i), account) &&
+		    !model_request_at(model, i)->ask.is_ahead)
+			return model_request_at(model, i);
+	for (unsigned int i = 0; i < model->requests->len; i++)
+		if (is_at_work(model_request_at(model, i), account))
 			return model_request_at(model, i);
 	return NULL;
 }
@@ -171,18 +183,30 @@ bool model_is_first(const struct model *model, const struct model_request *reque
 	for (unsigned int i = 0; i < model->requests->len; i++) {
 		const struct model_request *other = model_request_at(model, i);
 
-		if (other == request)
-			return true;
-		if (other->account == request->account && other->stage != MODEL_DONE &&
-		    !other->may_wait)
+		if (other == request || !is_at_work(other, request->account) || other->may_wait)
+			continue;
+		/* What is ahead comes after all others. */
+		if (other->ask.is_ahead == request->ask.is_ahead ? other->number < request->number :
+								   request->ask.is_ahead)
 			return false;
 	}
-	return false;
+	return true;
+}
+
+bool model_lacks_memory(const struct model *model, const struct model_request *request)
+{
+	return request->stage == MODEL_WAITS && !request->ask.is_ahead &&
+	       model_is_allowed(model, request) &&
+	       request->ask.chunks << request->ask.order >
+		       model_pages_for(model, request->account,
+				       MAX(model->free_pages, model->free_at_fill));
 }
 
 bool model_is_ready(const struct model *model, const struct model_request *request,
 		    uint64_t free_pages, uint64_t now_ns)
 {
+	if (request->ask.is_ahead)
+		return false;
 	if (request->stage == MODEL_RUNS)
 		return now_ns > request->since + MAX(WAIT_NS, request->retry.longest_ns) ||
 		       !request->was_short;

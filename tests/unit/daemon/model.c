@@ -86,6 +86,16 @@ static unsigned int efforts_of(const struct model *model, const struct model_acc
 	return account->efforts ? efforts & account->efforts : efforts;
 }
 
+static unsigned int count_ahead(const struct model *model, unsigned int account)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < model->requests->len; i++)
+		count += model_request_at(model, i)->account == account &&
+			 model_request_at(model, i)->ask.is_ahead;
+	return count;
+}
+
 int model_admit(const struct model *model, unsigned int index, const struct broker_ask *ask,
 		uint64_t now_ns)
 {
@@ -114,6 +124,8 @@ int model_admit(const struct model *model, unsigned int index, const struct brok
 		return -ENOSPC;
 	if (model_pending_of(model, index) >= account->max_pending)
 		return -EUSERS;
+	if (ask->is_ahead && count_ahead(model, index) >= 16)
+		return -EUSERS;
 	return is_too_often(account, now_ns) ? -EAGAIN : 0;
 }
 
@@ -128,7 +140,7 @@ static void look_who_goes_first(struct model *model, struct model_request *reque
 	if (!account->is_rested)
 		return;
 	account->is_rested = false;
-	request->goes_first = request->ask.chunks == 1;
+	request->goes_first = request->ask.chunks == 1 && !request->ask.is_ahead;
 	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
 		if (i != request->account && model_head(model, i) && model->accounts[i].is_fresh)
 			request->ahead |= UINT64_C(1) << i;
@@ -155,6 +167,90 @@ void model_admitted(struct model *model, struct broker_request *handle, unsigned
 				     buffers + ask->buffers > model->accounts[account].max_buffers;
 	g_array_append_val(model->accounts[account].let_in, now_ns);
 	g_array_append_val(model->requests, request);
+}
+
+void model_look_ahead(struct model *model)
+{
+	for (unsigned int i = 0; i < model->requests->len; i++) {
+		struct model_request *request = model_request_at(model, i);
+
+		if (request->stage == MODEL_KEPT || !broker_request_is_kept_ahead(request->handle))
+			continue;
+		g_assert_true(request->ask.is_ahead && request->held > 0);
+		g_assert_cmpint(request->stage, ==, MODEL_RUNS);
+		g_assert_false(request->is_cancelled || request->is_late || model->is_gone);
+		request->stage = MODEL_KEPT;
+		request->was_kept = true;
+		model->kept++;
+	}
+}
+
+static bool suits(const struct model_request *kept, const struct model_request *request)
+{
+	return kept->stage == MODEL_KEPT && kept->account == request->account &&
+	       kept->ask.order == request->ask.order && kept->ask.align >= request->ask.align &&
+	       !kept->is_cancelled;
+}
+
+/* The most of those that are not too much, else the least; the oldest of equals. */
+static struct model_request *find_kept(const struct model *model,
+				       const struct model_request *request)
+{
+	struct model_request *best = NULL;
+
+	for (uint64_t chunks = request->ask.chunks; chunks > 0 && !best; chunks--)
+		for (unsigned int i = 0; i < model->requests->len && !best; i++)
+			if (suits(model_request_at(model, i), request) &&
+			    model_request_at(model, i)->held == chunks)
+				best = model_request_at(model, i);
+	for (unsigned int i = 0; i < model->requests->len; i++) {
+		struct model_request *kept = model_request_at(model, i);
+
+		if (suits(kept, request) && kept->held > request->ask.chunks &&
+		    (!best || (best->held > request->ask.chunks && kept->held < best->held)))
+			best = kept;
+	}
+	return best;
+}
+
+/* With what was kept for it instead of nothing, it would have all that it asks for. */
+static bool would_be_whole(const struct model *model, struct model_request *request,
+			   const struct model_request *kept)
+{
+	struct model_account *account = &((struct model *)model)->accounts[request->account];
+	uint64_t pages = request->ask.chunks << request->ask.order;
+	uint64_t there = MIN(pages, model_held_pages(kept));
+	uint64_t free_pages = MAX(model->free_pages, model->free_at_fill);
+	uint64_t buffers = request->ask.buffers;
+	uint64_t count;
+
+	model_exported_pages(model, request->account, &count);
+	for (unsigned int i = 0; i < model->requests->len; i++)
+		if (model_request_at(model, i)->account == request->account)
+			buffers += model_promised_buffers(model_request_at(model, i));
+	return account->is_known && buffers + count <= account->max_buffers &&
+	       model_used_pages(model, request->account) + pages - there <= account->maximum &&
+	       pages - there <= model_pages_for(model, request->account, free_pages);
+}
+
+struct broker_request *model_take_over(struct model *model, struct broker_request *handle)
+{
+	struct model_request *request = model_find(model, handle);
+	struct model_request *kept;
+
+	if (request->ask.is_ahead)
+		return NULL;
+	kept = find_kept(model, request);
+	if (!kept || !would_be_whole(model, request, kept))
+		return NULL;
+	model->taken++;
+	request->stage = MODEL_RUNS;
+	request->held = MIN(kept->held, request->ask.chunks);
+	request->promised = request->ask.chunks;
+	request->surplus = (kept->held - request->held) << request->ask.order;
+	kept->held = 0;
+	kept->is_taken = true;
+	return kept->handle;
 }
 
 void model_cancelled(struct model *model, struct broker_request *handle)
@@ -269,6 +365,7 @@ int model_account_of(const struct model *model, const char *name)
 
 void model_loaded(struct model *model, const struct fake_pool *pool)
 {
+	model->has_changed = true;
 	g_array_set_size(model->buffers, 0);
 	model->sequence = pool->sequence;
 	for (unsigned int i = 0; i < pool->objects->len; i++) {

@@ -40,7 +40,8 @@ struct model_retry {
 	uint64_t longest_ns; /* of what lies between two of them */
 };
 
-enum model_stage { MODEL_WAITS, MODEL_RUNS, MODEL_FILLS, MODEL_DONE };
+/* Ahead, one is kept when it has what it gets. */
+enum model_stage { MODEL_WAITS, MODEL_RUNS, MODEL_FILLS, MODEL_KEPT, MODEL_DONE };
 
 struct model_request {
 	struct broker_request *handle;
@@ -53,6 +54,9 @@ struct model_request {
 	bool is_late; /* a fill said ETIME */
 	bool is_decided; /* how it ends: to be said */
 	int late_error;
+	bool was_kept;
+	bool is_taken; /* what it held, by another */
+	uint64_t surplus; /* pages it took over and does not need */
 	uint64_t held; /* chunks */
 	uint64_t exported; /* chunks */
 	uint64_t promised; /* chunks */
@@ -89,6 +93,7 @@ struct model {
 	uint64_t free_at_fill;
 	uint64_t draining; /* as told last */
 	bool is_gone;
+	bool has_changed; /* what accounts use, or may, since it was checked last */
 	struct model_retry retry;
 	struct model_account accounts[MODEL_ACCOUNTS];
 	GArray *requests; /* struct model_request, not freed, by age */
@@ -101,7 +106,8 @@ struct model {
 	bool is_long; /* the fill that runs is more than a turn */
 	/* How often what was tried, so that a test knows that it saw it. */
 	uint64_t fills, slices, interrupts, give_backs, short_bookings, finished[4], one_chunks,
-		refusals, waits_for_draining, guarded, uncovered, rated, waits;
+		refusals, waits_for_draining, guarded, uncovered, rated, waits, kept, taken, dropped,
+		asked_back;
 };
 
 void model_init(struct model *model, uint64_t pages);
@@ -113,6 +119,8 @@ int model_admit(const struct model *model, unsigned int account, const struct br
 		uint64_t now_ns);
 void model_admitted(struct model *model, struct broker_request *handle, unsigned int account,
 		    const struct broker_ask *ask, uint64_t now_ns);
+/* The one it takes over, of those kept ahead; NULL: none. To be asked when it was admitted. */
+struct broker_request *model_take_over(struct model *model, struct broker_request *handle);
 void model_cancelled(struct model *model, struct broker_request *handle);
 /* It said so: may it? */
 void model_action(struct model *model, const struct broker_action *action, uint64_t now_ns);

@@ -23,6 +23,7 @@ static void draw_ask(struct world *world, struct broker_ask *ret)
 	else if (world_chance(world, 4))
 		chunks = most * 3 / 4;
 	*ret = (struct broker_ask){
+		.is_ahead = world_chance(world, 6),
 		.order = order,
 		.align = (unsigned int)world_below(world, 5),
 		.chunks = chunks,
@@ -33,6 +34,23 @@ static void draw_ask(struct world *world, struct broker_ask *ret)
 				       UINT64_MAX :
 				       world->now_ns + world_below(world, 8000 * MSEC_NS),
 	};
+	if (ret->is_ahead) {
+		ret->minimum = 1;
+		ret->buffers = 1;
+	}
+}
+
+/* As the driver does it. */
+static void take_over(struct world *world, struct client *client)
+{
+	struct broker_request *ahead = broker_request_take_over(client->request);
+	struct client *from = broker_request_get_userdata(ahead);
+
+	g_assert_true(ahead == model_take_over(&world->model, client->request));
+	if (!from)
+		return;
+	client->reservation = from->reservation;
+	from->reservation = 0;
 }
 
 /* What no client of sound mind would ask for. */
@@ -97,6 +115,7 @@ static void submit(struct world *world)
 	g_assert_cmpstr(broker_request_get_account(client->request), ==, client->account);
 	g_ptr_array_add(world->clients, client);
 	model_admitted(&world->model, client->request, index, &ask, world->now_ns);
+	take_over(world, client);
 }
 
 static void cancel(struct world *world)
@@ -214,6 +233,7 @@ static void reload(struct world *world)
 	forget_rates(world);
 	world_draw_retry(world);
 	world_draw_rules(world);
+	world->model.has_changed = true;
 	broker_set_rules(world->broker, world->rules);
 }
 
@@ -347,7 +367,8 @@ static void print_model(const struct model *model)
 	g_assert_true(model->fills && model->slices && model->interrupts && model->give_backs &&
 		      model->short_bookings && model->one_chunks && model->refusals &&
 		      model->waits_for_draining && model->guarded && model->uncovered &&
-		      model->rated && model->waits);
+		      model->rated && model->waits && model->kept && model->taken &&
+		      model->dropped && model->asked_back);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(model->finished); i++)
 		g_assert_cmpuint(model->finished[i], >, 0);
 }
