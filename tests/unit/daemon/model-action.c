@@ -121,7 +121,7 @@ static void look_at_clock(struct model *model, uint64_t now_ns)
 static void check_turn(const struct model *model, const struct model_request *request,
 		       uint64_t now_ns)
 {
-	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++) {
+	for (unsigned int i = 0; i < model->n_accounts; i++) {
 		const struct model_request *other = model_head(model, i);
 
 		if (i == request->account || !other || !other->goes_first ||
@@ -152,7 +152,7 @@ static void check_slice(struct model *model, const struct model_request *request
 	/* Not without reason. */
 	if (request->was_interrupted)
 		return;
-	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
+	for (unsigned int i = 0; i < model->n_accounts; i++)
 		if (i != request->account && model_head(model, i))
 			return;
 	g_assert_not_reached();
@@ -287,7 +287,7 @@ static void say_interrupt(struct model *model, struct model_request *request, ui
 	g_assert_true(model->is_filling);
 	g_assert_false(model->is_interrupted);
 	g_assert_cmpint(request->stage, ==, MODEL_FILLS);
-	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
+	for (unsigned int i = 0; i < model->n_accounts; i++)
 		is_somebody_there |= (i != request->account || request->ask.is_ahead) &&
 				     model_head(model, i);
 	g_assert_true(model_is_over(model, request, now_ns) || is_somebody_there);

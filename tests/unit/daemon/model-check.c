@@ -26,7 +26,7 @@ static void check_idle(struct model *model, uint64_t now_ns, uint64_t wakeup_ns)
 {
 	bool is_anybody = false;
 
-	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++) {
+	for (unsigned int i = 0; i < model->n_accounts; i++) {
 		const struct model_request *request = model_head(model, i);
 
 		if (!request)
@@ -38,7 +38,7 @@ static void check_idle(struct model *model, uint64_t now_ns, uint64_t wakeup_ns)
 			g_assert_cmpuint(wakeup_ns, <=,
 					 now_ns + MAX(WAIT_NS, request->retry.longest_ns));
 	}
-	for (unsigned int i = 0; i < MODEL_ACCOUNTS && !is_anybody; i++)
+	for (unsigned int i = 0; i < model->n_accounts && !is_anybody; i++)
 		model->accounts[i].is_rested = true;
 }
 
@@ -88,7 +88,7 @@ static void check_usage(const struct model *model, const struct broker *broker)
 				 model_pending_of(model, (unsigned int)account));
 		g_assert_cmpint(usages[i].is_known, ==, model->accounts[account].is_known);
 	}
-	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++) {
+	for (unsigned int i = 0; i < model->n_accounts; i++) {
 		uint64_t buffers;
 		uint64_t pages = model_exported_pages(model, i, &buffers);
 
@@ -129,7 +129,7 @@ void model_check(struct model *model, const struct broker *broker, uint64_t now_
 
 	/* Else the driver would never sleep. */
 	g_assert_cmpuint(wakeup_ns, >, now_ns);
-	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
+	for (unsigned int i = 0; i < model->n_accounts; i++)
 		pending += model_pending_of(model, i);
 	g_assert_cmpuint(broker_get_pending(broker), ==, pending);
 	check_nobody_is_overdue(model, now_ns);

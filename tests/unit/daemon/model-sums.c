@@ -133,7 +133,7 @@ uint64_t model_others_lack(const struct model *model, unsigned int account)
 {
 	uint64_t pages = 0;
 
-	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
+	for (unsigned int i = 0; i < model->n_accounts; i++)
 		if (i != account)
 			pages += model_lacking(model, i);
 	return pages;
@@ -219,7 +219,7 @@ bool model_is_ready(const struct model *model, const struct model_request *reque
 bool model_is_other_ready(const struct model *model, unsigned int but, uint64_t free_pages,
 			  uint64_t now_ns)
 {
-	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++) {
+	for (unsigned int i = 0; i < model->n_accounts; i++) {
 		const struct model_request *request = i == but ? NULL : model_head(model, i);
 
 		if (request && model_is_ready(model, request, free_pages, now_ns))

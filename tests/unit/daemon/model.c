@@ -9,9 +9,10 @@
 
 #include "model-state.h"
 
-void model_init(struct model *model, uint64_t pages)
+void model_init(struct model *model, uint64_t pages, unsigned int n_accounts)
 {
 	*model = (struct model){
+		.n_accounts = n_accounts,
 		.pages = pages,
 		.requests = g_array_new(FALSE, FALSE, sizeof(struct model_request)),
 		.buffers = g_array_new(FALSE, FALSE, sizeof(struct model_buffer)),
@@ -46,7 +47,7 @@ static uint64_t guaranteed_to_others(const struct model *model, unsigned int ind
 {
 	uint64_t pages = 0;
 
-	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
+	for (unsigned int i = 0; i < model->n_accounts; i++)
 		if (i != index && model->accounts[i].is_known)
 			pages += model->accounts[i].minimum;
 	return pages;
@@ -141,7 +142,7 @@ static void look_who_goes_first(struct model *model, struct model_request *reque
 		return;
 	account->is_rested = false;
 	request->goes_first = request->ask.chunks == 1 && !request->ask.is_ahead;
-	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
+	for (unsigned int i = 0; i < model->n_accounts; i++)
 		if (i != request->account && model_head(model, i) && model->accounts[i].is_fresh)
 			request->ahead |= UINT64_C(1) << i;
 }
@@ -357,9 +358,9 @@ int model_account_of(const struct model *model, const char *name)
 {
 	if (!name[0])
 		return -1;
-	for (int i = 0; i < MODEL_ACCOUNTS; i++)
+	for (unsigned int i = 0; i < model->n_accounts; i++)
 		if (strcmp(model->accounts[i].name, name) == 0)
-			return i;
+			return (int)i;
 	return -2;
 }
 

@@ -9,7 +9,7 @@
 #include "broker.h"
 #include "fake-pool.h"
 
-#define MODEL_ACCOUNTS	7
+#define MODEL_ACCOUNTS	50 /* at most: one bit each in 64 */
 #define MODEL_PAGE_SIZE 4096
 
 /* Limits in force; the tests' own, not as they are configured. */
@@ -96,6 +96,7 @@ struct model {
 	bool has_changed; /* what accounts use, or may, since it was checked last */
 	struct model_retry retry;
 	struct model_account accounts[MODEL_ACCOUNTS];
+	unsigned int n_accounts;
 	GArray *requests; /* struct model_request, not freed, by age */
 	GArray *buffers; /* struct model_buffer: that it was told of */
 	uint64_t sequence;
@@ -110,7 +111,7 @@ struct model {
 		asked_back;
 };
 
-void model_init(struct model *model, uint64_t pages);
+void model_init(struct model *model, uint64_t pages, unsigned int n_accounts);
 void model_clear(struct model *model);
 struct model_request *model_find(const struct model *model, const struct broker_request *handle);
 

@@ -10,6 +10,7 @@
 #include "world.h"
 
 #define OPERATIONS  100000
+#define POOLS	    4
 #define SETTLE_EACH UINT64_C(200)
 
 static void draw_ask(struct world *world, struct broker_ask *ret)
@@ -85,7 +86,7 @@ static void spoil(struct world *world, struct broker_ask *ask)
 
 static void submit(struct world *world)
 {
-	unsigned int index = (unsigned int)world_below(world, MODEL_ACCOUNTS);
+	unsigned int index = (unsigned int)world_below(world, world->model.n_accounts);
 	const struct account_rule *rule =
 		account_rules_find(world->rules, world_accounts[index].rule);
 	struct broker_refusal refusal;
@@ -224,17 +225,23 @@ static void time_passes(struct world *world)
 /* What is counted under other rules, or by another daemon, does not count. */
 static void forget_rates(struct world *world)
 {
-	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
+	for (unsigned int i = 0; i < world->model.n_accounts; i++)
 		g_array_set_size(world->model.accounts[i].let_in, 0);
+}
+
+/* The rules that it has now are new. */
+static void apply_rules(struct world *world)
+{
+	forget_rates(world);
+	world_draw_retry(world);
+	world->model.has_changed = true;
+	broker_set_rules(world->broker, world->rules);
 }
 
 static void reload(struct world *world)
 {
-	forget_rates(world);
-	world_draw_retry(world);
 	world_draw_rules(world);
-	world->model.has_changed = true;
-	broker_set_rules(world->broker, world->rules);
+	apply_rules(world);
 }
 
 static void boot(struct world *world)
@@ -343,8 +350,6 @@ static void operate(struct world *world)
 		cancel(world);
 	if (world_chance(world, 100))
 		others_take(world);
-	if (world_chance(world, 300))
-		reload(world);
 	if (world_chance(world, 500))
 		world_load(world);
 	if (world_chance(world, 3000))
@@ -384,15 +389,15 @@ static void keeps_its_promises(const void *data)
 {
 	uint32_t seed = (uint32_t)number_from("CMABULK_SEED", GPOINTER_TO_UINT(data));
 	uint64_t operations = number_from("CMABULK_OPERATIONS", OPERATIONS);
-	struct world world = { .rand = g_rand_new_with_seed(seed) };
+	struct world world;
 
 	g_test_message("seed %u, %" PRIu64 " operations", seed, operations);
-	fake_pool_init(&world.pool, WORLD_PAGES);
-	model_init(&world.model, WORLD_PAGES);
-	world.clients = g_ptr_array_new();
+	world_init(&world, seed, WORLD_FEW);
 	world_draw_rules(&world);
 	boot(&world);
 	for (uint64_t i = 1; i <= operations; i++) {
+		if (world_chance(&world, 300))
+			reload(&world);
 		operate(&world);
 		if (i % SETTLE_EACH == 0)
 			settle(&world);
@@ -401,12 +406,52 @@ static void keeps_its_promises(const void *data)
 	}
 	all_end(&world);
 	print_model(&world.model);
-	broker_free(world.broker);
-	account_rules_unref(world.rules);
-	model_clear(&world.model);
-	fake_pool_clear(&world.pool);
-	g_ptr_array_unref(world.clients);
-	g_rand_free(world.rand);
+	world_clear(&world);
+}
+
+/* One configuration for all; what an account has in one pool is nothing to the others. */
+static void reload_all(struct world *worlds)
+{
+	reload(&worlds[0]);
+	world_run(&worlds[0]);
+	for (unsigned int i = 1; i < POOLS; i++) {
+		world_take_rules(&worlds[i], &worlds[0]);
+		apply_rules(&worlds[i]);
+		world_run(&worlds[i]);
+	}
+}
+
+static void fifty_accounts_on_four_pools(void)
+{
+	uint32_t seed = (uint32_t)number_from("CMABULK_SEED", 1);
+	uint64_t operations = number_from("CMABULK_OPERATIONS", OPERATIONS * 10);
+	struct world worlds[POOLS];
+
+	g_test_message("seed %u, %" PRIu64 " operations", seed, operations);
+	for (unsigned int i = 0; i < POOLS; i++) {
+		world_init(&worlds[i], seed * POOLS + i, WORLD_MANY);
+		if (i == 0)
+			world_draw_rules(&worlds[0]);
+		else
+			world_take_rules(&worlds[i], &worlds[0]);
+		boot(&worlds[i]);
+	}
+	for (uint64_t i = 1; i <= operations; i++) {
+		struct world *world = &worlds[world_below(&worlds[0], POOLS)];
+
+		if (world_chance(&worlds[0], 1000))
+			reload_all(worlds);
+		operate(world);
+		if (i % SETTLE_EACH == 0)
+			settle(world);
+		if (i % (SETTLE_EACH * 10) == 0)
+			settle_by_events(world);
+	}
+	for (unsigned int i = 0; i < POOLS; i++) {
+		all_end(&worlds[i]);
+		print_model(&worlds[i].model);
+		world_clear(&worlds[i]);
+	}
 }
 
 void add_random(void)
@@ -416,4 +461,5 @@ void add_random(void)
 
 		g_test_add_data_func(path, GUINT_TO_POINTER(seed), keeps_its_promises);
 	}
+	g_test_add_func("/random/fifty-accounts-on-four-pools", fifty_accounts_on_four_pools);
 }

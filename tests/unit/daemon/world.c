@@ -2,17 +2,48 @@
 /* The world of random.c: what its accounts are allowed, and what the driver does. */
 #include "world.h"
 
-#define RULES 6
-
-const struct world_account world_accounts[MODEL_ACCOUNTS] = {
+struct world_account world_accounts[WORLD_MANY] = {
 	{ "default", "default:1000", 1000, 100 }, { "default", "default:1001", 1001, 100 },
 	{ "small", "small:1002", 1002, 100 },	  { "team", "team", 1003, 100 },
 	{ "heavy", "heavy:1004", 1004, 400 },	  { "light", "light:1005", 1005, 25 },
 	{ "passing", "passing:1006", 1006, 100 },
 };
 
-static const char *const rule_names[RULES] = { "default", "small", "team",
-					       "heavy",	  "light", "passing" };
+/* Beyond those: one user each. */
+static void name_accounts(void)
+{
+	static const unsigned int weights[] = { 100, 25, 200, 50, 400 };
+
+	for (unsigned int i = WORLD_FEW; i < WORLD_MANY; i++) {
+		struct world_account *account = &world_accounts[i];
+
+		account->uid = 1000 + i;
+		account->weight = weights[i % G_N_ELEMENTS(weights)];
+		g_snprintf(account->rule, sizeof(account->rule), "user%u", i);
+		g_snprintf(account->name, sizeof(account->name), "user%u:%u", i, 1000 + i);
+	}
+}
+
+void world_init(struct world *world, uint32_t seed, unsigned int n_accounts)
+{
+	name_accounts();
+	*world = (struct world){
+		.rand = g_rand_new_with_seed(seed),
+		.clients = g_ptr_array_new(),
+	};
+	fake_pool_init(&world->pool, WORLD_PAGES);
+	model_init(&world->model, WORLD_PAGES, n_accounts);
+}
+
+void world_clear(struct world *world)
+{
+	broker_free(world->broker);
+	account_rules_unref(world->rules);
+	model_clear(&world->model);
+	fake_pool_clear(&world->pool);
+	g_ptr_array_unref(world->clients);
+	g_rand_free(world->rand);
+}
 
 uint64_t world_below(struct world *world, uint64_t bound)
 {
@@ -39,7 +70,7 @@ static unsigned int weight_of(const char *rule)
 }
 
 /* Together they fit, alone they are within what the smallest limit allows, or are cut. */
-static struct amount draw_minimum(struct world *world)
+static struct amount draw_minimum(struct world *world, unsigned int part)
 {
 	bool is_share = world_chance(world, 2);
 
@@ -47,8 +78,8 @@ static struct amount draw_minimum(struct world *world)
 		return (struct amount){ 0 };
 	return (struct amount){
 		.is_share = is_share,
-		.bytes = is_share ? world_below(world, 3333) :
-				    world_below(world, WORLD_PAGES / 3) * MODEL_PAGE_SIZE,
+		.bytes = is_share ? world_below(world, 10000 / part) :
+				    world_below(world, WORLD_PAGES / part) * MODEL_PAGE_SIZE,
 	};
 }
 
@@ -60,14 +91,19 @@ static uid_t uid_of(const char *rule)
 	g_assert_not_reached();
 }
 
-static bool has_minimum(const char *rule)
+/* At most what part of the pool; 0: nothing. */
+static unsigned int minimum_part(const struct world *world, const char *rule)
 {
-	return g_str_equal(rule, "team") || g_str_equal(rule, "light") ||
-	       g_str_equal(rule, "passing");
+	bool are_many = world->model.n_accounts > WORLD_FEW;
+
+	if (g_str_equal(rule, "team") || g_str_equal(rule, "light") || g_str_equal(rule, "passing"))
+		return are_many ? 6 : 3;
+	return uid_of(rule) >= 1000 + WORLD_FEW && uid_of(rule) % 3 == 0 ? 40 : 0;
 }
 
 static void draw_rule(struct world *world, const char *name, struct account_rule *ret)
 {
+	unsigned int part = minimum_part(world, name);
 	bool is_share = world_chance(world, 2);
 
 	*ret = (struct account_rule){
@@ -75,7 +111,7 @@ static void draw_rule(struct world *world, const char *name, struct account_rule
 		.is_shared = g_str_equal(name, "team"),
 		.has_uid = !g_str_equal(name, "team") && !g_str_equal(name, "default"),
 		.uid = uid_of(name),
-		.minimum = has_minimum(name) ? draw_minimum(world) : (struct amount){ 0 },
+		.minimum = part ? draw_minimum(world, part) : (struct amount){ 0 },
 		.maximum = { .is_share = is_share,
 			     .bytes = is_share ? 1000 + world_below(world, 9001) :
 						 (64 + world_below(world, WORLD_PAGES)) *
@@ -104,7 +140,7 @@ static void tell_rule(struct model *model, const struct account_rule *rule)
 	uint64_t minimum = pages_of(&rule->minimum);
 	uint64_t maximum = pages_of(&rule->maximum);
 
-	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++) {
+	for (unsigned int i = 0; i < model->n_accounts; i++) {
 		if (!g_str_equal(world_accounts[i].rule, rule->name))
 			continue;
 		model->accounts[i].is_known = true;
@@ -123,19 +159,49 @@ static void tell_rule(struct model *model, const struct account_rule *rule)
 void world_draw_rules(struct world *world)
 {
 	bool has_passing = world_chance(world, 2);
-	size_t count = has_passing ? RULES : RULES - 1;
-	struct account_rule *rules = g_new0(struct account_rule, count);
+	GArray *rules = g_array_new(FALSE, FALSE, sizeof(struct account_rule));
+	struct account_rule rule;
+	guint count;
 
-	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++) {
+	for (unsigned int i = 0; i < world->model.n_accounts; i++) {
 		world->model.accounts[i].name = world_accounts[i].name;
 		world->model.accounts[i].is_known = false;
 	}
-	for (size_t i = 0; i < count; i++) {
-		draw_rule(world, rule_names[i], &rules[i]);
-		tell_rule(&world->model, &rules[i]);
+	for (unsigned int i = 0; i < world->model.n_accounts; i++) {
+		const char *name = world_accounts[i].rule;
+
+		if ((i > 0 && g_str_equal(name, world_accounts[i - 1].rule)) ||
+		    (g_str_equal(name, "passing") && !has_passing))
+			continue;
+		draw_rule(world, name, &rule);
+		tell_rule(&world->model, &rule);
+		g_array_append_val(rules, rule);
 	}
 	account_rules_unref(world->rules);
-	world->rules = account_rules_new(rules, count);
+	count = rules->len;
+	world->rules = account_rules_new((struct account_rule *)(void *)g_array_free(rules, FALSE),
+					 count);
+}
+
+void world_take_rules(struct world *world, const struct world *from)
+{
+	account_rules_unref(world->rules);
+	world->rules = account_rules_ref(from->rules);
+	for (unsigned int i = 0; i < world->model.n_accounts; i++) {
+		const struct model_account *other = &from->model.accounts[i];
+		struct model_account *account = &world->model.accounts[i];
+
+		account->name = other->name;
+		account->is_known = other->is_known;
+		account->minimum = other->minimum;
+		account->maximum = other->maximum;
+		account->max_buffers = other->max_buffers;
+		account->max_pending = other->max_pending;
+		account->efforts = other->efforts;
+		account->rate_burst = other->rate_burst;
+		account->rate_interval_ns = other->rate_interval_ns;
+		account->quantum = other->quantum;
+	}
 }
 
 void world_draw_retry(struct world *world)

@@ -8,15 +8,18 @@
 #define WORLD_PAGES 4096
 #define MSEC_NS	    UINT64_C(1000000)
 
-/* What the accounts are: rule, name and user. The last one's rule comes and goes. */
+#define WORLD_FEW  7
+#define WORLD_MANY MODEL_ACCOUNTS
+
+/* What the accounts are: rule, name and user. The rule of the seventh comes and goes. */
 struct world_account {
-	const char *rule;
-	const char *name;
+	char rule[16];
+	char name[24];
 	uid_t uid;
 	unsigned int weight;
 };
 
-extern const struct world_account world_accounts[MODEL_ACCOUNTS];
+extern struct world_account world_accounts[WORLD_MANY];
 
 struct world {
 	GRand *rand;
@@ -40,9 +43,14 @@ struct client {
 	uint64_t cookie;
 };
 
+/* A pool with so many of the accounts; without rules and broker for now. */
+void world_init(struct world *world, uint32_t seed, unsigned int n_accounts);
+void world_clear(struct world *world);
 uint64_t world_below(struct world *world, uint64_t bound);
 bool world_chance(struct world *world, unsigned int in);
 void world_draw_rules(struct world *world);
+/* The same as in another. */
+void world_take_rules(struct world *world, const struct world *from);
 void world_draw_retry(struct world *world);
 void world_load(struct world *world);
 /* 0, 1 or what else the broker makes of the next event. */
