@@ -32,6 +32,9 @@ static void print_summary(const struct cmabulk_allocation *allocation, uint64_t 
 		size_format(bytes, claimed * chunk_size), cmabulk_allocation_get_pool(allocation),
 		is_simulated(allocation) ? " (simulated)" : "",
 		time_format(elapsed, cmabulk_allocation_get_elapsed_usec(allocation)));
+	if (cmabulk_allocation_get_prepared(allocation) > 0)
+		fprintf(file, ", %" PRIu64 " of them prepared",
+			cmabulk_allocation_get_prepared(allocation));
 	if (cmabulk_allocation_get_queued_usec(allocation) >= SHOWN_USEC)
 		fprintf(file, ", %s of it waiting for others",
 			time_format(elapsed, cmabulk_allocation_get_queued_usec(allocation)));

@@ -36,6 +36,7 @@ int verb_alloc(struct context *context, int argc, char **argv);
 int verb_buffers(struct context *context, int argc, char **argv);
 int verb_doctor(struct context *context, int argc, char **argv);
 int verb_pools(struct context *context, int argc, char **argv);
+int verb_prepare(struct context *context, int argc, char **argv);
 int verb_reload(struct context *context, int argc, char **argv);
 int verb_status(struct context *context, int argc, char **argv);
 

@@ -228,6 +228,7 @@ struct json_object *json_from_allocation(const struct cmabulk_allocation *alloca
 	json_add_number(object, "requested", cmabulk_allocation_get_requested(allocation));
 	json_add_number(object, "granted", cmabulk_allocation_get_granted(allocation));
 	json_add_number(object, "claimed", cmabulk_allocation_get_claimed(allocation));
+	json_add_number(object, "prepared", cmabulk_allocation_get_prepared(allocation));
 	json_add_number(object, "bytes", cmabulk_allocation_get_size(allocation));
 	json_object_object_add(object, "buffers", buffers_of(allocation));
 	json_object_object_add(object, "steps", steps_of(allocation));

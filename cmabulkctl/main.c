@@ -19,6 +19,7 @@ static const struct verb verbs[] = {
 	{ "buffers", verb_buffers, "list who holds what" },
 	{ "doctor", verb_doctor, "check this machine, and say what would mend it" },
 	{ "pools", verb_pools, "list the pools, or show one" },
+	{ "prepare", verb_prepare, "have chunks claimed ahead, for who allocates next" },
 	{ "reload", verb_reload, "make the daemon read its configuration again" },
 	{ "status", verb_status, "show the daemon, its pools and its configuration" },
 };

@@ -10,7 +10,7 @@
 #include "hand-over.h"
 #include "json.h"
 #include "options.h"
-#include "size.h"
+#include "request-options.h"
 #include "watch.h"
 
 enum option_index {
@@ -62,55 +62,29 @@ struct arguments {
 	char **command; /* NULL: none */
 };
 
-static int refuse(size_t index, const char *value, const char *expected)
-{
-	cli_usage("--%s: '%s' is not %s", options[index].name, value, expected);
-	return -EINVAL;
-}
-
-static int set_effort(struct cmabulk_request *request, const char *value)
-{
-	for (unsigned int effort = 0; effort <= CMABULK_REQUEST_EFFORT_HARD; effort++)
-		if (strcmp(value, effort_name(effort)) == 0)
-			return cmabulk_request_set_effort(request,
-							  (enum cmabulk_request_effort)effort);
-	return refuse(OPTION_EFFORT, value, "fast, normal or hard");
-}
-
 static int set_timeout(struct cmabulk_request *request, const char *value)
 {
 	uint64_t usec;
+	int r = request_option_time("timeout", value, &usec);
 
-	if (time_parse(value, &usec) < 0 || cmabulk_request_set_timeout(request, usec) < 0)
-		return refuse(OPTION_TIMEOUT, value, "a time as 500ms, 20s, 2min or infinity");
-	return 1;
+	return r < 0 ? r : cmabulk_request_set_timeout(request, usec) < 0 ? -EINVAL : 1;
 }
 
-static int set_text(size_t index, struct arguments *arguments, const char *value)
+static int set_label(struct arguments *arguments, const char *value)
 {
-	if (index == OPTION_POOL)
-		return cmabulk_request_set_pool(arguments->request, value) < 0 ?
-			       refuse(index, value, "a name that a pool can have") :
-			       1;
-	if (index == OPTION_DEVICE)
-		return cmabulk_request_set_device(arguments->request, value) < 0 ?
-			       refuse(index, value, "a name that a device can have") :
-			       1;
 	arguments->labelled = true;
-	return cmabulk_request_set_label(arguments->request, value) < 0 ?
-		       refuse(index, value, "up to 63 bytes of UTF-8 without control characters") :
-		       1;
+	return request_option_label(arguments->request, value);
 }
 
 static int set_number(size_t index, struct arguments *arguments, const char *value)
 {
+	const char *name = options[index].name;
+	uint64_t most = index == OPTION_MINIMUM ? UINT64_MAX : INT32_MAX;
 	uint64_t number;
-	int r = number_parse(value, UINT64_MAX, &number);
+	int r = request_option_number(name, value, most, &number);
 
-	if (r >= 0 && index != OPTION_MINIMUM && number > INT32_MAX)
-		r = -ERANGE;
 	if (r < 0)
-		return refuse(index, value, "a number in range");
+		return r;
 	switch (index) {
 	case OPTION_ORDER:
 		arguments->order = (int)number;
@@ -126,7 +100,7 @@ static int set_number(size_t index, struct arguments *arguments, const char *val
 		r = cmabulk_request_set_minimum(arguments->request, number);
 		break;
 	}
-	return r < 0 ? refuse(index, value, "a number in range") : 1;
+	return r < 0 ? request_option_refuse(name, value, "a number in range") : 1;
 }
 
 static int handle_option(size_t index, const char *value, void *userdata)
@@ -135,11 +109,13 @@ static int handle_option(size_t index, const char *value, void *userdata)
 
 	switch (index) {
 	case OPTION_POOL:
+		return request_option_pool(arguments->request, value);
 	case OPTION_DEVICE:
+		return request_option_device(arguments->request, value);
 	case OPTION_LABEL:
-		return set_text(index, arguments, value);
+		return set_label(arguments, value);
 	case OPTION_EFFORT:
-		return set_effort(arguments->request, value) < 0 ? -EINVAL : 1;
+		return request_option_effort(arguments->request, value);
 	case OPTION_TIMEOUT:
 		return set_timeout(arguments->request, value);
 	case OPTION_HOLD:
@@ -152,27 +128,17 @@ static int handle_option(size_t index, const char *value, void *userdata)
 
 static int set_amount(struct arguments *arguments, const char *text)
 {
-	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
-	struct amount amount;
-	unsigned int order;
-	uint64_t chunks;
+	struct cmabulk_request *request = arguments->request;
+	int code = request_set_amount(request, arguments->order, text, &arguments->chunk_size);
+	uint64_t chunks = cmabulk_request_get_count(request);
 
-	if (amount_parse(text, &amount) < 0)
-		return cli_usage("'%s' is not a count as 4800, a size as 300M, or both as 4800x64K",
-				 text);
-	if (amount_resolve(&amount, arguments->order, page_size, &chunks, &order) < 0)
-		return cli_usage("'%s': a chunk is a power of two of pages of %zu bytes, and must "
-				 "be what --order says",
-				 text, (size_t)page_size);
-	if (cmabulk_request_set_order(arguments->request, order) < 0 ||
-	    cmabulk_request_set_count(arguments->request, chunks) < 0)
-		return cli_usage("'%s' is out of range", text);
-	if (cmabulk_request_get_buffers(arguments->request) > chunks)
+	if (code != EXIT_OK)
+		return code;
+	if (cmabulk_request_get_buffers(request) > chunks)
 		return cli_usage("--buffers: %u buffers cannot be made of %zu chunks",
-				 cmabulk_request_get_buffers(arguments->request), (size_t)chunks);
-	if (cmabulk_request_get_minimum(arguments->request) > chunks)
+				 cmabulk_request_get_buffers(request), (size_t)chunks);
+	if (cmabulk_request_get_minimum(request) > chunks)
 		return cli_usage("--minimum: more than the %zu chunks asked for", (size_t)chunks);
-	arguments->chunk_size = page_size << order;
 	return EXIT_OK;
 }
 

@@ -147,6 +147,11 @@ EXPORT uint64_t cmabulk_allocation_get_claimed(const struct cmabulk_allocation *
 	return allocation->claimed;
 }
 
+EXPORT uint64_t cmabulk_allocation_get_prepared(const struct cmabulk_allocation *allocation)
+{
+	return allocation->prepared;
+}
+
 EXPORT uint64_t cmabulk_allocation_get_size(const struct cmabulk_allocation *allocation)
 {
 	return allocation->size;

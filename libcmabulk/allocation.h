@@ -17,6 +17,7 @@ struct cmabulk_allocation {
 	uint64_t requested;
 	uint64_t granted;
 	uint64_t claimed;
+	uint64_t prepared;
 	uint64_t size;
 	uint64_t elapsed_usec;
 	uint64_t queued_usec;

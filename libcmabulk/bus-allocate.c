@@ -49,23 +49,14 @@ static uint64_t deadline_of(const struct cmabulk_request *request, uint64_t star
 }
 
 /* What the daemon takes for granted is not said: each entry costs the bus time. */
-static int append_request(sd_bus_message *call, const struct cmabulk_request *request)
+static int append_what(sd_bus_message *call, const struct cmabulk_request *request)
 {
 	unsigned int align = cmabulk_request_get_align(request);
-	uint64_t minimum = cmabulk_request_get_minimum(request);
-	int r = sd_bus_message_append(call, "{sv}{sv}{sv}", "count", "t", request->count, "order",
-				      "u", (uint32_t)request->order, "timeout-usec", "t",
-				      request->timeout_usec);
+	int r = sd_bus_message_append(call, "{sv}{sv}", "count", "t", request->count, "order", "u",
+				      (uint32_t)request->order);
 
-	if (r >= 0 && request->buffers != 1)
-		r = sd_bus_message_append(call, "{sv}", "buffers", "u", (uint32_t)request->buffers);
 	if (r >= 0 && align != request->order)
 		r = sd_bus_message_append(call, "{sv}", "align", "u", (uint32_t)align);
-	if (r >= 0 && request->effort != CMABULK_REQUEST_EFFORT_HARD)
-		r = sd_bus_message_append(call, "{sv}", "effort", "s",
-					  effort_names[request->effort]);
-	if (r >= 0 && minimum != request->count)
-		r = sd_bus_message_append(call, "{sv}", "minimum", "t", minimum);
 	if (r >= 0 && request->label[0])
 		r = sd_bus_message_append(call, "{sv}", "label", "s", request->label);
 	if (r >= 0 && request->has_pool)
@@ -75,18 +66,52 @@ static int append_request(sd_bus_message *call, const struct cmabulk_request *re
 	return r;
 }
 
+static int append_effort(sd_bus_message *call, const struct cmabulk_request *request)
+{
+	return sd_bus_message_append(call, "{sv}", "effort", "s", effort_names[request->effort]);
+}
+
+/* Fields of Allocate. */
+static int append_request(sd_bus_message *call, const struct cmabulk_request *request)
+{
+	uint64_t minimum = cmabulk_request_get_minimum(request);
+	int r = append_what(call, request);
+
+	if (r >= 0)
+		r = sd_bus_message_append(call, "{sv}", "timeout-usec", "t", request->timeout_usec);
+	if (r >= 0 && request->buffers != 1)
+		r = sd_bus_message_append(call, "{sv}", "buffers", "u", (uint32_t)request->buffers);
+	if (r >= 0 && request->effort != CMABULK_REQUEST_EFFORT_HARD)
+		r = append_effort(call, request);
+	if (r >= 0 && minimum != request->count)
+		r = sd_bus_message_append(call, "{sv}", "minimum", "t", minimum);
+	return r;
+}
+
+/* Up to the fields, which are to be appended and closed. */
+static int begin_call(struct cmabulk_connection *connection, const char *member, const char *token,
+		      sd_bus_message **ret)
+{
+	sd_bus_message *call CLEANUP(bus_message_unrefp) = NULL;
+	int r = bus_new_call(connection, NULL, BUS_MANAGER_PATH, BUS_MANAGER_INTERFACE, member,
+			     &call);
+
+	if (r >= 0)
+		r = sd_bus_message_append(call, "s", token);
+	if (r >= 0)
+		r = sd_bus_message_open_container(call, SD_BUS_TYPE_ARRAY, "{sv}");
+	if (r < 0)
+		return r;
+	*ret = TAKE(call);
+	return 0;
+}
+
 static int make_call(struct cmabulk_connection *connection, const struct cmabulk_request *request,
 		     const char *token, sd_bus_message **ret)
 {
 	sd_bus_message *call CLEANUP(bus_message_unrefp) = NULL;
-	int r = bus_new_call(connection, NULL, BUS_MANAGER_PATH, BUS_MANAGER_INTERFACE, "Allocate",
-			     &call);
+	int r = begin_call(connection, "Allocate", token, &call);
 
-	if (r < 0)
-		return r;
-	r = sd_bus_message_append(call, "s", token);
-	if (r >= 0)
-		r = sd_bus_message_open_container(call, SD_BUS_TYPE_ARRAY, "{sv}");
 	if (r >= 0)
 		r = append_request(call, request);
 	if (r >= 0)
@@ -95,6 +120,11 @@ static int make_call(struct cmabulk_connection *connection, const struct cmabulk
 		return r;
 	*ret = TAKE(call);
 	return 0;
+}
+
+static void new_token(struct cmabulk_connection *connection, char token[TOKEN_SIZE])
+{
+	snprintf(token, TOKEN_SIZE, "l%" PRIu64, ++connection->bus->last_token);
 }
 
 static void send_cancel(struct cmabulk_connection *connection, const char *token)
@@ -318,7 +348,7 @@ static int allocate(struct cmabulk_connection *connection, struct cmabulk_reques
 	char token[TOKEN_SIZE];
 	int r;
 
-	snprintf(token, sizeof(token), "l%" PRIu64, ++connection->bus->last_token);
+	new_token(connection, token);
 	r = ask(connection, request, token, start_ns, &message);
 	if (r < 0)
 		return r;
@@ -353,4 +383,27 @@ int bus_allocate(struct cmabulk_connection *connection, struct cmabulk_request *
 	if (r >= 0)
 		(*ret)->elapsed_usec = (now_ns(CLOCK_MONOTONIC) - start_ns) / NSEC_PER_USEC;
 	return r;
+}
+
+int bus_prepare(struct cmabulk_connection *connection, struct cmabulk_request *request,
+		uint64_t expire_usec)
+{
+	sd_bus_message *call CLEANUP(bus_message_unrefp) = NULL;
+	sd_bus_message *reply CLEANUP(bus_message_unrefp) = NULL;
+	char token[TOKEN_SIZE];
+	int r = check_owner(connection, request);
+
+	if (r < 0)
+		return r;
+	new_token(connection, token);
+	r = begin_call(connection, "Prepare", token, &call);
+	if (r >= 0)
+		r = append_what(call, request);
+	if (r >= 0)
+		r = append_effort(call, request);
+	if (r >= 0)
+		r = sd_bus_message_append(call, "{sv}", "expire-usec", "t", expire_usec);
+	if (r >= 0)
+		r = sd_bus_message_close_container(call);
+	return r < 0 ? r : bus_call(connection, call, NULL, &reply);
 }

@@ -15,6 +15,8 @@ int bus_list_buffers(struct cmabulk_connection *connection, const char *pool_nam
 int bus_list_device_pools(struct cmabulk_connection *connection, const char *device, char ***ret);
 int bus_list_accounts(struct cmabulk_connection *connection, struct cmabulk_account ***ret);
 int bus_get_daemon(struct cmabulk_connection *connection, struct cmabulk_daemon **ret);
+int bus_prepare(struct cmabulk_connection *connection, struct cmabulk_request *request,
+		uint64_t expire_usec);
 int bus_allocate(struct cmabulk_connection *connection, struct cmabulk_request *request,
 		 struct cmabulk_allocation **ret);
 

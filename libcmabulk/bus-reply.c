@@ -18,6 +18,7 @@ struct report {
 	const char *reason;
 	int32_t error;
 	uint64_t claimed;
+	uint64_t prepared;
 	uint64_t queued_usec;
 	uint64_t chunk_size;
 	uint64_t alignment;
@@ -149,6 +150,7 @@ static const struct bus_field report_fields[] = {
 	{ "reason", "s", offsetof(struct report, reason), false },
 	{ "error", "i", offsetof(struct report, error), true },
 	{ "claimed", "t", offsetof(struct report, claimed), true },
+	{ "prepared", "t", offsetof(struct report, prepared), false },
 	{ "queued-usec", "t", offsetof(struct report, queued_usec), false },
 	{ "chunk-size", "t", offsetof(struct report, chunk_size), true },
 	{ "alignment", "t", offsetof(struct report, alignment), true },
@@ -230,7 +232,8 @@ static int check_report(const struct report *report, const struct asked *asked,
 		return -EPROTO;
 	if ((status == CMABULK_ALLOCATION_COMPLETE) != (granted == asked->count) ||
 	    (status == CMABULK_ALLOCATION_COMPLETE) != (report->error == 0) ||
-	    granted > report->claimed || report->claimed > asked->count)
+	    granted > report->claimed || report->claimed > asked->count ||
+	    report->prepared > report->claimed)
 		return -EPROTO;
 	if (!is_number_of_buffers(asked, status, granted, n_buffers))
 		return -EPROTO;
@@ -257,6 +260,7 @@ static int make_allocation(struct report *report, enum cmabulk_allocation_status
 	allocation->order = asked->order;
 	allocation->requested = asked->count;
 	allocation->claimed = report->claimed;
+	allocation->prepared = report->prepared;
 	allocation->queued_usec = report->queued_usec;
 	allocation->steps = TAKE(report->steps);
 	allocation->n_steps = (unsigned int)report->n_steps;

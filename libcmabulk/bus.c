@@ -226,6 +226,7 @@ static const struct backend bus_backend = {
 	.list_accounts = bus_list_accounts,
 	.get_daemon = bus_get_daemon,
 	.reload = reload,
+	.prepare = bus_prepare,
 	.allocate = bus_allocate,
 	.close = bus_close,
 };

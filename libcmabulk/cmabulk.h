@@ -298,6 +298,27 @@ int cmabulk_connection_get_daemon(struct cmabulk_connection *connection,
 int cmabulk_connection_reload(struct cmabulk_connection *connection) CMABULK_MUST_CHECK;
 
 /**
+ * @brief Have chunks claimed ahead, as a hint that this account will allocate soon.
+ * @param request What will be wanted; not changed, and may be used for the allocate itself. Its count,
+ *                order, alignment, effort, pool and label count; anything that moves other users' pages is
+ *                better left to `normal` effort, as nobody waits for it.
+ * @param expire_usec Microseconds for which the chunks are kept, above 0; at most as long as the daemon's
+ *                    configuration lets any request take.
+ *
+ * Returns as soon as the daemon has let it in. As many chunks as can be had are claimed in the background, while
+ * nobody else wants any, and charged to the account. Its next allocate of that order, and of no larger alignment, takes them
+ * over, from whichever connection it comes: cmabulk_allocation_get_prepared() says how many it was. They go
+ * back when they are not used in time, and before that as soon as anybody lacks memory, unless the account is
+ * guaranteed them. They stay when this connection is closed.
+ *
+ * @return 0; `-EOPNOTSUPP` in direct mode, `-EUSERS` also when the account has 16 of these in the pool, or an error
+ * as cmabulk_connection_allocate().
+ */
+int cmabulk_connection_prepare(struct cmabulk_connection *connection,
+			       struct cmabulk_request *request,
+			       uint64_t expire_usec) CMABULK_MUST_CHECK;
+
+/**
  * @brief Allocate, and wait for it.
  * @param request What is wanted; not changed, and may be used again.
  * @param ret Returns a new allocation, whenever the return value is not negative.
@@ -803,6 +824,9 @@ uint64_t cmabulk_allocation_get_granted(const struct cmabulk_allocation *allocat
 
 /** @brief Chunks that could be had, also when they were too few and given back. */
 uint64_t cmabulk_allocation_get_claimed(const struct cmabulk_allocation *allocation);
+
+/** @brief Of those claimed, chunks that cmabulk_connection_prepare() had claimed ahead; 0 in direct mode. */
+uint64_t cmabulk_allocation_get_prepared(const struct cmabulk_allocation *allocation);
 
 /** @brief Bytes in its buffers. */
 uint64_t cmabulk_allocation_get_size(const struct cmabulk_allocation *allocation);

@@ -183,8 +183,8 @@ EXPORT int cmabulk_connection_reload(struct cmabulk_connection *connection)
 	return end(connection, r);
 }
 
-static int allocate(struct cmabulk_connection *connection, struct cmabulk_request *request,
-		    struct cmabulk_allocation **ret)
+/* 0: nobody else uses it until request_end(). */
+static int begin_request(struct cmabulk_connection *connection, struct cmabulk_request *request)
 {
 	int r = request_begin(request);
 
@@ -193,14 +193,50 @@ static int allocate(struct cmabulk_connection *connection, struct cmabulk_reques
 		return r;
 	}
 	r = request_check(request);
-	if (r < 0)
+	if (r < 0) {
 		connection_explain(connection,
 				   "a request needs a count, at most as many buffers as chunks, "
 				   "a minimum not above the count, and not both pool and device");
-	else
-		r = connection->backend->allocate(connection, request, ret);
+		request_end(request);
+	}
+	return r;
+}
+
+static int allocate(struct cmabulk_connection *connection, struct cmabulk_request *request,
+		    struct cmabulk_allocation **ret)
+{
+	int r = begin_request(connection, request);
+
+	if (r < 0)
+		return r;
+	r = connection->backend->allocate(connection, request, ret);
 	request_end(request);
 	return r;
+}
+
+static int prepare(struct cmabulk_connection *connection, struct cmabulk_request *request,
+		   uint64_t expire_usec)
+{
+	int r;
+
+	if (!connection->backend->prepare)
+		return -EOPNOTSUPP;
+	r = begin_request(connection, request);
+	if (r < 0)
+		return r;
+	r = connection->backend->prepare(connection, request, expire_usec);
+	request_end(request);
+	return r;
+}
+
+EXPORT int cmabulk_connection_prepare(struct cmabulk_connection *connection,
+				      struct cmabulk_request *request, uint64_t expire_usec)
+{
+	int r = begin(connection);
+
+	if (r >= 0)
+		r = prepare(connection, request, expire_usec);
+	return end(connection, r);
 }
 
 EXPORT int cmabulk_connection_allocate(struct cmabulk_connection *connection,

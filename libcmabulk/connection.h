@@ -25,6 +25,8 @@ struct backend {
 	int (*list_accounts)(struct cmabulk_connection *connection, struct cmabulk_account ***ret);
 	int (*get_daemon)(struct cmabulk_connection *connection, struct cmabulk_daemon **ret);
 	int (*reload)(struct cmabulk_connection *connection);
+	int (*prepare)(struct cmabulk_connection *connection, struct cmabulk_request *request,
+		       uint64_t expire_usec);
 	/* 0 and an allocation when admitted, however it ended. */
 	int (*allocate)(struct cmabulk_connection *connection, struct cmabulk_request *request,
 			struct cmabulk_allocation **ret);

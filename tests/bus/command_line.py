@@ -5,7 +5,7 @@ import json
 import re
 import signal
 
-from fixture import PATIENCE
+from fixture import PATIENCE, eventually
 from installed import Application, run, start
 from manager import (BOB, CLIENTS, CLIENTS_CONFIGURATION, STRANGER, administrator,
                      daemon_with_clients)
@@ -146,6 +146,25 @@ def reload_says_what_is_wrong(bus):
     assert problem in expect(bus, 0, "doctor"), problem
     daemon.configure(CLIENTS_CONFIGURATION)
     assert read_json(bus, "reload", **ROOT) == {"problems": []}
+
+
+def prepared_is_there(bus):
+    daemon_with_clients(bus)
+    root = administrator(bus)
+    text = expect(bus, 0, "prepare", "8M", "--expire", "1min", "--label", "soon")
+    assert text == "128 chunks of 64K are being claimed, and kept for 1min\n", text
+    eventually("it is claimed", lambda: root.pool()["Reserved"] == 8 << 20)
+    [entry] = read_json(bus, "buffers")["buffers"]
+    assert (entry["kind"], entry["label"]) == ("reservation", "soon"), entry
+    text = expect(bus, 0, "alloc", "8M")
+    assert "128 of 128 chunks of 64K (8M) from pool main (simulated) in" in text, text
+    assert ", 128 of them prepared" in text, text
+    told = read_json(bus, "prepare", "4x4K", "--order", "0")
+    assert told == {"requested": 4, "chunk_size": 4096, "expire_us": 30000000}, told
+    eventually("it is claimed", lambda: root.pool()["Reserved"] == 4 * 4096)
+    assert read_json(bus, "alloc", "4x4K")["prepared"] == 4
+    assert read_json(bus, "alloc", "4x4K")["prepared"] == 0
+    expect(bus, 1, "prepare", "65M", stderr="pool main has 64 MiB in all")
 
 
 def doctor_sees_the_daemon(bus):

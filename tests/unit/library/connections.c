@@ -212,7 +212,10 @@ static void not_everything_can_be_done(void)
 	struct cmabulk_account **accounts = UNTOUCHED;
 	struct cmabulk_daemon *daemon = UNTOUCHED;
 	char **names = UNTOUCHED;
+	struct cmabulk_request *request CLEANUP(cmabulk_request_unrefp) = NULL;
 
+	g_assert_cmpint(cmabulk_request_new(&request), ==, 0);
+	g_assert_cmpint(cmabulk_connection_prepare(connection, request, 1), ==, -EOPNOTSUPP);
 	g_assert_cmpint(cmabulk_connection_reload(connection), ==, -EOPNOTSUPP);
 	g_assert_cmpint(cmabulk_connection_list_accounts(connection, &accounts), ==, -EOPNOTSUPP);
 	g_assert_cmpint(cmabulk_connection_get_daemon(connection, &daemon), ==, -EOPNOTSUPP);

@@ -274,6 +274,8 @@ static void append_allocation(sd_bus_message *reply, const struct script *script
 	append_text(reply, script, "reason", script->error ? "pages are pinned" : "");
 	append_int(reply, script, "error", 'i', script->error);
 	append_long(reply, script, "claimed", script->claimed);
+	if (script->prepared)
+		append_long(reply, script, "prepared", script->prepared);
 	append_long(reply, script, "queued-usec", 13);
 	append_long(reply, script, "chunk-size", script->chunk_size);
 	append_long(reply, script, "alignment", script->alignment);

@@ -46,6 +46,7 @@ struct script {
 	int error;
 	uint64_t granted;
 	uint64_t claimed;
+	uint64_t prepared; /* 0: left out */
 	uint32_t buffers;
 	uint64_t chunk_size;
 	uint64_t alignment;

@@ -27,6 +27,7 @@ LIE(status, script->status = "splendid")
 LIE(less_than_complete, script->granted = 19)
 LIE(more_than_asked, script->granted = script->claimed = 21)
 LIE(more_than_claimed, script->claimed = 19)
+LIE(more_prepared, script->prepared = 21)
 LIE(complete_with_error, script->error = EBUSY)
 LIE(error_without_end, script->error = 5000)
 LIE(error_of_kernel, script->error = INT32_MIN)
@@ -87,6 +88,7 @@ static const struct lie lies[] = {
 	LIE(less_than_complete),
 	LIE(more_than_asked),
 	LIE(more_than_claimed),
+	LIE(more_prepared),
 	LIE(complete_with_error),
 	LIE(error_without_end),
 	LIE(error_of_kernel),

@@ -131,6 +131,23 @@ static void fewer_buffers_say_why(void)
 	talk_end(&talk);
 }
 
+/* Nothing had to be claimed: it has no steps of that. */
+static void what_was_prepared_is_said(void)
+{
+	struct cmabulk_allocation *allocation CLEANUP(cmabulk_allocation_unrefp) = NULL;
+	struct talk talk;
+	struct script script;
+
+	script_init(&script);
+	script.prepared = 20;
+	talk_begin(&talk, &script);
+	g_assert_cmpint(cmabulk_connection_allocate(talk.connection, talk.request, &allocation), ==,
+			CMABULK_ALLOCATION_COMPLETE);
+	g_assert_cmpuint(cmabulk_allocation_get_prepared(allocation), ==, 20);
+	g_assert_cmpuint(cmabulk_allocation_get_claimed(allocation), ==, 20);
+	talk_end(&talk);
+}
+
 static void later_versions_are_understood(void)
 {
 	struct cmabulk_allocation *allocation CLEANUP(cmabulk_allocation_unrefp) = NULL;
@@ -287,6 +304,7 @@ void add_replies(void)
 	g_test_add_func("/reply/one-at-a-time", one_at_a_time);
 	g_test_add_func("/reply/a-short-one-says-why", a_short_one_says_why);
 	g_test_add_func("/reply/fewer-buffers-say-why", fewer_buffers_say_why);
+	g_test_add_func("/reply/what-was-prepared-is-said", what_was_prepared_is_said);
 	g_test_add_func("/reply/later-versions-are-understood", later_versions_are_understood);
 	g_test_add_func("/reply/books-are-read", books_are_read);
 	g_test_add_func("/reply/what-is-missing-is-not-there", what_is_missing_is_not_there);
