@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What lives, by snapshot and events in whatever order they come. */
-#include <glib.h>
+#include <inttypes.h>
 #include <string.h>
+#include <time.h>
+
+#include <glib.h>
 
 #include "scene.h"
 #include "suites.h"
@@ -62,6 +65,58 @@ static void a_snapshot_is_the_truth(void)
 	g_assert_cmpuint(books(&scene).buffers, ==, 0);
 	g_assert_cmpuint(scene_usage(&scene, "half:1001").exported_bytes, ==, 0);
 	scene_clear(&scene);
+}
+
+#define MANY 10000
+
+static uint64_t cpu_time_ns(void)
+{
+	struct timespec time;
+
+	g_assert_cmpint(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time), ==, 0);
+	return (uint64_t)time.tv_sec * SCENE_SECOND + (uint64_t)time.tv_nsec;
+}
+
+/*
+ * After events were lost: all that lives is read again, of which a tenth has changed, while a hundred wait. The
+ * loop does nothing else meanwhile.
+ */
+static void ten_thousand_are_read_in_no_time(void)
+{
+	struct cmabulk_buffer_info *entries = g_new(struct cmabulk_buffer_info, MANY);
+	struct scene scene;
+	uint64_t begin_ns, taken_ns;
+
+	scene_init(&scene);
+	for (uint64_t i = 0; i < MANY; i++) {
+		g_autofree char *account =
+			g_strdup_printf("default:%" PRIu64, 2000 + i % 50);
+
+		entries[i] = buffer(i + 1, 1, account);
+	}
+	broker_load(scene.broker, entries, MANY, 77);
+	scene_free_pages(&scene, 0);
+	for (uid_t uid = 3000; uid < 3100; uid++)
+		scene_submit(&scene, uid, 10);
+	scene_expect_nothing(&scene);
+	for (uint64_t i = 0; i < MANY; i += 10)
+		entries[i].id += MANY;
+	begin_ns = cpu_time_ns();
+	broker_load(scene.broker, entries, MANY, 78);
+	taken_ns = cpu_time_ns() - begin_ns;
+	g_test_message("%" PRIu64 " us", taken_ns / 1000);
+	g_assert_cmpuint(taken_ns, <, 200 * (SCENE_SECOND / 1000));
+	g_assert_cmpuint(books(&scene).buffers, ==, MANY);
+	broker_gone(scene.broker);
+	for (unsigned int i = 0; i < 100; i++) {
+		struct broker_action action;
+
+		broker_next(scene.broker, scene.now_ns, &action);
+		g_assert_cmpint(action.type, ==, BROKER_FINISH);
+		broker_request_free(scene.broker, action.request);
+	}
+	scene_clear(&scene);
+	g_free(entries);
 }
 
 static void events_are_in_order(void)
@@ -245,6 +300,8 @@ static void configured_accounts_are_listed(void)
 void add_books(void)
 {
 	g_test_add_func("/books/a-snapshot-is-the-truth", a_snapshot_is_the_truth);
+	g_test_add_func("/books/ten-thousand-are-read-in-no-time",
+			ten_thousand_are_read_in_no_time);
 	g_test_add_func("/books/events-are-in-order", events_are_in_order);
 	g_test_add_func("/books/somebody-elses-is-nobodys-until-the-snapshot",
 			somebody_elses_is_nobodys_until_the_snapshot);

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Much at once on the module's memory: in a VM. Live buffers by the thousand through restarts and lost
+events, weights that hold, and a crowd of connections of which some are killed all the time."""
+
+import mmap
+import os
+import random
+import select
+import signal
+import struct
+import time
+
+import kernel_pool
+from client import BusError, readable
+from fixture import eventually
+from kernel import start_daemon
+from kills import Load
+from manager import (ALICE, BOB, CAROL, CLIENTS, ERROR, MIB, PAGE, User, administrator, user)
+
+RMEM_MAX = "/proc/sys/net/core/rmem_max"
+GENERIC = "16"  # as /proc/net/netlink has the protocol
+
+
+def dropped_events():
+    """What netlink sockets of the generic protocol lost, by their inodes."""
+    with open("/proc/net/netlink", encoding="ascii") as table:
+        lines = [line.split() for line in table][1:]
+    return {line[9]: int(line[8]) for line in lines if line[1] == GENERIC}
+
+
+def thousand_buffers(manager):
+    """Four allocations, as none has more buffers than the bus hands out in time."""
+    allocations = [manager.allocate(count=250, buffers=250, label="many") for _ in range(4)]
+    for allocation in allocations:
+        manager.fetch_all(allocation)
+    return allocations
+
+
+def check_served_at_once(bus):
+    """Who asks while the daemon still reads what lives waits for that, and is served."""
+    with user(bus, BOB) as bob:
+        allocation = bob.allocate(count=16)
+        assert allocation.status == "complete", allocation.report
+        allocation.close()
+
+
+def thousand_buffers_through_restarts(bus):
+    daemon = start_daemon(bus)
+    alice = user(bus)
+    allocations = thousand_buffers(alice)
+    for how in ("stop", "kill"):
+        getattr(daemon, how)()
+        kernel_pool.wait_for_buffers(1000)
+        daemon = start_daemon(bus)
+        check_served_at_once(bus)
+        root = administrator(bus)
+        root.wait_for_buffers(1000)
+        account = root.account("default", ALICE)
+        assert (account["buffers"], account["used"]) == (1000, 1000 * PAGE), account
+        root.close()
+    for allocation in allocations:
+        allocation.close()
+    kernel_pool.expect_whole(administrator(bus))
+
+
+def thousand_buffers_through_lost_events(bus):
+    """A socket that holds hardly anything, and a daemon that does not read it."""
+    before = kernel_pool.read(RMEM_MAX)
+    kernel_pool.write(RMEM_MAX, "2304")
+    try:
+        daemon = start_daemon(bus)
+    finally:
+        kernel_pool.write(RMEM_MAX, before)
+    alice, bob, root = user(bus), user(bus, BOB), administrator(bus)
+    allocations = thousand_buffers(alice)
+    root.wait_for_buffers(1000)
+    lost = dropped_events()
+    released = {buffer[0] for allocation in allocations[:2] for buffer in allocation.layout}
+    daemon.signal(signal.SIGSTOP)
+    for allocation in allocations[:2]:
+        allocation.close()
+    kernel_pool.wait_for_buffers(500)
+    eventually("events were lost",
+               lambda: any(drops > lost.get(inode, 0) for inode, drops in dropped_events().items()))
+    serial = bob.start_allocate(count=60 * MIB // PAGE)
+    daemon.signal(signal.SIGCONT)
+    allocation = bob.finish_allocate(serial)
+    assert allocation.status == "complete", allocation.report
+    root.wait_for_buffers(501)
+    told = {alice.wait_signal("BufferReleased").arguments[1] for _ in released}
+    assert told == released, "not every release was told"
+    for each in (allocation, *allocations[2:]):
+        each.close()
+    kernel_pool.expect_whole(root)
+
+
+# --- Weights --------------------------------------------------------------------------------------
+
+# Two of them do not fit at the same time: the queue says who is next.
+LARGE = 40 * MIB // PAGE
+PENDING = 4
+
+
+class Asker:
+    """One who asks for the same again and again, several times at once, and keeps nothing."""
+
+    def __init__(self, bus, uid):
+        self.client = user(bus, uid)
+        self.served = 0
+        self.waiting = [self.ask() for _ in range(PENDING)]
+
+    def ask(self):
+        return self.client.start_allocate(count=LARGE, timeout_usec=600_000_000)
+
+    def look(self):
+        while readable(self.client, 0):
+            self.client.process(time.monotonic())
+        for serial in [s for s in self.waiting if self.client.has_reply(s)]:
+            self.waiting.remove(serial)
+            self.served += self.take(serial)
+        # Before the memory is back: it has something in the queue all the time.
+        assert self.waiting, "its queue ran empty"
+        self.waiting += [self.ask() for _ in range(PENDING - len(self.waiting))]
+
+    def take(self, serial):
+        try:
+            allocation = self.client.finish_allocate(serial)
+        except BusError as error:
+            # It asked again while it was given what it had asked for before.
+            if error.name != ERROR + "QuotaExceeded":
+                raise
+            return 0
+        assert allocation.status == "complete", allocation.report
+        allocation.close()
+        return 1
+
+
+def served_by_weight(bus):
+    """Accounts of weights 1, 2 and 4 that ask without end get bytes in that proportion, within 10 %."""
+    weights = {ALICE: 1, BOB: 2, CAROL: 4}
+    rules = [f"[Account w{weight}]\nUser={uid}\nWeight={100 * weight}\n"
+             for uid, weight in weights.items()]
+    start_daemon(bus, "".join(rules))
+    askers = {uid: Asker(bus, uid) for uid in weights}
+    rounds = int(os.environ.get("CMABULK_ROUNDS") or 105)
+    while (total := sum(asker.served for asker in askers.values())) < rounds:
+        ready, _, _ = select.select([asker.client for asker in askers.values()], [], [], 60)
+        assert ready, f"nobody was served for a minute, after {total}"
+        for asker in askers.values():
+            asker.look()
+    shares = {uid: asker.served / total * 7 / weights[uid] for uid, asker in askers.items()}
+    print(f"served: {[asker.served for asker in askers.values()]}, to their weights "
+          f"{[round(share, 3) for share in shares.values()]}", flush=True)
+    assert all(0.9 <= share <= 1.1 for share in shares.values()), shares
+    for asker in askers.values():
+        asker.client.close()
+    kernel_pool.expect_whole(administrator(bus))
+
+
+# --- A crowd --------------------------------------------------------------------------------------
+
+PROCESSES, CONNECTIONS = 20, 10
+UIDS = (ALICE, BOB, CAROL)
+# A request's own time is at most two seconds; the machine may be slow.
+ANSWER_SECONDS = 120
+FLAT_BYTES = 1 << 20
+MOST_BYTES = 16 * MIB
+
+
+class Herd:
+    """A process with some connections, each of which asks for anything, over and over."""
+
+    EXPECTED = (*Load.EXPECTED, ERROR + "Unconfirmed", ERROR + "QuotaExceeded")
+
+    def __init__(self, bus, seed, count):
+        self.path = bus.path
+        self.dice = random.Random(seed)
+        self.uid = self.dice.choice(UIDS)
+        self.count = count  # in memory that all share
+        self.child = bus.child(self.run, self.uid, (CLIENTS,))
+        self.child.hear()
+
+    def ask(self, client):
+        buffers = self.dice.randint(1, 20)
+        return client.start_allocate(count=self.dice.randint(buffers, 4 * MIB // PAGE),
+                                     buffers=buffers,
+                                     timeout_usec=self.dice.randint(1, 2_000_000))
+
+    def answer(self, client, serial):
+        try:
+            allocation = client.finish_allocate(serial)
+        except BusError as error:
+            if error.name not in self.EXPECTED:
+                raise
+            time.sleep(0.01)
+            return
+        try:
+            if allocation.granted and self.dice.random() < 0.5:
+                client.fetch_all(allocation)
+            elif allocation.buffers > len(allocation.fds):
+                client.release(allocation.path, allocation.report["serial"])
+        except BusError as error:
+            # The daemon was killed in between, or took back what was not fetched in time.
+            if error.name not in self.EXPECTED + (ERROR + "NoSuchAllocation",):
+                raise
+        finally:
+            allocation.close()
+        self.count.add()
+
+    def turn(self, asked):
+        poll = select.poll()
+        for client in asked:
+            poll.register(client, select.POLLIN)
+        poll.poll(1000)
+        for client, (serial, since) in list(asked.items()):
+            while readable(client, 0) and not client.has_reply(serial):
+                client.process(time.monotonic())
+            if client.has_reply(serial):
+                self.answer(client, serial)
+                asked[client] = (self.ask(client), time.monotonic())
+            else:
+                assert time.monotonic() - since < ANSWER_SECONDS, "a request got no answer"
+
+    def run(self, child):
+        asked = {}
+        for _ in range(CONNECTIONS):
+            client = User(self.path, self.uid, (CLIENTS,))
+            asked[client] = (self.ask(client), time.monotonic())
+        child.say("begin")
+        try:
+            while True:
+                self.turn(asked)
+        except BaseException as error:
+            child.say(f"{type(error).__name__}: {error}")
+            raise
+
+    kill = Load.kill
+
+
+class Count:
+    """What processes count together: each has a place of its own."""
+
+    def __init__(self, places):
+        self.memory = mmap.mmap(-1, 8 * places)
+
+    def place(self, index):
+        return Place(self.memory, index)
+
+    def total(self):
+        return sum(struct.unpack(f"{len(self.memory) // 8}Q", self.memory[:]))
+
+
+class Place:
+    def __init__(self, memory, index):
+        self.memory = memory
+        self.offset = 8 * index
+
+    def add(self):
+        value, = struct.unpack_from("Q", self.memory, self.offset)
+        struct.pack_into("Q", self.memory, self.offset, value + 1)
+
+
+def two_hundred_connections(bus):
+    """Of three users; CMABULK_REQUESTS requests. Some are killed all the time, and the daemon twice."""
+    seed = int(os.environ.get("CMABULK_SEED") or random.randrange(2**32))
+    requests = int(os.environ.get("CMABULK_REQUESTS") or 1000)
+    dice = random.Random(seed)
+    configuration = "FetchTimeoutSec=2\n[Account default]\nMaxBytes=75%\n"
+    print(f"seed {seed}, {requests} requests", flush=True)
+    daemon = start_daemon(bus, configuration)
+    count = Count(PROCESSES)
+    herds = [Herd(bus, dice.randrange(2**32), count.place(index)) for index in range(PROCESSES)]
+    daemon_kills = [requests // 3, requests * 2 // 3]
+    killed = 0
+    sizes = []
+    while count.total() < requests:
+        # A moment, not a delay: when is what is random here.
+        time.sleep(dice.random() * 0.5)
+        if daemon_kills and count.total() >= daemon_kills[0]:
+            daemon_kills.pop(0)
+            sizes.clear()
+            daemon.kill()
+            daemon = start_daemon(bus, configuration)
+        victim = dice.randrange(PROCESSES)
+        herds[victim].kill()
+        herds[victim] = Herd(bus, dice.randrange(2**32), count.place(victim))
+        killed += 1
+        sizes.append(daemon.status_field("VmRSS"))
+    assert not daemon_kills, "the daemon was not killed twice"
+    for herd in herds:
+        herd.kill()
+    kernel_pool.expect_whole(administrator(bus))
+    print(f"{count.total()} answered, {killed * CONNECTIONS} connections killed; the daemon had "
+          f"{min(sizes) >> 10} to {max(sizes) >> 10} KiB", flush=True)
+    assert max(sizes) < MOST_BYTES, sizes
+    middle = len(sizes) // 2
+    assert max(sizes[middle:]) - max(sizes[:middle]) < FLAT_BYTES, f"it grows: {sizes}"
