@@ -95,12 +95,12 @@ static int admit(struct broker *broker, const struct account_rule *rule, uid_t u
 	uid_t instance = rule->is_shared ? ACCOUNT_UID_SHARED : uid;
 	int r;
 
-	if (broker->is_gone)
-		return -ENODEV;
 	account_format(rule->name, instance, ret_refusal->account);
+	if (broker->is_gone)
+		return refuse(ret_refusal, -ENODEV, "gone", 0, 0, 0);
 	r = check_ask(ledger, ask);
 	if (r == -EINVAL)
-		return r;
+		return refuse(ret_refusal, r, "invalid", 0, 0, 0);
 	if (r < 0)
 		return refuse_size(ledger, ask, r, ret_refusal);
 	if (!get_efforts(broker, rule, ask))
@@ -137,6 +137,8 @@ int broker_submit(struct broker *broker, const struct account_rule *rule, uid_t 
 	account->pending++;
 	account->n_ahead += ask->is_ahead;
 	ledger_count_request(&broker->ledger, rule, account);
+	counters_admit(account->counters, ask->chunks,
+		       (ask->chunks << ask->order) * broker->ledger.geometry.page_size);
 	broker_set_weight(broker, account);
 	g_queue_push_tail(&account->member.requests, request);
 	queue_join(&broker->queue, &account->member);

@@ -179,6 +179,9 @@ static int apply_end(struct books *books, uint64_t id, uint64_t *ret_cookie)
 	if (!entry)
 		return 0;
 	*ret_cookie = entry->cookie;
+	if (entry->account)
+		counters_release(entry->account->counters,
+				 entry->pages * books->ledger->geometry.page_size);
 	remove_entry(books, entry);
 	return 0;
 }
@@ -214,7 +217,7 @@ GArray *books_get_holdings(const struct books *books)
 	g_hash_table_iter_init(&iterator, books->entries);
 	while (g_hash_table_iter_next(&iterator, NULL, &value)) {
 		const struct books_entry *entry = value;
-		struct books_holding holding = { entry->id, entry->pages };
+		struct books_holding holding = { entry->id, entry->pages, entry->account };
 
 		g_array_append_val(holdings, holding);
 	}

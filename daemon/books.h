@@ -30,6 +30,7 @@ void books_add(struct books *books, const struct cmabulk_buffer_info *info);
 struct books_holding {
 	uint64_t id;
 	uint64_t pages;
+	struct account *account; /* whose buffer it is; NULL: of none, or no buffer */
 };
 GArray *books_get_holdings(const struct books *books);
 uint64_t books_get_pages(const struct books *books, uint64_t id);

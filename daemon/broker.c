@@ -128,6 +128,19 @@ static GHashTable *own_reservations(struct broker *broker)
 	return ids;
 }
 
+/* Of those that died without an event, while their accounts are still there. */
+static void count_missing(struct broker *broker, const GArray *before)
+{
+	for (guint i = 0; i < before->len; i++) {
+		const struct books_holding *holding =
+			&g_array_index(before, struct books_holding, i);
+
+		if (holding->account && !books_get_pages(&broker->books, holding->id))
+			counters_release(holding->account->counters,
+					 holding->pages * broker->ledger.geometry.page_size);
+	}
+}
+
 /* Whoever only looks at the books, as often as he likes, ends nobody's wait. */
 static void end_waits_for_missing(struct broker *broker, const GArray *before)
 {
@@ -150,6 +163,7 @@ void broker_load(struct broker *broker, const struct cmabulk_buffer_info *entrie
 	for (size_t i = 0; i < count; i++)
 		if (!g_hash_table_contains(own, &entries[i].id))
 			books_add(&broker->books, &entries[i]);
+	count_missing(broker, before);
 	ledger_collect(&broker->ledger);
 	end_waits_for_missing(broker, before);
 }
@@ -265,7 +279,20 @@ void broker_request_exported(struct broker *broker, struct broker_request *reque
 			     const struct cmabulk_buffer_info *buffer)
 {
 	books_add_own(&broker->books, buffer, request->account);
+	counters_grant(request->account->counters, buffer->pages >> request->ask.order,
+		       buffer->pages * broker->ledger.geometry.page_size);
 	ledger_export(&broker->ledger, request, buffer->pages);
+}
+
+void broker_count_refusal(struct broker *broker, const struct broker_refusal *refusal)
+{
+	counters_refuse(pool_counters_get(&broker->ledger.counters, refusal->account),
+			refusal->reason);
+}
+
+void broker_count_resync(struct broker *broker)
+{
+	broker->ledger.counters.resyncs++;
 }
 
 struct broker_request *broker_request_free(struct broker *broker, struct broker_request *request)

@@ -21,6 +21,7 @@
 #include "retry.h"
 
 struct broker;
+struct pool_counters;
 struct broker_request;
 
 struct broker_geometry {
@@ -186,7 +187,8 @@ int broker_event(struct broker *broker, enum cmabulk_genl_command command, uint6
 struct broker_refusal {
 	/*
 	 * "size", "quota", "buffers", "pending"; "guarantee": others are guaranteed what is used; "effort": asked
-	 * for is the ceiling; "rate": used and maximum are requests, asked is the wait in ns.
+	 * for is the ceiling; "rate": used and maximum are requests, asked is the wait in ns; "invalid" and
+	 * "gone" have no amounts.
 	 */
 	const char *reason;
 	uint64_t asked;
@@ -210,6 +212,13 @@ struct broker_refusal {
 int broker_submit(struct broker *broker, const struct account_rule *rule, uid_t uid,
 		  const struct broker_ask *ask, uint64_t now_ns, void *userdata,
 		  struct broker_request **ret, struct broker_refusal *ret_refusal);
+
+/* A refusal stands: it was told. Who looks at the books first and asks again does not say so. */
+void broker_count_refusal(struct broker *broker, const struct broker_refusal *refusal);
+/* Events were lost, and that is why broker_load() was called. */
+void broker_count_resync(struct broker *broker);
+/* What happened since the broker is there; it changes with whatever the broker is told. */
+const struct pool_counters *broker_get_counters(const struct broker *broker);
 
 /* The client does not want it any more; it finishes as cancelled. */
 void broker_cancel(struct broker *broker, struct broker_request *request);

@@ -26,6 +26,7 @@ static void account_free(void *data)
 	struct account *account = data;
 
 	g_queue_clear(&account->member.requests);
+	pool_counters_rest(account->counters);
 	g_free(account);
 }
 
@@ -67,6 +68,7 @@ struct account *ledger_get_account(struct ledger *ledger, const char *name, uid_
 	queue_member_init(&account->member);
 	g_strlcpy(account->name, name, sizeof(account->name));
 	account->uid = uid;
+	account->counters = pool_counters_use(&ledger->counters, name);
 	apply_rule(account, ledger);
 	g_hash_table_insert(ledger->accounts, account->name, account);
 	return account;
@@ -129,6 +131,7 @@ void ledger_init(struct ledger *ledger, const struct broker_geometry *geometry,
 		.accounts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, account_free),
 		.guaranteed = g_ptr_array_new(),
 	};
+	pool_counters_init(&ledger->counters);
 	find_guaranteed(ledger);
 }
 
@@ -136,6 +139,7 @@ void ledger_clear(struct ledger *ledger)
 {
 	g_ptr_array_unref(ledger->guaranteed);
 	g_hash_table_unref(ledger->accounts);
+	pool_counters_clear(&ledger->counters);
 	account_rules_unref(ledger->rules);
 }
 

@@ -9,6 +9,7 @@
 #include <glib.h>
 
 #include "broker.h"
+#include "counters.h"
 #include "queue.h"
 #include "request.h"
 
@@ -33,6 +34,7 @@ struct account {
 	/* Requests let in since then, for its rate. */
 	uint64_t rate_begin_ns;
 	uint64_t rate_count;
+	struct account_counters *counters;
 };
 
 struct ledger {
@@ -40,6 +42,7 @@ struct ledger {
 	struct broker_geometry geometry;
 	struct account_rules *rules;
 	GHashTable *accounts; /* name -> struct account */
+	struct pool_counters counters;
 	GPtrArray *guaranteed; /* struct account: those of them with a minimum */
 	uint64_t free_pages; /* as the kernel says, less what came since */
 	/* The free pages when the fill that runs began: it has taken some of those the kernel counts now. */

@@ -215,8 +215,10 @@ static bool pool_settle(struct pool *pool)
 	if (!pool->is_lost || pool->is_gone)
 		return true;
 	r = pool_load(pool);
-	if (r >= 0)
+	if (r >= 0) {
+		broker_count_resync(pool->broker);
 		return true;
+	}
 	if (r == -ENODEV) {
 		pool_mark_gone(pool);
 		return true;
@@ -539,7 +541,10 @@ int pool_submit(struct pool *pool, const struct account_rule *rule,
 	if (r < 0) {
 		g_free(request);
 		*ret_refusal = refusal;
-		return r == -EDQUOT && is_hasty(pool, &refusal, since_ns) ? -ESTALE : r;
+		if (r == -EDQUOT && is_hasty(pool, &refusal, since_ns))
+			return -ESTALE;
+		broker_count_refusal(pool->broker, &refusal);
+		return r;
 	}
 	g_strlcpy(request->owner.account, broker_request_get_account(request->request),
 		  sizeof(request->owner.account));

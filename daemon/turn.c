@@ -278,6 +278,7 @@ static void say_interrupt(struct broker *broker, uint64_t now_ns, struct broker_
 	if (!is_over && !(broker->fill_yields && is_other_ready(broker, request)))
 		return;
 	broker->fill_is_interrupted = true;
+	counters_interrupt(request->account->counters);
 	/* However many come, it gets on: the next time it has its turn. */
 	request->is_protected = !request->ask.is_ahead;
 	*ret = (struct broker_action){ .type = BROKER_INTERRUPT, .request = request };
@@ -309,6 +310,8 @@ static bool say_finish(struct broker *broker, uint64_t now_ns, struct broker_act
 	request->account->pending -= !request->was_kept;
 	if (!request->has_started)
 		request->queued_ns = now_ns - request->submitted_ns;
+	counters_finish(request->account->counters, request->status, request->queued_ns,
+			now_ns - request->submitted_ns);
 	*ret = (struct broker_action){ .type = BROKER_FINISH, .request = request };
 	return true;
 }
@@ -338,6 +341,7 @@ static bool say_give_back(struct broker *broker, struct broker_action *ret)
 		if (!request->gives_back)
 			continue;
 		give_back(broker, request);
+		counters_give_back(request->account->counters);
 		*ret = (struct broker_action){ .type = BROKER_GIVE_BACK, .request = request };
 		return true;
 	}
@@ -546,6 +550,7 @@ void broker_filled(struct broker *broker, struct broker_request *request, int re
 	if (fill)
 		step.report = fill->report;
 	request_add_step(request, &step);
+	counters_fill(request->account->counters, step.effort, result, elapsed_ns);
 	charge(broker, request, granted, elapsed_ns, result);
 	ledger_claim(&broker->ledger, request, granted);
 	broker->ledger.free_before = 0;

@@ -43,6 +43,11 @@ uint64_t broker_get_uncovered(const struct broker *broker)
 	return pages > broker->draining_pages ? pages - broker->draining_pages : 0;
 }
 
+const struct pool_counters *broker_get_counters(const struct broker *broker)
+{
+	return &broker->ledger.counters;
+}
+
 unsigned int broker_get_pending(const struct broker *broker)
 {
 	unsigned int pending = 0;

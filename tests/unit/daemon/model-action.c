@@ -294,6 +294,7 @@ static void say_interrupt(struct model *model, struct model_request *request, ui
 	model->is_interrupted = true;
 	model->interrupts++;
 	request->was_interrupted = true;
+	model_happened(model, MODEL_INTERRUPTED, (int)request->account, 0, 1);
 }
 
 /* Whoever came short may try the first effort again. */
@@ -355,6 +356,7 @@ static void say_give_back(struct model *model, struct model_request *request)
 	request->promised = 0;
 	request->has_given_way = true;
 	model->give_backs++;
+	model_happened(model, MODEL_GAVE_BACK, (int)request->account, 0, 1);
 	forget_fast_shorts(model);
 }
 
@@ -484,6 +486,8 @@ static void say_finish(struct model *model, struct model_request *request, uint6
 	if (!model_head(model, request->account))
 		model->accounts[request->account].is_fresh = false;
 	model->finished[broker_request_get_status(request->handle)]++;
+	model_happened(model, MODEL_FINISHED, (int)request->account,
+		       (int)broker_request_get_status(request->handle), 1);
 }
 
 /* Somebody waits, and it has so much above its guarantee. */

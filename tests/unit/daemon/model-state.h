@@ -53,6 +53,10 @@ bool model_is_ready(const struct model *model, const struct model_request *reque
 		    uint64_t free_pages, uint64_t now_ns);
 bool model_is_other_ready(const struct model *model, unsigned int but, uint64_t free_pages,
 			  uint64_t now_ns);
+void model_happened(struct model *model, enum model_happening_kind kind, int account, int detail,
+		    uint64_t amount);
+/* Of the buffers that were there, those that a snapshot does not have. */
+void model_missing(struct model *model, const GArray *before);
 int model_account_of(const struct model *model, const char *name);
 bool model_is_over(const struct model *model, const struct model_request *request, uint64_t now_ns);
 

@@ -16,6 +16,7 @@ void model_init(struct model *model, uint64_t pages, unsigned int n_accounts)
 		.pages = pages,
 		.requests = g_array_new(FALSE, FALSE, sizeof(struct model_request)),
 		.buffers = g_array_new(FALSE, FALSE, sizeof(struct model_buffer)),
+		.happenings = g_array_new(FALSE, FALSE, sizeof(struct model_happening)),
 	};
 	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
 		model->accounts[i].let_in = g_array_new(FALSE, FALSE, sizeof(uint64_t));
@@ -25,6 +26,7 @@ void model_clear(struct model *model)
 {
 	g_array_unref(model->requests);
 	g_array_unref(model->buffers);
+	g_array_unref(model->happenings);
 	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++)
 		g_array_unref(model->accounts[i].let_in);
 }
@@ -168,6 +170,15 @@ void model_admitted(struct model *model, struct broker_request *handle, unsigned
 				     buffers + ask->buffers > model->accounts[account].max_buffers;
 	g_array_append_val(model->accounts[account].let_in, now_ns);
 	g_array_append_val(model->requests, request);
+	model_happened(model, MODEL_ADMITTED, (int)account, 0, 1);
+	model_happened(model, MODEL_ASKED, (int)account, 0, ask->chunks);
+	model_happened(model, MODEL_ASKED, (int)account, 1,
+		       (ask->chunks << ask->order) * MODEL_PAGE_SIZE);
+}
+
+void model_refused(struct model *model, unsigned int account, int error)
+{
+	model_happened(model, MODEL_REFUSED, (int)account, error, 1);
 }
 
 void model_look_ahead(struct model *model)
@@ -264,7 +275,7 @@ void model_cancelled(struct model *model, struct broker_request *handle)
 }
 
 void model_filled(struct model *model, struct broker_request *handle, int result, uint64_t granted,
-		  uint64_t now_ns)
+		  uint64_t elapsed_ns, uint64_t now_ns)
 {
 	struct model_request *request = model_find(model, handle);
 	struct model_account *account = &model->accounts[request->account];
@@ -286,6 +297,9 @@ void model_filled(struct model *model, struct broker_request *handle, int result
 	account->served += (granted << request->ask.order) * MODEL_PAGE_SIZE;
 	if (!granted || result == -EINTR || account->served >= account->quantum)
 		account->is_fresh = false;
+	model_happened(model, MODEL_FILLED + (int)request->last_effort, (int)request->account,
+		       result, 1);
+	model_happened(model, MODEL_WORKED, (int)request->account, 0, elapsed_ns);
 }
 
 void model_exported(struct model *model, struct broker_request *handle,
@@ -296,6 +310,9 @@ void model_exported(struct model *model, struct broker_request *handle,
 				       info->owner.cookie, false };
 
 	request->exported += info->chunks;
+	model_happened(model, MODEL_GRANTED, (int)request->account, 0, info->chunks);
+	model_happened(model, MODEL_GRANTED, (int)request->account, 1,
+		       info->pages * MODEL_PAGE_SIZE);
 	for (unsigned int i = 0; i < model->buffers->len; i++)
 		if (model_buffer_at(model, i)->id == info->id) {
 			*model_buffer_at(model, i) = buffer;
@@ -333,6 +350,10 @@ static int apply_event(struct model *model, const struct fake_event *event, uint
 			continue;
 		if (event->command == CMABULK_CMD_RELEASED) {
 			*ret_cookie = model_buffer_at(model, i)->cookie;
+			if (model_buffer_at(model, i)->account != -1)
+				model_happened(model, MODEL_RELEASED,
+					       model_buffer_at(model, i)->account, 0,
+					       model_buffer_at(model, i)->pages * MODEL_PAGE_SIZE);
 			g_array_remove_index(model->buffers, i);
 		}
 		return 0;
@@ -366,6 +387,8 @@ int model_account_of(const struct model *model, const char *name)
 
 void model_loaded(struct model *model, const struct fake_pool *pool)
 {
+	g_autoptr(GArray) before = g_array_copy(model->buffers);
+
 	model->has_changed = true;
 	g_array_set_size(model->buffers, 0);
 	model->sequence = pool->sequence;
@@ -380,4 +403,5 @@ void model_loaded(struct model *model, const struct fake_pool *pool)
 		if (info->object == CMABULK_OBJECT_BUFFER)
 			g_array_append_val(model->buffers, buffer);
 	}
+	model_missing(model, before);
 }

@@ -87,6 +87,27 @@ struct model_buffer {
 	bool is_draining; /* in the last snapshot */
 };
 
+/* What is counted: all of it, in the order in which it happened. */
+enum model_happening_kind {
+	MODEL_ADMITTED,
+	MODEL_ASKED, /* 0: chunks, 1: bytes */
+	MODEL_REFUSED, /* the error */
+	MODEL_FINISHED, /* the status */
+	MODEL_GRANTED, /* as MODEL_ASKED */
+	MODEL_RELEASED,
+	MODEL_WORKED,
+	MODEL_INTERRUPTED,
+	MODEL_GAVE_BACK,
+	MODEL_FILLED, /* with the first effort, and the result; then with the others */
+};
+
+struct model_happening {
+	enum model_happening_kind kind;
+	int account; /* as of a struct model_buffer */
+	int detail;
+	uint64_t amount;
+};
+
 struct model {
 	uint64_t pages;
 	uint64_t free_pages; /* as told last */
@@ -99,6 +120,7 @@ struct model {
 	unsigned int n_accounts;
 	GArray *requests; /* struct model_request, not freed, by age */
 	GArray *buffers; /* struct model_buffer: that it was told of */
+	GArray *happenings; /* struct model_happening */
 	uint64_t sequence;
 	uint64_t last_number;
 
@@ -120,13 +142,14 @@ int model_admit(const struct model *model, unsigned int account, const struct br
 		uint64_t now_ns);
 void model_admitted(struct model *model, struct broker_request *handle, unsigned int account,
 		    const struct broker_ask *ask, uint64_t now_ns);
+void model_refused(struct model *model, unsigned int account, int error);
 /* The one it takes over, of those kept ahead; NULL: none. To be asked when it was admitted. */
 struct broker_request *model_take_over(struct model *model, struct broker_request *handle);
 void model_cancelled(struct model *model, struct broker_request *handle);
 /* It said so: may it? */
 void model_action(struct model *model, const struct broker_action *action, uint64_t now_ns);
 void model_filled(struct model *model, struct broker_request *handle, int result, uint64_t granted,
-		  uint64_t now_ns);
+		  uint64_t elapsed_ns, uint64_t now_ns);
 void model_exported(struct model *model, struct broker_request *handle,
 		    const struct cmabulk_buffer_info *buffer);
 /* A buffer is no more. */
@@ -136,8 +159,13 @@ void model_freed(struct model *model, struct broker_request *handle);
 int model_event(struct model *model, const struct fake_event *event, uint64_t *ret_cookie);
 void model_loaded(struct model *model, const struct fake_pool *pool);
 
+/* There is a new broker, which knows of nothing yet. */
+void model_restarted(struct model *model);
+
 /* It has nothing more to say: is it right? */
 void model_check(struct model *model, const struct broker *broker, uint64_t now_ns);
+/* All that happened is gone through again. */
+void model_check_counters(const struct model *model, const struct broker *broker);
 /* Nothing is on its way: its books are the kernel's. */
 void model_check_settled(const struct model *model, const struct broker *broker,
 			 const struct fake_pool *pool);

@@ -110,6 +110,8 @@ static void submit(struct world *world)
 	g_assert_cmpint(r, ==, expected);
 	if (r < 0) {
 		world->model.refusals++;
+		broker_count_refusal(world->broker, &refusal);
+		model_refused(&world->model, index, expected);
 		g_free(client);
 		return;
 	}
@@ -315,6 +317,7 @@ static void settle_by_events(struct world *world)
 	all_drain(world);
 	deliver_what_is_known(world);
 	model_check_settled(&world->model, world->broker, &world->pool);
+	model_check_counters(&world->model, world->broker);
 }
 
 /* The daemon was killed: reservations die with it, buffers live. */
@@ -323,6 +326,7 @@ static void restart(struct world *world)
 	all_end(world);
 	world->broker = broker_free(world->broker);
 	world->model.is_gone = false;
+	model_restarted(&world->model);
 	forget_rates(world);
 	boot(world);
 }
@@ -405,6 +409,7 @@ static void keeps_its_promises(const void *data)
 			settle_by_events(&world);
 	}
 	all_end(&world);
+	model_check_counters(&world.model, world.broker);
 	print_model(&world.model);
 	world_clear(&world);
 }

@@ -16,6 +16,7 @@ void add_fairness(void);
 void add_pressure(void);
 void add_ahead(void);
 void add_books(void);
+void add_counters(void);
 void add_random(void);
 
 #endif

@@ -18,6 +18,7 @@ int main(int argc, char **argv)
 	add_pressure();
 	add_ahead();
 	add_books();
+	add_counters();
 	add_random();
 	return g_test_run();
 }

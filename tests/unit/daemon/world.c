@@ -378,6 +378,7 @@ void world_end_fill(struct world *world, int result)
 		.effort = world->fill_effort,
 		.nr_requests = world->fill_chunks,
 	};
+	uint64_t elapsed_ns = world_below(world, 50 * MSEC_NS);
 
 	world->pool.in_progress = 0;
 	/* Others were faster. */
@@ -388,7 +389,7 @@ void world_end_fill(struct world *world, int result)
 	fill.report.blocks_surveyed = 1;
 	world->filling = NULL;
 	fake_pool_fill(&world->pool, client->reservation, world->fill_granted);
-	model_filled(&world->model, client->request, result, world->fill_granted, world->now_ns);
-	broker_filled(world->broker, client->request, result, &fill,
-		      world_below(world, 50 * MSEC_NS), world->now_ns);
+	model_filled(&world->model, client->request, result, world->fill_granted, elapsed_ns,
+		     world->now_ns);
+	broker_filled(world->broker, client->request, result, &fill, elapsed_ns, world->now_ns);
 }
