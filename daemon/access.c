@@ -60,6 +60,17 @@ bool access_may_manage(const struct client *client)
 	return client->user->uid == 0 || client->user->uid == getuid();
 }
 
+bool access_may_see_account(const struct client *client, uid_t uid, const struct account_rule *rule)
+{
+	struct identity identity = client_get_identity(client);
+
+	if (access_may_manage(client))
+		return true;
+	if (uid != ACCOUNT_UID_SHARED)
+		return uid == client->user->uid;
+	return rule && account_rules_match(client->manager->config->accounts, &identity) == rule;
+}
+
 int access_check_manage(const struct client *client, const char *what, sd_bus_error *error)
 {
 	if (access_may_manage(client))

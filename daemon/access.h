@@ -15,5 +15,8 @@ int access_check_allocate(const struct client *client, sd_bus_error *error);
 /* Managing: others' buffers and accounts, reloading. */
 bool access_may_manage(const struct client *client);
 int access_check_manage(const struct client *client, const char *what, sd_bus_error *error);
+/* What an account has, and what happened to it: for its users. @rule NULL: it is not configured any more. */
+bool access_may_see_account(const struct client *client, uid_t uid,
+			    const struct account_rule *rule);
 
 #endif

@@ -9,6 +9,7 @@
 #include "errors.h"
 #include "inquiry.h"
 #include "list.h"
+#include "list-counters.h"
 #include "preparation.h"
 #include "text.h"
 
@@ -450,6 +451,37 @@ static int method_list_accounts(sd_bus_message *call, void *userdata, sd_bus_err
 	return client_call(userdata, call, list_accounts, error);
 }
 
+static int get_counters_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			      sd_bus_error *error)
+{
+	sd_bus_message *reply = NULL;
+	uint64_t bytes = 0;
+	int r = sd_bus_message_new_method_return(call, &reply);
+
+	if (r >= 0)
+		r = list_append_counters(reply, client, &bytes);
+	if (r >= 0)
+		r = delivery_reply(client, reply, bytes);
+	sd_bus_message_unref(reply);
+	if (r == -E2BIG)
+		return sd_bus_error_setf(
+			error, SD_BUS_ERROR_LIMITS_EXCEEDED,
+			"the counters of %u pools and their accounts are more than a message holds, "
+			"which are %u; those of accounts that have nothing any more go first",
+			client->manager->pools->len, LIST_COUNTERS_MAX);
+	return r < 0 ? r : 1;
+}
+
+static int get_counters(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
+	return inquiry_put(client, call, get_counters_since, clock_now_ns(), 0);
+}
+
+static int method_get_counters(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	return client_call(userdata, call, get_counters, error);
+}
+
 /* --- Reload and properties ------------------------------------------------------------------- */
 
 static int reload(struct client *client, sd_bus_message *call, sd_bus_error *error)
@@ -510,6 +542,8 @@ static const sd_bus_vtable vtable[] = {
 	SD_BUS_METHOD_WITH_ARGS("GetPoolForDevice", SD_BUS_ARGS("s", device),
 				SD_BUS_RESULT("s", pool, "as", fallbacks),
 				bus_method_get_pool_for_device, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("GetCounters", SD_BUS_NO_ARGS, SD_BUS_RESULT("aa{sv}", counters),
+				method_get_counters, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload,
 				SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_SIGNAL_WITH_ARGS("BufferReleased", SD_BUS_ARGS("s", pool, "t", id, "t", inode), 0),

@@ -181,18 +181,6 @@ static int append_account(sd_bus_message *message, const struct broker_usage *us
 	return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
-static bool may_see(const struct client *client, const struct broker_usage *usage)
-{
-	struct identity identity = client_get_identity(client);
-
-	if (access_may_manage(client))
-		return true;
-	if (usage->uid != ACCOUNT_UID_SHARED)
-		return usage->uid == client->user->uid;
-	return usage->rule &&
-	       account_rules_match(client->manager->config->accounts, &identity) == usage->rule;
-}
-
 static int append_accounts_of_pool(sd_bus_message *message, const struct client *client,
 				   struct pool *pool, uint64_t *bytes)
 {
@@ -201,7 +189,7 @@ static int append_accounts_of_pool(sd_bus_message *message, const struct client 
 	int r = 0;
 
 	for (size_t i = 0; i < count && r >= 0; i++) {
-		if (!may_see(client, &usages[i]))
+		if (!access_may_see_account(client, usages[i].uid, usages[i].rule))
 			continue;
 		*bytes += BYTES_PER_ACCOUNT;
 		r = *bytes > LIST_ACCOUNTS_MAX * BYTES_PER_ACCOUNT ?

@@ -47,7 +47,7 @@ def wrong_signatures(bus):
     for (where, interface, member), body in itertools.product(calls, bodies):
         if body is None or body.get_type_string() != right[member]:
             has_to_fail(alice, alice.start(NAME, where, interface, member, body), names)
-    for member in ("ListPools", "ListAccounts", "Reload"):
+    for member in ("ListPools", "ListAccounts", "GetCounters", "Reload"):
         has_to_fail(alice, alice.start_manager(member, GLib.Variant("(s)", ("more",))), names)
     alice.wait_whole()
 
