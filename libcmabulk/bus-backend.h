@@ -14,6 +14,8 @@ int bus_list_buffers(struct cmabulk_connection *connection, const char *pool_nam
 		     struct cmabulk_entry ***ret);
 int bus_list_device_pools(struct cmabulk_connection *connection, const char *device, char ***ret);
 int bus_list_accounts(struct cmabulk_connection *connection, struct cmabulk_account ***ret);
+int bus_get_counters(struct cmabulk_connection *connection, struct cmabulk_counters ***ret);
+int bus_wait(struct cmabulk_connection *connection, uint64_t timeout_usec);
 int bus_get_daemon(struct cmabulk_connection *connection, struct cmabulk_daemon **ret);
 int bus_prepare(struct cmabulk_connection *connection, struct cmabulk_request *request,
 		uint64_t expire_usec);

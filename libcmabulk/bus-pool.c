@@ -26,6 +26,7 @@ struct properties {
 	uint64_t buffers;
 	uint64_t reservations;
 	uint32_t pending;
+	int is_guarantee_at_risk;
 };
 
 static const struct bus_field property_fields[] = {
@@ -47,6 +48,7 @@ static const struct bus_field property_fields[] = {
 	{ "Buffers", "t", offsetof(struct properties, buffers), true },
 	{ "Reservations", "t", offsetof(struct properties, reservations), true },
 	{ "Pending", "u", offsetof(struct properties, pending), true },
+	{ "GuaranteeAtRisk", "b", offsetof(struct properties, is_guarantee_at_risk), false },
 };
 
 /* Can they be? What follows divides and shifts by them. */
@@ -83,6 +85,7 @@ static int make_pool(const struct properties *properties, struct cmabulk_pool **
 	pool->n_buffers = properties->buffers;
 	pool->n_reservations = properties->reservations;
 	pool->pending = properties->pending;
+	pool->is_guarantee_at_risk = properties->is_guarantee_at_risk;
 	*ret = pool;
 	return 0;
 }

@@ -4,7 +4,6 @@
  * else arrives (pings, release signals) is handled while a call waits.
  */
 #include <poll.h>
-#include <stdbool.h>
 #include <sys/eventfd.h>
 
 #include "bus.h"
@@ -44,8 +43,7 @@ int bus_refuse(struct cmabulk_connection *connection, int r)
 	return -EPROTO;
 }
 
-/* What became of the connection to the bus, in the library's words. */
-static int bus_lost(struct cmabulk_connection *connection, int r)
+int bus_lost(struct cmabulk_connection *connection, int r)
 {
 	switch (r) {
 	case -ENOMEM:
@@ -115,6 +113,15 @@ static int wait_for_bus(struct bus *bus, uint64_t deadline_ns)
 	if (polled[1].revents)
 		drain(bus->wakeup);
 	return 0;
+}
+
+int bus_process(struct cmabulk_connection *connection, uint64_t deadline_ns)
+{
+	int r = sd_bus_process(connection->bus->connection, NULL);
+
+	if (r == 0)
+		r = wait_for_bus(connection->bus, deadline_ns);
+	return r < 0 ? bus_lost(connection, r) : 0;
 }
 
 static int wait_for_reply(struct cmabulk_connection *connection, struct bus_patience *patience,
@@ -224,6 +231,8 @@ static const struct backend bus_backend = {
 	.survey_pool = bus_survey_pool,
 	.list_device_pools = bus_list_device_pools,
 	.list_accounts = bus_list_accounts,
+	.get_counters = bus_get_counters,
+	.wait = bus_wait,
 	.get_daemon = bus_get_daemon,
 	.reload = reload,
 	.prepare = bus_prepare,

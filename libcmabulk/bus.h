@@ -6,6 +6,8 @@
 #ifndef LIBCMABULK_BUS_H
 #define LIBCMABULK_BUS_H
 
+#include <stdbool.h>
+
 #include <systemd/sd-bus.h>
 
 #include "connection.h"
@@ -21,6 +23,8 @@ struct bus {
 	sd_bus *connection;
 	int wakeup; /* eventfd: look whether what is waited for is still wanted */
 	uint64_t last_token;
+	bool is_watching; /* it is told who is the daemon */
+	bool has_owner_changed; /* since that was last asked */
 };
 
 static inline void bus_message_unrefp(sd_bus_message **message)
@@ -49,6 +53,12 @@ int bus_new_call(struct cmabulk_connection *connection, const char *destination,
  */
 int bus_call(struct cmabulk_connection *connection, sd_bus_message *call,
 	     struct bus_patience *patience, sd_bus_message **ret_reply);
+
+/* Handles something that arrived, or waits for that until @deadline_ns, or for a wakeup. */
+int bus_process(struct cmabulk_connection *connection, uint64_t deadline_ns);
+
+/* What became of the connection to the bus, in the library's words. */
+int bus_lost(struct cmabulk_connection *connection, int r);
 
 /* Sends it, whatever the daemon may say to it. */
 void bus_send(struct cmabulk_connection *connection, sd_bus_message *call);

@@ -46,7 +46,7 @@
  *
  * **Threads.** Reference counts are atomic. One thread at a time may use a connection or change a
  * request; different connections are independent. cmabulk_request_cancel() may be called from
- * any thread and from a signal handler. Pools, entries, allocations and buffers do not change
+ * any thread and from a signal handler. Pools, entries, counters, allocations and buffers do not change
  * once made: any thread may use them. There is no global state, and the library starts no thread.
  *
  * **Fork.** A connection belongs to the process that opened it: in a child every call on it but
@@ -82,6 +82,7 @@ struct cmabulk_request;
 struct cmabulk_allocation;
 struct cmabulk_buffer;
 struct cmabulk_account;
+struct cmabulk_counters;
 struct cmabulk_daemon;
 
 /**
@@ -283,6 +284,28 @@ int cmabulk_connection_list_accounts(struct cmabulk_connection *connection,
 				     struct cmabulk_account ***ret) CMABULK_MUST_CHECK;
 
 /**
+ * @brief What happened in each pool, and to its accounts; who does not manage the daemon sees the own ones.
+ * @param ret Returns an array of counters, with a NULL after the last: of each pool, then of its accounts that
+ *            are in use or were lately. Give it to cmabulk_counters_array_free().
+ * @return The number of counters; `-EOPNOTSUPP` in direct mode, or an error as
+ *         cmabulk_connection_get_pool().
+ */
+int cmabulk_connection_get_counters(struct cmabulk_connection *connection,
+				    struct cmabulk_counters ***ret) CMABULK_MUST_CHECK;
+
+/**
+ * @brief Wait until the daemon comes to the bus, leaves it, or is another.
+ * @param timeout_usec For so long; `UINT64_MAX`: for ever. 0 looks what became known until now.
+ *
+ * It is heard of from the first call on; what happens between two calls is told by the next one, once.
+ *
+ * @return 1 when it happened; 0 when the time was over; `-EOPNOTSUPP` in direct mode, or an error as
+ *         cmabulk_connection_get_pool(). That the daemon is not there is none.
+ */
+int cmabulk_connection_wait(struct cmabulk_connection *connection,
+			    uint64_t timeout_usec) CMABULK_MUST_CHECK;
+
+/**
  * @brief Look at the daemon.
  * @param ret Returns a new object: what it is at this moment.
  * @return 0; `-EOPNOTSUPP` in direct mode, or an error as cmabulk_connection_get_pool().
@@ -458,6 +481,12 @@ uint64_t cmabulk_pool_get_n_reservations(const struct cmabulk_pool *pool);
 
 /** @brief Requests that wait at the daemon or are being filled; 0 in direct mode. */
 unsigned int cmabulk_pool_get_n_pending(const struct cmabulk_pool *pool);
+
+/**
+ * @brief 1 when what accounts are guaranteed and do not use is not all there, as others have it; else 0,
+ * as in direct mode.
+ */
+int cmabulk_pool_is_guarantee_at_risk(const struct cmabulk_pool *pool);
 
 /**
  * @}
@@ -1041,6 +1070,100 @@ uint64_t cmabulk_account_get_maximum_pending(const struct cmabulk_account *accou
 /**
  * @}
  *
+ * @defgroup counters Counters
+ *
+ * What happened in a pool, or to one account of it, as the daemon counted: numbers that only grow, from 0
+ * when the daemon starts, the pool comes, or the account is not kept any more.
+ * @{
+ */
+
+/** @brief The plain ones. Fields are only ever added at the end. */
+struct cmabulk_counter_values {
+	uint64_t admitted; /**< requests that were not refused */
+	uint64_t complete; /**< of those: got all */
+	uint64_t partial; /**< of those: no more could be had */
+	uint64_t timed_out; /**< of those: the time was over */
+	uint64_t cancelled; /**< of those: not wanted any more */
+	uint64_t chunks_asked; /**< by those that were admitted */
+	uint64_t bytes_asked; /**< the same in bytes */
+	uint64_t chunks_granted; /**< in buffers */
+	uint64_t bytes_granted; /**< the same in bytes */
+	uint64_t bytes_released; /**< in buffers that are gone, those from before the daemon included */
+	uint64_t queued_usec; /**< time that requests waited before they were first filled */
+	uint64_t worker_usec; /**< time that filling them took */
+	uint64_t interrupts; /**< fills that were interrupted */
+	uint64_t give_backs; /**< times a request gave back what it had, to others or to wait */
+	uint64_t resyncs; /**< of a pool: times its events were not enough, and its books were read anew */
+	uint64_t latency_usec; /**< of a pool: sum of what the buckets count */
+};
+
+/** @brief Take a reference. */
+struct cmabulk_counters *cmabulk_counters_ref(struct cmabulk_counters *counters);
+
+/** @brief Drop a reference. @return NULL. */
+struct cmabulk_counters *cmabulk_counters_unref(struct cmabulk_counters *counters);
+
+/** @brief Drop every reference in a NULL-terminated array, and the array; takes NULL. */
+void cmabulk_counters_array_free(struct cmabulk_counters **counters);
+
+/** @brief Name of the pool. */
+const char *cmabulk_counters_get_pool(const struct cmabulk_counters *counters);
+
+/** @brief Name of the account; "" when they are the pool's, which are the sums of all accounts. */
+const char *cmabulk_counters_get_account(const struct cmabulk_counters *counters);
+
+/**
+ * @brief The user whose account it is.
+ * @param ret Returns the user.
+ * @return 0, or `-ENODATA`: all its users share it, or they are a pool's.
+ */
+int cmabulk_counters_get_uid(const struct cmabulk_counters *counters,
+			     uid_t *ret) CMABULK_MUST_CHECK;
+
+/**
+ * @brief The plain ones.
+ * @param ret Returns them.
+ * @param size `sizeof(*ret)`; fields that this library does not know are set to 0.
+ */
+void cmabulk_counters_get_values(const struct cmabulk_counters *counters,
+				 struct cmabulk_counter_values *ret, size_t size);
+
+/**
+ * @brief How many requests were refused for a reason; those of which there were none are not there.
+ * @param index Number of the reason, from 0 on.
+ * @param ret_reason Returns "quota", "buffers", "size" and the like: see org.cmabulk1(5).
+ * @param ret_count Returns the number of requests.
+ * @return 0, or `-ERANGE`: there are no more.
+ */
+int cmabulk_counters_get_refusal(const struct cmabulk_counters *counters, unsigned int index,
+				 const char **ret_reason, uint64_t *ret_count) CMABULK_MUST_CHECK;
+
+/**
+ * @brief How many fills of an effort ended how; those of which there were none are not there.
+ * @param index Number of the pair, from 0 on.
+ * @param ret_effort Returns "fast", "normal" or "hard".
+ * @param ret_result Returns "complete", "busy" and the like: see org.cmabulk1(5).
+ * @param ret_count Returns the number of fills.
+ * @return 0, or `-ERANGE`: there are no more.
+ */
+int cmabulk_counters_get_fill(const struct cmabulk_counters *counters, unsigned int index,
+			      const char **ret_effort, const char **ret_result,
+			      uint64_t *ret_count) CMABULK_MUST_CHECK;
+
+/**
+ * @brief How long requests took, from being asked until they ended; of a pool alone.
+ * @param index Number of the bucket, from 0 on.
+ * @param ret_usec Returns its bound: at most so many microseconds, and more than the one before;
+ *                 `UINT64_MAX` for the last.
+ * @param ret_count Returns the number of requests in this bucket.
+ * @return 0, or `-ERANGE`: there are no more.
+ */
+int cmabulk_counters_get_bucket(const struct cmabulk_counters *counters, unsigned int index,
+				uint64_t *ret_usec, uint64_t *ret_count) CMABULK_MUST_CHECK;
+
+/**
+ * @}
+ *
  * @defgroup daemon Daemon
  * @{
  */
@@ -1121,6 +1244,16 @@ static inline void cmabulk_account_unrefp(struct cmabulk_account **account)
 static inline void cmabulk_account_array_freep(struct cmabulk_account ***accounts)
 {
 	cmabulk_account_array_free(*accounts);
+}
+
+static inline void cmabulk_counters_unrefp(struct cmabulk_counters **counters)
+{
+	cmabulk_counters_unref(*counters);
+}
+
+static inline void cmabulk_counters_array_freep(struct cmabulk_counters ***counters)
+{
+	cmabulk_counters_array_free(*counters);
 }
 
 static inline void cmabulk_daemon_unrefp(struct cmabulk_daemon **daemon)

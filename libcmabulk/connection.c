@@ -161,6 +161,29 @@ EXPORT int cmabulk_connection_list_accounts(struct cmabulk_connection *connectio
 	return end(connection, r);
 }
 
+EXPORT int cmabulk_connection_get_counters(struct cmabulk_connection *connection,
+					   struct cmabulk_counters ***ret)
+{
+	int r = begin(connection);
+
+	if (r >= 0)
+		r = connection->backend->get_counters ?
+			    connection->backend->get_counters(connection, ret) :
+			    -EOPNOTSUPP;
+	return end(connection, r);
+}
+
+EXPORT int cmabulk_connection_wait(struct cmabulk_connection *connection, uint64_t timeout_usec)
+{
+	int r = begin(connection);
+
+	if (r >= 0)
+		r = connection->backend->wait ?
+			    connection->backend->wait(connection, timeout_usec) :
+			    -EOPNOTSUPP;
+	return end(connection, r);
+}
+
 EXPORT int cmabulk_connection_get_daemon(struct cmabulk_connection *connection,
 					 struct cmabulk_daemon **ret)
 {

@@ -23,6 +23,8 @@ struct backend {
 	int (*list_device_pools)(struct cmabulk_connection *connection, const char *device,
 				 char ***ret);
 	int (*list_accounts)(struct cmabulk_connection *connection, struct cmabulk_account ***ret);
+	int (*get_counters)(struct cmabulk_connection *connection, struct cmabulk_counters ***ret);
+	int (*wait)(struct cmabulk_connection *connection, uint64_t timeout_usec);
 	int (*get_daemon)(struct cmabulk_connection *connection, struct cmabulk_daemon **ret);
 	int (*reload)(struct cmabulk_connection *connection);
 	int (*prepare)(struct cmabulk_connection *connection, struct cmabulk_request *request,

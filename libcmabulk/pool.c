@@ -147,3 +147,8 @@ EXPORT unsigned int cmabulk_pool_get_n_pending(const struct cmabulk_pool *pool)
 {
 	return pool->pending;
 }
+
+EXPORT int cmabulk_pool_is_guarantee_at_risk(const struct cmabulk_pool *pool)
+{
+	return pool->is_guarantee_at_risk;
+}

@@ -3,6 +3,8 @@
 #ifndef LIBCMABULK_POOL_H
 #define LIBCMABULK_POOL_H
 
+#include <stdbool.h>
+
 #include "cmabulk.h"
 #include "util.h"
 
@@ -26,6 +28,7 @@ struct cmabulk_pool {
 	uint64_t n_buffers;
 	uint64_t n_reservations;
 	unsigned int pending;
+	bool is_guarantee_at_risk;
 };
 
 /* One reference, the names copied, of kind "kmod", all else zero. */

@@ -210,6 +210,7 @@ static void not_everything_can_be_done(void)
 {
 	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = make();
 	struct cmabulk_account **accounts = UNTOUCHED;
+	struct cmabulk_counters **counters = UNTOUCHED;
 	struct cmabulk_daemon *daemon = UNTOUCHED;
 	char **names = UNTOUCHED;
 	struct cmabulk_request *request CLEANUP(cmabulk_request_unrefp) = NULL;
@@ -221,7 +222,10 @@ static void not_everything_can_be_done(void)
 	g_assert_cmpint(cmabulk_connection_get_daemon(connection, &daemon), ==, -EOPNOTSUPP);
 	g_assert_cmpint(cmabulk_connection_list_device_pools(connection, "lens", &names), ==,
 			-EOPNOTSUPP);
+	g_assert_cmpint(cmabulk_connection_get_counters(connection, &counters), ==, -EOPNOTSUPP);
+	g_assert_cmpint(cmabulk_connection_wait(connection, UINT64_MAX), ==, -EOPNOTSUPP);
 	g_assert_true(accounts == UNTOUCHED && daemon == UNTOUCHED && names == UNTOUCHED);
+	g_assert_true(counters == UNTOUCHED);
 }
 
 static void who_knows_no_devices_says_so(void)

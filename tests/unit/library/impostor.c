@@ -201,6 +201,58 @@ static void append_accounts(sd_bus_message *reply, const struct script *script)
 	must(sd_bus_message_close_container(reply));
 }
 
+static void append_list(sd_bus_message *reply, const struct script *script, const char *name,
+			const char *type, const char *first, const char *second, uint64_t count)
+{
+	if (is(script->without, name))
+		return;
+	must(sd_bus_message_open_container(reply, 'e', "sv"));
+	must(sd_bus_message_append(reply, "s", name));
+	if (is(script->mistyped, name))
+		must(sd_bus_message_append(reply, "v", "ad", 0));
+	else if (second)
+		must(sd_bus_message_append(reply, "v", type, 1, first, second, count));
+	else
+		must(sd_bus_message_append(reply, "v", type, 1, first, count));
+	must(sd_bus_message_close_container(reply));
+}
+
+static void append_count(sd_bus_message *reply, const struct script *script, bool is_account)
+{
+	static const char *const names[] = {
+		"admitted",	"complete",    "partial",	 "timed-out",	  "cancelled",
+		"chunks-asked", "bytes-asked", "chunks-granted", "bytes-granted", "bytes-released",
+		"queued-usec",	"worker-usec", "interrupts",	 "give-backs",
+	};
+
+	must(sd_bus_message_open_container(reply, 'a', "{sv}"));
+	append_text(reply, script, "pool", "video");
+	if (is_account) {
+		append_text(reply, script, "account", "media");
+		append_int(reply, script, "uid", 'u', 1000);
+	} else {
+		append_long(reply, script, "resyncs", 100);
+		append_long(reply, script, "latency-usec", 101);
+		must(sd_bus_message_append(reply, "{sv}", "latency", "a(tt)", 2, UINT64_C(1000),
+					   UINT64_C(5), UINT64_MAX, UINT64_C(6)));
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		append_long(reply, script, names[i], i + 1);
+	append_list(reply, script, "refused", "a(st)", script->is_later ? "taste" : "quota", NULL,
+		    7);
+	append_list(reply, script, "fills", "a(sst)", "fast", "busy", 8);
+	append_later(reply, script);
+	must(sd_bus_message_close_container(reply));
+}
+
+static void append_counters(sd_bus_message *reply, const struct script *script)
+{
+	must(sd_bus_message_open_container(reply, 'a', "a{sv}"));
+	append_count(reply, script, false);
+	append_count(reply, script, true);
+	must(sd_bus_message_close_container(reply));
+}
+
 static int make_file(const struct script *script)
 {
 	int file;
@@ -330,6 +382,7 @@ static const struct {
 	{ "ListPools", append_pools },
 	{ "ListBuffers", append_entries },
 	{ "ListAccounts", append_accounts },
+	{ "GetCounters", append_counters },
 	{ "Allocate", append_allocation },
 	{ "Survey", append_survey },
 	{ "Fetch", append_fetched },

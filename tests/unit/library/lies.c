@@ -150,6 +150,7 @@ static void lies_are_not_believed(void)
 static int call_by_name(struct cmabulk_connection *connection, const char *member)
 {
 	struct cmabulk_account **accounts CLEANUP(cmabulk_account_array_freep) = NULL;
+	struct cmabulk_counters **counters CLEANUP(cmabulk_counters_array_freep) = NULL;
 	struct cmabulk_entry **entries CLEANUP(cmabulk_entry_array_freep) = NULL;
 	struct cmabulk_pool **pools CLEANUP(cmabulk_pool_array_freep) = NULL;
 	char **names CLEANUP(cmabulk_pool_name_array_freep) = NULL;
@@ -163,6 +164,8 @@ static int call_by_name(struct cmabulk_connection *connection, const char *membe
 		return cmabulk_connection_list_buffers(connection, "video", &entries);
 	if (strcmp(member, "ListAccounts") == 0)
 		return cmabulk_connection_list_accounts(connection, &accounts);
+	if (strcmp(member, "GetCounters") == 0)
+		return cmabulk_connection_get_counters(connection, &counters);
 	return cmabulk_connection_survey_pool(connection, "video", &survey, sizeof(survey));
 }
 
@@ -194,6 +197,7 @@ static void books_that_make_no_sense(void)
 		{ "ListPools", "MaxOrder" },   { "ListBuffers", "id" },
 		{ "ListBuffers", "standing" }, { "ListAccounts", "used" },
 		{ "ListAccounts", "account" }, { "Survey", "blocks" },
+		{ "GetCounters", "pool" },     { "GetCounters", "admitted" },
 	};
 	struct script script;
 
@@ -212,6 +216,14 @@ static void books_that_make_no_sense(void)
 		script.nonsense = cases[i].member;
 		refuse_book(cases[i].member, &script);
 	}
+	script_init(&script);
+	script.mistyped = "refused";
+	refuse_book("GetCounters", &script);
+	script.mistyped = "fills";
+	refuse_book("GetCounters", &script);
+	script_init(&script);
+	script.without = "fills";
+	refuse_book("GetCounters", &script);
 	script_init(&script);
 	script.page_size = 0;
 	refuse_book("ListPools", &script);

@@ -151,7 +151,10 @@ static void what_was_prepared_is_said(void)
 static void later_versions_are_understood(void)
 {
 	struct cmabulk_allocation *allocation CLEANUP(cmabulk_allocation_unrefp) = NULL;
+	struct cmabulk_counters **counters CLEANUP(cmabulk_counters_array_freep) = NULL;
 	struct cmabulk_entry **entries CLEANUP(cmabulk_entry_array_freep) = NULL;
+	const char *reason = NULL;
+	uint64_t count = 0;
 	struct cmabulk_step step;
 	struct talk talk;
 	struct script script;
@@ -169,6 +172,9 @@ static void later_versions_are_understood(void)
 	g_assert_cmpstr(cmabulk_entry_get_kind_name(entries[0]), ==, "unknown");
 	g_assert_cmpstr(cmabulk_entry_get_state_name(entries[0]), ==, "unknown");
 	g_assert_cmpstr(cmabulk_entry_get_standing_name(entries[0]), ==, "unknown");
+	g_assert_cmpint(cmabulk_connection_get_counters(talk.connection, &counters), ==, 2);
+	g_assert_cmpint(cmabulk_counters_get_refusal(counters[0], 0, &reason, &count), ==, 0);
+	g_assert_cmpstr(reason, ==, "taste");
 	talk_end(&talk);
 }
 
@@ -253,6 +259,63 @@ static void check_device(struct cmabulk_connection *connection)
 	g_assert_true(untouched == UNTOUCHED);
 }
 
+static void check_counters_of_pool(const struct cmabulk_counters *counters)
+{
+	struct cmabulk_counter_values values;
+	uint64_t usec = 0;
+	uint64_t count = 0;
+	uid_t uid = 5;
+
+	g_assert_cmpstr(cmabulk_counters_get_pool(counters), ==, "video");
+	g_assert_cmpstr(cmabulk_counters_get_account(counters), ==, "");
+	g_assert_cmpint(cmabulk_counters_get_uid(counters, &uid), ==, -ENODATA);
+	cmabulk_counters_get_values(counters, &values, sizeof(values));
+	g_assert_cmpuint(values.admitted, ==, 1);
+	g_assert_cmpuint(values.timed_out, ==, 4);
+	g_assert_cmpuint(values.bytes_released, ==, 10);
+	g_assert_cmpuint(values.give_backs, ==, 14);
+	g_assert_cmpuint(values.resyncs, ==, 100);
+	g_assert_cmpuint(values.latency_usec, ==, 101);
+	g_assert_cmpint(cmabulk_counters_get_bucket(counters, 1, &usec, &count), ==, 0);
+	g_assert_cmpuint(usec, ==, UINT64_MAX);
+	g_assert_cmpuint(count, ==, 6);
+	g_assert_cmpint(cmabulk_counters_get_bucket(counters, 2, &usec, &count), ==, -ERANGE);
+	g_assert_cmpuint(count, ==, 6);
+}
+
+static void check_counters_of_account(const struct cmabulk_counters *counters)
+{
+	const char *effort = NULL;
+	const char *name = NULL;
+	uint64_t count = 0;
+	uid_t uid = 5;
+
+	g_assert_cmpstr(cmabulk_counters_get_account(counters), ==, "media");
+	g_assert_cmpint(cmabulk_counters_get_uid(counters, &uid), ==, 0);
+	g_assert_cmpuint(uid, ==, 1000);
+	g_assert_cmpint(cmabulk_counters_get_refusal(counters, 0, &name, &count), ==, 0);
+	g_assert_cmpstr(name, ==, "quota");
+	g_assert_cmpuint(count, ==, 7);
+	g_assert_cmpint(cmabulk_counters_get_refusal(counters, 1, &name, &count), ==, -ERANGE);
+	g_assert_cmpint(cmabulk_counters_get_fill(counters, 0, &effort, &name, &count), ==, 0);
+	g_assert_cmpstr(effort, ==, "fast");
+	g_assert_cmpstr(name, ==, "busy");
+	g_assert_cmpuint(count, ==, 8);
+	g_assert_cmpint(cmabulk_counters_get_fill(counters, 1, &effort, &name, &count), ==,
+			-ERANGE);
+	g_assert_cmpint(cmabulk_counters_get_bucket(counters, 0, &count, &count), ==, -ERANGE);
+}
+
+static void check_counters(struct cmabulk_connection *connection)
+{
+	struct cmabulk_counters **counters CLEANUP(cmabulk_counters_array_freep) = NULL;
+
+	g_assert_cmpint(cmabulk_connection_get_counters(connection, &counters), ==, 2);
+	check_counters_of_pool(counters[0]);
+	check_counters_of_account(counters[1]);
+	g_assert_null(counters[2]);
+}
+
 static void check_daemon(struct cmabulk_connection *connection)
 {
 	struct cmabulk_daemon *daemon CLEANUP(cmabulk_daemon_unrefp) = NULL;
@@ -277,6 +340,7 @@ static void books_are_read(void)
 	check_entries(talk.connection);
 	check_accounts(talk.connection);
 	check_device(talk.connection);
+	check_counters(talk.connection);
 	check_daemon(talk.connection);
 	talk_end(&talk);
 }
