@@ -35,6 +35,8 @@ int verb_accounts(struct context *context, int argc, char **argv);
 int verb_alloc(struct context *context, int argc, char **argv);
 int verb_buffers(struct context *context, int argc, char **argv);
 int verb_doctor(struct context *context, int argc, char **argv);
+int verb_metrics(struct context *context, int argc, char **argv);
+int verb_monitor(struct context *context, int argc, char **argv);
 int verb_pools(struct context *context, int argc, char **argv);
 int verb_prepare(struct context *context, int argc, char **argv);
 int verb_reload(struct context *context, int argc, char **argv);

@@ -23,6 +23,13 @@ static void add_error(struct json_object *object, const char *name, int error)
 			       error ? json_object_new_string(strerrorname_np(abs(error))) : NULL);
 }
 
+void json_print_line(struct json_object *object, FILE *file)
+{
+	fprintf(file, "%s\n",
+		json_object_to_json_string_ext(object, JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(object);
+}
+
 void json_print(struct json_object *object, FILE *file)
 {
 	int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
@@ -94,6 +101,8 @@ struct json_object *json_from_pool(const struct cmabulk_pool *pool)
 	json_add_number(object, "buffers", cmabulk_pool_get_n_buffers(pool));
 	json_add_number(object, "reservations", cmabulk_pool_get_n_reservations(pool));
 	json_add_number(object, "pending", cmabulk_pool_get_n_pending(pool));
+	json_object_object_add(object, "guarantee_at_risk",
+			       json_object_new_boolean(cmabulk_pool_is_guarantee_at_risk(pool)));
 	return object;
 }
 
@@ -257,6 +266,95 @@ struct json_object *json_from_account(const struct cmabulk_account *account)
 	json_add_number(object, "pending", cmabulk_account_get_n_pending(account));
 	json_add_number(object, "maximum_pending", cmabulk_account_get_maximum_pending(account));
 	json_object_object_add(object, "default", json_object_new_boolean(is_default));
+	return object;
+}
+
+static struct json_object *refusals_of(const struct cmabulk_counters *counters)
+{
+	struct json_object *object = json_object_new_object();
+	const char *reason;
+	uint64_t count;
+
+	for (unsigned int i = 0; cmabulk_counters_get_refusal(counters, i, &reason, &count) >= 0;
+	     i++)
+		json_add_number(object, reason, count);
+	return object;
+}
+
+static struct json_object *fills_of(const struct cmabulk_counters *counters)
+{
+	struct json_object *array = json_object_new_array();
+	const char *effort, *result;
+	uint64_t count;
+
+	for (unsigned int i = 0;
+	     cmabulk_counters_get_fill(counters, i, &effort, &result, &count) >= 0; i++) {
+		struct json_object *object = json_object_new_object();
+
+		json_add_string(object, "effort", effort);
+		json_add_string(object, "result", result);
+		json_add_number(object, "fills", count);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
+static struct json_object *latency_of(const struct cmabulk_counters *counters)
+{
+	struct json_object *array = json_object_new_array();
+	uint64_t usec, count;
+
+	for (unsigned int i = 0; cmabulk_counters_get_bucket(counters, i, &usec, &count) >= 0;
+	     i++) {
+		struct json_object *object = json_object_new_object();
+
+		json_object_object_add(object, "most_us",
+				       usec == UINT64_MAX ? NULL : json_object_new_uint64(usec));
+		json_add_number(object, "requests", count);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
+static void add_values(struct json_object *object, const struct cmabulk_counter_values *values)
+{
+	json_add_number(object, "admitted", values->admitted);
+	json_add_number(object, "complete", values->complete);
+	json_add_number(object, "partial", values->partial);
+	json_add_number(object, "timed_out", values->timed_out);
+	json_add_number(object, "cancelled", values->cancelled);
+	json_add_number(object, "chunks_asked", values->chunks_asked);
+	json_add_number(object, "bytes_asked", values->bytes_asked);
+	json_add_number(object, "chunks_granted", values->chunks_granted);
+	json_add_number(object, "bytes_granted", values->bytes_granted);
+	json_add_number(object, "bytes_released", values->bytes_released);
+	json_add_number(object, "queued_us", values->queued_usec);
+	json_add_number(object, "worker_us", values->worker_usec);
+	json_add_number(object, "interrupts", values->interrupts);
+	json_add_number(object, "give_backs", values->give_backs);
+}
+
+struct json_object *json_from_counters(const struct cmabulk_counters *counters)
+{
+	struct json_object *object = json_object_new_object();
+	bool is_account = *cmabulk_counters_get_account(counters) != '\0';
+	struct cmabulk_counter_values values;
+	uid_t uid;
+
+	cmabulk_counters_get_values(counters, &values, sizeof(values));
+	json_add_string(object, "pool", cmabulk_counters_get_pool(counters));
+	add_text(object, "account", cmabulk_counters_get_account(counters));
+	json_object_object_add(
+		object, "uid",
+		cmabulk_counters_get_uid(counters, &uid) >= 0 ? json_object_new_uint64(uid) : NULL);
+	add_values(object, &values);
+	json_object_object_add(object, "refused", refusals_of(counters));
+	json_object_object_add(object, "fills", fills_of(counters));
+	if (is_account)
+		return object;
+	json_add_number(object, "resyncs", values.resyncs);
+	json_add_number(object, "latency_us", values.latency_usec);
+	json_object_object_add(object, "latency", latency_of(counters));
 	return object;
 }
 

@@ -13,12 +13,15 @@ struct json_object *json_from_survey(const struct cmabulk_pool_survey *survey);
 struct json_object *json_from_entry(const struct cmabulk_entry *entry, const char *pool_name);
 struct json_object *json_from_allocation(const struct cmabulk_allocation *allocation);
 struct json_object *json_from_account(const struct cmabulk_account *account);
+struct json_object *json_from_counters(const struct cmabulk_counters *counters);
 /* What was wrong with the configuration: an array of sentences. */
 struct json_object *json_from_problems(const struct cmabulk_daemon *daemon);
 
 void json_add_string(struct json_object *object, const char *name, const char *value);
 void json_add_number(struct json_object *object, const char *name, uint64_t value);
 
+/* Prints in one line, and frees. */
+void json_print_line(struct json_object *object, FILE *file);
 /* Prints, indented on a terminal, in one line elsewhere, and frees. */
 void json_print(struct json_object *object, FILE *file);
 

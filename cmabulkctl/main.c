@@ -18,6 +18,8 @@ static const struct verb verbs[] = {
 	{ "alloc", verb_alloc, "allocate chunks; report, hold, or run a command with them" },
 	{ "buffers", verb_buffers, "list who holds what" },
 	{ "doctor", verb_doctor, "check this machine, and say what would mend it" },
+	{ "metrics", verb_metrics, "print what there is and what happened, for monitoring" },
+	{ "monitor", verb_monitor, "print what changes, as it changes" },
 	{ "pools", verb_pools, "list the pools, or show one" },
 	{ "prepare", verb_prepare, "have chunks claimed ahead, for who allocates next" },
 	{ "reload", verb_reload, "make the daemon read its configuration again" },

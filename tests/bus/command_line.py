@@ -183,7 +183,8 @@ def doctor_sees_the_daemon(bus):
 
 
 def without_the_daemon(bus):
-    for verb in (["status"], ["pools"], ["buffers"], ["accounts"], ["reload"], ["alloc", "5"]):
+    for verb in (["status"], ["pools"], ["buffers"], ["accounts"], ["reload"], ["metrics"],
+                 ["monitor"], ["alloc", "5"]):
         expect(bus, 4, *verb, stderr="the cmabulk daemon is not available; start cmabulkd")
 
 

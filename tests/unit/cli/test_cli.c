@@ -18,6 +18,7 @@
 #include "json.h"
 #include "size.h"
 #include "request.h"
+#include "suites.h"
 #include "table.h"
 #include "watch.h"
 
@@ -422,5 +423,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/cli/a-quick-call-shows-nothing", a_quick_call_shows_nothing);
 	g_test_add_func("/cli/a-slow-call-shows-progress", a_slow_call_shows_progress);
 	g_test_add_func("/cli/signals-cancel", signals_cancel);
+	add_observing();
 	return g_test_run();
 }

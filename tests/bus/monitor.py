@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""cmabulkctl monitor: what people see of what others do."""
+
+import json
+import os
+import re
+import select
+import time
+
+from command_line import MEDIA
+from fixture import PATIENCE, seconds_left
+from installed import Application, start
+from manager import (BOB, CLIENTS, MIB, PAGE, administrator, daemon_with_clients, user)
+
+STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} "
+
+
+class Monitor:
+    """cmabulkctl monitor as it runs, and the lines that it has printed."""
+
+    def __init__(self, bus, *options, **who):
+        who = who or {"uid": 0, "groups": ()}
+        self.process = start(bus, "CMABULKCTL", "monitor", "--interval=20ms", *options, **who)
+        self.lines = []
+        self._rest = b""
+
+    def _read(self, deadline):
+        output = self.process.stdout.fileno()
+        ready, _, _ = select.select([output], [], [], seconds_left(deadline))
+        data = os.read(output, 1 << 16) if ready else b""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self.lines += [line.decode() for line in lines]
+        return bool(data)
+
+    def wait_for(self, pattern, after=0):
+        """The first line from that number on that is so; the number of the one behind it."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            for number in range(after, len(self.lines)):
+                if re.fullmatch(pattern, self.lines[number]):
+                    return number + 1
+            assert self._read(deadline), f"no line {pattern!r} in {self.lines}"
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait(PATIENCE)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            stream.close()
+
+
+def an_allocation_comes_and_goes(bus):
+    daemon_with_clients(bus, configuration=MEDIA)
+    monitor = Monitor(bus)
+    monitor.wait_for(STAMP + r"daemon: there, version \S+")
+    monitor.wait_for(STAMP + r"pool main: size 64M, free 64M, .*, buffers 0, pending 0, .*")
+    number = monitor.wait_for(STAMP + r"account media of user 5, pool main: used 0B, .*")
+    with Application(bus) as application:
+        application.expect("allocate 16 4 0", "allocate: complete")
+        there = monitor.wait_for(STAMP + r"pool main: .*exported 0B -> 1M.*", number)
+        monitor.wait_for(STAMP + r"account media of user 5, pool main: .*buffers 0 -> 4.*", number)
+    monitor.wait_for(STAMP + r"pool main: .*exported 1M -> 0B.*", there)
+    monitor.wait_for(STAMP + r"account media of user 5, pool main: .*buffers 4 -> 0.*", there)
+    # Nothing is repeated that is as it was.
+    assert len(monitor.lines) == len(set(line[24:] for line in monitor.lines)), monitor.lines
+    monitor.end()
+
+
+def as_json(bus):
+    daemon_with_clients(bus, configuration=MEDIA)
+    monitor = Monitor(bus, "--json")
+    number = monitor.wait_for(r'.*"object":"account".*')
+    events = [json.loads(line) for line in monitor.lines]
+    assert [(e["object"], e["event"]) for e in events] == [
+        ("daemon", "there"), ("pool", "there"), ("account", "there")], events
+    assert abs(events[0]["time_us"] / 1e6 - time.time()) < 60, events
+    assert events[1]["values"]["size"] == 64 * MIB and events[1]["before"] == {}, events
+    with Application(bus) as application:
+        application.expect("allocate 16 4 0", "allocate: complete")
+        number = monitor.wait_for(r'.*"object":"account","event":"changed".*"buffers":4.*', number)
+        event = json.loads(monitor.lines[number - 1])
+        assert (event["pool"], event["account"], event["uid"]) == ("main", "media", 5), event
+        assert event["values"]["used"] == MIB and "maximum" not in event["values"], event
+        assert set(event["before"]) == set(event["values"]), event
+    monitor.end()
+
+
+def the_daemon_comes_back(bus):
+    """It is waited for, and what is different then is told."""
+    daemon = daemon_with_clients(bus, configuration=MEDIA)
+    alice = user(bus)
+    held = alice.allocate(count=MIB // PAGE)
+    monitor = Monitor(bus)
+    number = monitor.wait_for(STAMP + r"pool main: .*exported 1M.*")
+    daemon.kill()
+    number = monitor.wait_for(STAMP + r"daemon: gone", number)
+    daemon_with_clients(bus, "main=64M", "npu=32M", configuration=MEDIA, name="again")
+    number = monitor.wait_for(STAMP + r"daemon: there, .*", number)
+    # A simulated pool begins empty.
+    monitor.wait_for(STAMP + r"pool main: .*exported 1M -> 0B.*", number)
+    monitor.wait_for(STAMP + r"pool npu: size 32M.*", number)
+    said = [line for line in monitor.lines if "daemon:" in line]
+    assert len(said) == 3, said
+    held.close()
+    monitor.end()
+
+
+def shows_ones_own(bus):
+    daemon_with_clients(bus, configuration=MEDIA)
+    monitor = Monitor(bus, uid=BOB, groups=(CLIENTS,))
+    monitor.wait_for(STAMP + r"pool main: .*")
+    with Application(bus) as application:
+        application.expect("allocate 16 4 0", "allocate: complete")
+        monitor.wait_for(STAMP + r"pool main: .*exported 0B -> 1M.*")
+    mine = user(bus, BOB).allocate(count=1)
+    monitor.wait_for(STAMP + rf"account default of user {BOB}, pool main: used 4K.*")
+    mine.close()
+    monitor.wait_for(STAMP + rf"account default of user {BOB}, pool main: gone")
+    assert not [line for line in monitor.lines if "media" in line], monitor.lines
+    administrator(bus).wait_whole()
+    monitor.end()
+
+
+def the_bus_dies(bus):
+    """There is nothing to wait for then."""
+    daemon = daemon_with_clients(bus)
+    monitor = Monitor(bus)
+    monitor.wait_for(STAMP + r"pool main: .*")
+    bus.process.kill()
+    assert monitor.process.wait(PATIENCE) == 4, monitor.process.stderr.read()
+    assert "the connection to the bus was lost" in monitor.process.stderr.read()
+    daemon.wait()
+    monitor.end()
