@@ -32,6 +32,7 @@ static void settle(struct allocation *allocation, struct pool *pool)
 	log_info("%s goes on in pool %s, as pool %s went away", allocation->path,
 		 pool_get_name(pool), allocation->report.pool);
 	allocation->pool = pool;
+	allocation_set_account(allocation, client_get_rule(allocation->client));
 	allocation_fill_report(&allocation->report, pool, &allocation->ask);
 }
 

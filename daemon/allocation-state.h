@@ -14,6 +14,7 @@ struct allocation {
 	char *token;
 	char *path;
 	struct cmabulk_owner owner;
+	char account[CMABULK_ACCOUNT_LEN]; /* that is charged */
 	/* As it was asked: to ask another pool when this one goes. */
 	struct broker_ask ask;
 	uint64_t since_ns;
@@ -31,6 +32,8 @@ struct allocation {
 	sd_event_source *timer; /* for what is not fetched */
 };
 
+/* Whom it is charged to, now that it was admitted by @rule. */
+void allocation_set_account(struct allocation *allocation, const struct account_rule *rule);
 /* What is known of how it ends when it is admitted. */
 void allocation_fill_report(struct report *report, const struct pool *pool,
 			    const struct broker_ask *ask);

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "delivery.h"
 #include "errors.h"
+#include "journal.h"
 #include "log.h"
 #include "manager.h"
 #include "refusal.h"
@@ -224,6 +225,8 @@ void allocation_finished(void *userdata, struct pool_outcome *outcome)
 		return;
 	allocation->pool = NULL;
 	keep_outcome(allocation, outcome);
+	journal_ended(allocation->client->manager->journal, allocation->account,
+		      &allocation->report);
 	asker_add(allocation->client, allocation->owner.cookie, allocation->report.n_buffers);
 	if (allocation->report.n_buffers > 0)
 		offer(allocation, 0);
@@ -233,12 +236,23 @@ void allocation_finished(void *userdata, struct pool_outcome *outcome)
 
 /* --- What delivery tells --------------------------------------------------------------------- */
 
+static uint64_t bytes_left(const struct allocation *allocation)
+{
+	const struct report *report = &allocation->report;
+	uint64_t chunks = 0;
+
+	for (unsigned int i = 0; i < report->n_buffers; i++)
+		if (report->buffers[i].fd >= 0)
+			chunks += report->buffers[i].chunks;
+	return (chunks << report->order) * report->page_size;
+}
+
 static int on_fetch_timeout(sd_event_source *source, uint64_t time_usec, void *userdata)
 {
 	struct allocation *allocation = userdata;
 
-	log_info("%s did not fetch the rest of %s: given back", allocation->client->name,
-		 allocation->path);
+	journal_not_fetched(allocation->client->manager->journal, allocation->account,
+			    allocation->report.pool, bytes_left(allocation));
 	if (allocation->call)
 		sd_bus_reply_method_errorf(allocation->call, CMABULK_ERROR_NO_SUCH_ALLOCATION,
 					   "%s was not fetched in time and given back",
@@ -283,6 +297,9 @@ void allocation_undeliverable(struct allocation *allocation, const char *reason)
 		allocation->report.status = BROKER_TIMED_OUT;
 		allocation->report.error = -ETIME;
 		allocation->report.cause = BROKER_CAUSE_INTERRUPTED;
+		allocation->report.granted = 0;
+		journal_ended(allocation->client->manager->journal, allocation->account,
+			      &allocation->report);
 		return_nothing(allocation);
 		return;
 	}
@@ -410,6 +427,24 @@ void allocation_fill_report(struct report *report, const struct pool *pool,
 	report->requested = ask->chunks;
 }
 
+static int refuse(const struct client *client, const struct pool *pool,
+		  const struct allocation_ask *ask, const struct broker_refusal *refusal,
+		  int result, sd_bus_error *error)
+{
+	int r = refusal_set_error(refusal, result, pool, &ask->ask, error);
+
+	if (sd_bus_error_is_set(error))
+		journal_refused(client->manager->journal, pool, refusal, &ask->ask, error->message);
+	return r;
+}
+
+void allocation_set_account(struct allocation *allocation, const struct account_rule *rule)
+{
+	uid_t uid = rule->is_shared ? ACCOUNT_UID_SHARED : allocation->client->user->uid;
+
+	account_format(rule->name, uid, allocation->account);
+}
+
 int allocation_new(struct client *client, struct pool *pool, const struct account_rule *rule,
 		   const struct allocation_ask *ask, sd_bus_message *call, sd_bus_error *error)
 {
@@ -427,9 +462,10 @@ int allocation_new(struct client *client, struct pool *pool, const struct accoun
 	if (r < 0) {
 		sd_bus_message_unref(allocation->call);
 		g_free(allocation);
-		return r == -ESTALE ? r : refusal_set_error(&refusal, r, pool, &ask->ask, error);
+		return r == -ESTALE ? r : refuse(client, pool, ask, &refusal, r, error);
 	}
 	allocation->client = client;
+	allocation_set_account(allocation, rule);
 	allocation->pool = pool;
 	allocation->ask = ask->ask;
 	allocation->since_ns = ask->since_ns;

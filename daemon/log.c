@@ -4,12 +4,16 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <systemd/sd-journal.h>
 
 #include "log.h"
+
+#define TEXT_MAX 2048
 
 static bool to_journal;
 static bool to_terminal;
@@ -32,21 +36,57 @@ void log_open(void)
 	to_terminal = isatty(STDERR_FILENO);
 }
 
-void log_line(int priority, const char *format, ...)
+static void print_text(int priority, const char *text)
 {
-	char text[2048];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	if (to_journal) {
-		sd_journal_print(priority, "%s", text);
-		return;
-	}
 	/* Whoever collects standard error knows systemd's prefixes; a person has no use for them. */
 	if (to_terminal)
 		fprintf(stderr, "cmabulkd: %s\n", text);
 	else
 		fprintf(stderr, "<%d>cmabulkd: %s\n", priority, text);
+}
+
+static void send_text(int priority, const char *text, const char *const *fields, size_t n_fields)
+{
+	char message[TEXT_MAX + 16], level[32];
+	struct iovec parts[LOG_FIELDS_MAX + 2];
+	int count = 0;
+
+	snprintf(message, sizeof(message), "MESSAGE=%s", text);
+	snprintf(level, sizeof(level), "PRIORITY=%d", priority);
+	parts[count++] = (struct iovec){ message, strlen(message) };
+	parts[count++] = (struct iovec){ level, strlen(level) };
+	for (size_t i = 0; i < n_fields && i < LOG_FIELDS_MAX; i++)
+		parts[count++] = (struct iovec){ (char *)fields[i], strlen(fields[i]) };
+	sd_journal_sendv(parts, count);
+}
+
+static void log_text(int priority, const char *const *fields, size_t n_fields, const char *format,
+		     va_list arguments)
+{
+	char text[TEXT_MAX];
+
+	vsnprintf(text, sizeof(text), format, arguments);
+	if (to_journal)
+		send_text(priority, text, fields, n_fields);
+	else
+		print_text(priority, text);
+}
+
+void log_line(int priority, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_text(priority, NULL, 0, format, arguments);
+	va_end(arguments);
+}
+
+void log_with_fields(int priority, const char *const *fields, size_t n_fields, const char *format,
+		     ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_text(priority, fields, n_fields, format, arguments);
+	va_end(arguments);
 }

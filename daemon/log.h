@@ -6,11 +6,18 @@
 #ifndef CMABULKD_LOG_H
 #define CMABULKD_LOG_H
 
+#include <stddef.h>
 #include <syslog.h>
 
 /* Looks where standard error leads; once, at start-up. */
 void log_open(void);
 void log_line(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define LOG_FIELDS_MAX 16
+
+/* The same, with fields "NAME=VALUE" for the journal, which standard error has no place for. */
+void log_with_fields(int priority, const char *const *fields, size_t n_fields, const char *format,
+		     ...) __attribute__((format(printf, 4, 5)));
 
 #define log_error(...)	 log_line(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)

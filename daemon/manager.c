@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "delivery.h"
 #include "inquiry.h"
+#include "journal.h"
 #include "log.h"
 #include "manager.h"
 #include "preparation.h"
@@ -453,6 +454,7 @@ int manager_new(const struct manager_options *options, struct manager **ret)
 	manager->users = g_hash_table_new(NULL, NULL);
 	manager->preparations = preparations_new();
 	manager->askers = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
+	manager->journal = journal_new();
 	manager->next_cookie = first_cookie();
 	r = block_signals(options);
 	if (r >= 0)
@@ -493,6 +495,7 @@ struct manager *manager_free(struct manager *manager)
 	g_hash_table_unref(manager->askers);
 	g_hash_table_unref(manager->users);
 	g_hash_table_unref(manager->clients);
+	journal_free(manager->journal);
 	problems_clear(&manager->problems);
 	config_free(manager->config);
 	sd_event_source_unref(manager->reconnect);

@@ -16,6 +16,7 @@
 struct client;
 struct delivery;
 struct inquiries;
+struct journal;
 struct udev_watch;
 
 /* What the command line says. */
@@ -46,6 +47,7 @@ struct manager {
 	GHashTable *askers; /* cookie -> struct asker: who hears of a release */
 	struct delivery *delivery;
 	struct inquiries *inquiries;
+	struct journal *journal;
 	uint64_t next_cookie;
 	bool has_name; /* on the bus, for the first time */
 	bool is_stopping;

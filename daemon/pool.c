@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "clock.h"
+#include "journal.h"
 #include "log.h"
 #include "pool-state.h"
-#include "text.h"
 
 /* After a snapshot failed (no memory): nothing is decided on books that may be wrong. */
 #define RESYNC_RETRY_USEC (100 * USEC_PER_MSEC)
@@ -250,18 +250,11 @@ static void pool_end(struct pool *pool)
 static void pool_watch_guarantees(struct pool *pool)
 {
 	uint64_t pages = broker_get_uncovered(pool->broker);
-	char size[TEXT_SIZE_MAX];
 
 	if (pool->is_gone || pool->is_at_risk == (pages > 0))
 		return;
 	pool->is_at_risk = pages > 0;
-	if (pool->is_at_risk)
-		log_warning("pool %s: of what accounts are guaranteed and do not use, %s are in "
-			    "other hands; they get it as far as it is there",
-			    pool_get_name(pool), text_size(size, pages * pool->query.page_size));
-	else
-		log_info("pool %s: what accounts are guaranteed is there again",
-			 pool_get_name(pool));
+	journal_guarantee(pool_get_name(pool), pages * pool->query.page_size);
 }
 
 static void pool_run(struct pool *pool)

@@ -23,7 +23,7 @@ static const char *status_name(enum broker_status status)
 	return names[status];
 }
 
-static const char *cause_name(enum broker_cause cause)
+const char *report_cause_name(enum broker_cause cause)
 {
 	static const char *const names[] = {
 		[BROKER_CAUSE_NONE] = "",
@@ -41,11 +41,12 @@ static const char *cause_name(enum broker_cause cause)
 	return names[cause];
 }
 
-static char *error_sentence(const struct report *report)
+char *report_get_sentence(const struct report *report)
 {
-	g_autofree char *size =
-		g_format_size_full(report->page_size << report->order, G_FORMAT_SIZE_IEC_UNITS);
+	char size[TEXT_SIZE_MAX];
 
+	if (report->reason)
+		return g_strdup(report->reason);
 	switch (-report->error) {
 	case 0:
 		return g_strdup("");
@@ -181,7 +182,7 @@ static int append_times(sd_bus_message *message, const struct report *report)
 
 static int append_result(sd_bus_message *message, const struct report *report, uint64_t serial)
 {
-	g_autofree char *sentence = error_sentence(report);
+	g_autofree char *sentence = report_get_sentence(report);
 	int r = bus_append_string(message, "pool", report->pool);
 
 	if (r >= 0)
@@ -197,9 +198,9 @@ static int append_result(sd_bus_message *message, const struct report *report, u
 	if (r >= 0)
 		r = bus_append_i32(message, "error", -report->error);
 	if (r >= 0 && report->cause != BROKER_CAUSE_NONE)
-		r = bus_append_string(message, "cause", cause_name(report->cause));
+		r = bus_append_string(message, "cause", report_cause_name(report->cause));
 	if (r >= 0)
-		r = bus_append_string(message, "reason", report->reason ?: sentence);
+		r = bus_append_string(message, "reason", sentence);
 	if (r >= 0)
 		r = bus_append_u64(message, "chunk-size", report->page_size << report->order);
 	if (r >= 0)

@@ -32,6 +32,10 @@ struct report {
 /* The reply to @call but for its fds, whose array ends it. */
 int report_compose(const struct report *report, sd_bus_message *call, const char *path,
 		   uint64_t serial, sd_bus_message **ret);
+/* "quota", "busy" and the like; "" for none. */
+const char *report_cause_name(enum broker_cause cause);
+/* Why it came short; g_free(). */
+char *report_get_sentence(const struct report *report);
 /* About what such a reply takes. */
 uint64_t report_get_bytes(const struct report *report);
 
