@@ -19,7 +19,7 @@ Shared=yes
 
 def counters(client, account=None, uid=None, pool="main"):
     """Those of an account, or of the pool; None when nothing is known."""
-    for entry in client.manager("GetCounters").arguments[0]:
+    for entry in client.counters():
         if (entry["pool"], entry.get("account"), entry.get("uid")) == (pool, account, uid):
             return {**entry, "refused": dict(entry["refused"]),
                     "fills": {(effort, result): fills for effort, result, fills in entry["fills"]}}
@@ -96,7 +96,7 @@ def each_sees_the_own(bus):
         client.allocate(count=1).close()
 
     def seen(client):
-        entries = client.manager("GetCounters").arguments[0]
+        entries = client.counters()
         return [(entry.get("account"), entry.get("uid")) for entry in entries]
 
     assert seen(alice) == [(None, None), ("camera", ALICE)]

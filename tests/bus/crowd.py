@@ -166,7 +166,8 @@ def who_looks_often_delays_nobody(bus):
     child = bus.child(look_without_end(bus.path), ALICE, (CLIENTS,))
     child.hear()
     survey = (NAME, f"{PATH}/pool/main", POOL, "Survey")
-    for look in (lambda: bob.call(*survey), bob.accounts, bob.pools, bob.list_buffers) * 5:
+    for look in (lambda: bob.call(*survey), bob.accounts, bob.counters, bob.pools,
+                 bob.list_buffers) * 5:
         expect_prompt("a look of another user", look)
     expect_prompt("Allocate", lambda: bob.allocate(count=1)).close()
     child.kill()

@@ -147,6 +147,9 @@ class User(Client):
     def accounts(self):
         return self.manager("ListAccounts").arguments[0]
 
+    def counters(self):
+        return self.manager("GetCounters").arguments[0]
+
     def account(self, name, uid=None, pool="main"):
         """What an account uses of a pool; None when nothing is known of it."""
         for account in self.accounts():

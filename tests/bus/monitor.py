@@ -104,6 +104,20 @@ def the_daemon_comes_back(bus):
     monitor.end()
 
 
+def hears_of_the_daemon(bus):
+    """Between two looks, too, however far apart: and each time that it came is told."""
+    daemon = daemon_with_clients(bus)
+    monitor = Monitor(bus, "--interval=infinity")
+    number = monitor.wait_for(STAMP + r"pool main: .*")
+    for name in "second", "third":
+        daemon.kill()
+        number = monitor.wait_for(STAMP + r"daemon: gone", number)
+        daemon = daemon_with_clients(bus, name=name)
+        number = monitor.wait_for(STAMP + r"daemon: there, .*", number)
+    assert len([line for line in monitor.lines if "daemon:" in line]) == 5, monitor.lines
+    monitor.end()
+
+
 def shows_ones_own(bus):
     daemon_with_clients(bus, configuration=MEDIA)
     monitor = Monitor(bus, uid=BOB, groups=(CLIENTS,))
