@@ -200,6 +200,17 @@ static void do_pools(void)
 	cmabulk_pool_array_free(pools);
 }
 
+/* wait USEC */
+static void do_wait(const char *arguments)
+{
+	int r = cmabulk_connection_wait(connection, strtoull(arguments, NULL, 10));
+
+	if (r < 0)
+		say_error("wait", r, cmabulk_connection_get_error_message(connection));
+	else
+		printf("wait: %d\n", r);
+}
+
 static void obey(char *line)
 {
 	line[strcspn(line, "\n")] = '\0';
@@ -215,6 +226,8 @@ static void obey(char *line)
 		do_fork();
 	else if (strcmp(line, "pools") == 0)
 		do_pools();
+	else if (strncmp(line, "wait ", 5) == 0)
+		do_wait(line + 5);
 	else
 		errx(1, "what is '%s'?", line);
 	fflush(stdout);

@@ -163,6 +163,26 @@ def the_daemon_dies_and_comes_back(bus):
         first.expect("change 5 6", "change: right")
 
 
+def waits_for_the_daemon(bus):
+    """Its coming and going is heard of, once each, whether one waits at that time or later."""
+    daemon = daemon_with_clients(bus)
+    with Application(bus) as application:
+        application.expect("wait 0", "wait: 0")
+        application.expect("wait 50000", "wait: 0")
+        application.start(f"wait {2**64 - 1}")
+        daemon.kill()
+        assert application.answer() == "wait: 1"
+        application.expect("pools", "pools: EHOSTUNREACH retryable=1 ")
+        application.expect("wait 50000", "wait: 0")
+        daemon_with_clients(bus, name="second")
+        application.expect("wait 60000000", "wait: 1")
+        application.expect("pools", "pools: main/sim")
+        bus.process.kill()
+        application.expect("wait 60000000", "wait: ENOTCONN retryable=1 ")
+    for daemon in bus.running_daemons():
+        daemon.wait()
+
+
 def the_daemon_stops_with_calls_waiting(bus):
     daemon = daemon_with_clients(bus)
     root = administrator(bus)
