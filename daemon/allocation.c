@@ -427,9 +427,9 @@ void allocation_fill_report(struct report *report, const struct pool *pool,
 	report->requested = ask->chunks;
 }
 
-static int refuse(const struct client *client, const struct pool *pool,
-		  const struct allocation_ask *ask, const struct broker_refusal *refusal,
-		  int result, sd_bus_error *error)
+int allocation_refuse(const struct client *client, const struct pool *pool,
+		      const struct allocation_ask *ask, const struct broker_refusal *refusal,
+		      int result, sd_bus_error *error)
 {
 	int r = refusal_set_error(refusal, result, pool, &ask->ask, error);
 
@@ -462,7 +462,7 @@ int allocation_new(struct client *client, struct pool *pool, const struct accoun
 	if (r < 0) {
 		sd_bus_message_unref(allocation->call);
 		g_free(allocation);
-		return r == -ESTALE ? r : refuse(client, pool, ask, &refusal, r, error);
+		return r == -ESTALE ? r : allocation_refuse(client, pool, ask, &refusal, r, error);
 	}
 	allocation->client = client;
 	allocation_set_account(allocation, rule);

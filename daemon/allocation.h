@@ -40,6 +40,10 @@ char *allocation_format_path(const char *sender, const char *token);
 /* Admits it. -ESTALE: as pool_submit() returns it. Else negative: @error is set. */
 int allocation_new(struct client *client, struct pool *pool, const struct account_rule *rule,
 		   const struct allocation_ask *ask, sd_bus_message *call, sd_bus_error *error);
+/* pool_submit() returned @result for it: says so, to whoever asked and in the log. */
+int allocation_refuse(const struct client *client, const struct pool *pool,
+		      const struct allocation_ask *ask, const struct broker_refusal *refusal,
+		      int result, sd_bus_error *error);
 /* An Allocate that waited to be admitted returns instead, as @status. @reason may be NULL, as in a report. */
 int allocation_return_nothing(struct client *client, const struct pool *pool,
 			      const struct allocation_ask *ask, sd_bus_message *call,

@@ -4,7 +4,6 @@
 
 #include "manager.h"
 #include "preparation.h"
-#include "refusal.h"
 
 /* Belongs to the manager, as its client may leave before. */
 struct preparation {
@@ -49,7 +48,7 @@ int preparation_new(struct client *client, struct pool *pool, const struct accou
 
 	if (r < 0) {
 		g_free(preparation);
-		return r == -ESTALE ? r : refusal_set_error(&refusal, r, pool, &ask->ask, error);
+		return r == -ESTALE ? r : allocation_refuse(client, pool, ask, &refusal, r, error);
 	}
 	preparation->manager = client->manager;
 	preparation->client = client;

@@ -112,7 +112,7 @@ void model_check_counters(const struct model *model, const struct broker *broker
 	uint64_t measured = 0;
 
 	check(model, MODEL_ACCOUNTS, &pool->all);
-	for (unsigned int i = 0; i < MODEL_ACCOUNTS; i++) {
+	for (unsigned int i = 0; i < model->n_accounts; i++) {
 		const struct account_counters *account =
 			g_hash_table_lookup(pool->accounts, model->accounts[i].name);
 
