@@ -38,6 +38,7 @@ struct draft {
 	char *group; /* as it is written */
 	char *unit_file; /* where the unit comes from */
 	char *minimum_file; /* where the minimum comes from */
+	bool is_of_files; /* not only changed at run time */
 };
 
 struct config_accounts {
@@ -91,7 +92,7 @@ void config_accounts_free(struct config_accounts *accounts)
 }
 
 /* It stands in the kernel's books before a colon, and in sentences. */
-static bool name_is_valid(const char *name)
+bool config_account_name_is_valid(const char *name)
 {
 	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				     "0123456789_-.");
@@ -104,11 +105,22 @@ static bool is_default(const struct draft *draft)
 	return strcmp(draft->rule.name, DEFAULT_ACCOUNT) == 0;
 }
 
+static struct draft *find_draft(const struct config_accounts *accounts, const char *name)
+{
+	for (guint i = 0; i < accounts->drafts->len; i++) {
+		struct draft *draft = accounts->drafts->pdata[i];
+
+		if (strcmp(draft->rule.name, name) == 0)
+			return draft;
+	}
+	return NULL;
+}
+
 void config_accounts_begin(struct config_accounts *accounts, const struct config_place *place,
 			   const char *name)
 {
 	accounts->current = NULL;
-	if (!name_is_valid(name)) {
+	if (!config_account_name_is_valid(name)) {
 		config_problem(
 			place->problems,
 			"%s: [%s]: \"%s\" is no name for an account: 1 to %d letters, digits, "
@@ -116,22 +128,19 @@ void config_accounts_begin(struct config_accounts *accounts, const struct config
 			place->file, place->group, name, ACCOUNT_NAME_MAX);
 		return;
 	}
-	for (guint i = 0; i < accounts->drafts->len && !accounts->current; i++) {
-		struct draft *draft = accounts->drafts->pdata[i];
-
-		if (strcmp(draft->rule.name, name) == 0)
-			accounts->current = draft;
-	}
-	if (accounts->current)
-		return;
-	if (accounts->drafts->len == MAX_ACCOUNTS) {
+	accounts->current = find_draft(accounts, name);
+	if (!accounts->current && accounts->drafts->len == MAX_ACCOUNTS) {
 		config_problem(place->problems,
 			       "%s: [%s]: more than %d accounts; the group is ignored", place->file,
 			       place->group, MAX_ACCOUNTS);
 		return;
 	}
-	accounts->current = draft_new(name);
-	g_ptr_array_add(accounts->drafts, accounts->current);
+	if (!accounts->current) {
+		accounts->current = draft_new(name);
+		g_ptr_array_add(accounts->drafts, accounts->current);
+	}
+	if (!place->is_runtime)
+		accounts->current->is_of_files = true;
 }
 
 /*
@@ -321,6 +330,30 @@ static const struct key *find_key(const char *name)
 	return NULL;
 }
 
+static bool decides_whom(const struct key *key)
+{
+	return key->match || key->set == set_shared;
+}
+
+bool config_account_has_key(const char *name)
+{
+	return find_key(name);
+}
+
+bool config_account_key_decides_whom(const char *name)
+{
+	const struct key *key = find_key(name);
+
+	return key && decides_whom(key);
+}
+
+/* Whom an account of the files is for, they alone say: else a change would outlive what it was made for. */
+static bool is_fixed(const struct draft *draft, const struct config_place *place,
+		     const struct key *key)
+{
+	return place->is_runtime && decides_whom(key) && (draft->is_of_files || is_default(draft));
+}
+
 static void set(struct draft *draft, const struct config_place *place, const struct key *key,
 		const char *value)
 {
@@ -351,6 +384,12 @@ void config_accounts_set(struct config_accounts *accounts, const struct config_p
 			"%s: [%s] %s: this account is everybody's who has no other; the key is "
 			"ignored",
 			place->file, place->group, key_name);
+	else if (is_fixed(accounts->current, place, key))
+		config_problem(
+			place->problems,
+			"%s: [%s] %s: whom an account of the files matches cannot be changed "
+			"at run time; the key is ignored",
+			place->file, place->group, key_name);
 	else
 		set(accounts->current, place, key, value);
 }
@@ -359,10 +398,24 @@ void config_accounts_set(struct config_accounts *accounts, const struct config_p
  * Finishing
  */
 
+static bool matches_everybody(const struct draft *draft)
+{
+	return !draft->rule.has_uid && !draft->rule.has_gid && !draft->rule.unit;
+}
+
 static bool is_kept(const struct draft *draft, GPtrArray *problems)
 {
 	if (draft->wrong)
 		return false;
+	/* Its name is a slip of the pen, or the files do not have it any more. */
+	if (!draft->is_of_files && matches_everybody(draft)) {
+		config_problem(
+			problems,
+			"[%s]: no file has such an account, and what was changed at run time "
+			"has neither User= nor Group= for a new one; the account is left out",
+			draft->group);
+		return false;
+	}
 	if (draft->rule.unit && !draft->rule.has_uid) {
 		config_problem(
 			problems,

@@ -12,7 +12,6 @@
 #include "config-file.h"
 
 /* Limits on what somebody else wrote: far above what makes sense. */
-#define MAX_FILE_BYTES	       (1 << 20)
 #define MAX_FILES	       256
 #define MAX_PROBLEMS	       100
 #define MAX_PROBLEM_CHARACTERS 300
@@ -64,7 +63,7 @@ static int read_all(int file, GString *text)
 			continue;
 		if (size <= 0)
 			return size < 0 ? -errno : 0;
-		if (text->len + (size_t)size > MAX_FILE_BYTES)
+		if (text->len + (size_t)size > CONFIG_FILE_MAX_BYTES)
 			return -EFBIG;
 		g_string_append_len(text, buffer, size);
 	}

@@ -7,6 +7,9 @@
 
 #include <glib.h>
 
+/* A larger one is not read. */
+#define CONFIG_FILE_MAX_BYTES (1 << 20)
+
 /* Adds a sentence, as one line of valid UTF-8. Beyond a limit they are only counted as "more". */
 void config_problem(GPtrArray *problems, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

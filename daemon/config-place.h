@@ -3,12 +3,15 @@
 #ifndef CMABULKD_CONFIG_PLACE_H
 #define CMABULKD_CONFIG_PLACE_H
 
+#include <stdbool.h>
+
 #include <glib.h>
 
 struct config_place {
 	const char *file;
 	const char *group;
 	GPtrArray *problems;
+	bool is_runtime; /* no file of the configuration: a change at run time */
 };
 
 #endif

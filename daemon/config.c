@@ -97,12 +97,64 @@ static void set_daemon(struct config *config, const struct config_place *place, 
  * Files
  */
 
+/* As it was read: what it says is applied again when something is changed at run time. */
+struct source {
+	char *path;
+	GKeyFile *file;
+};
+
+static void source_free(void *data)
+{
+	struct source *source = data;
+
+	g_key_file_unref(source->file);
+	g_free(source->path);
+	g_free(source);
+}
+
+/* 0, or -EBADMSG when it did not parse. */
+static int read_file(struct config *config, const char *path)
+{
+	struct source *source;
+	GKeyFile *file = NULL;
+	int r = config_file_read(path, config->problems, &file);
+
+	if (!file)
+		return r;
+	source = g_new(struct source, 1);
+	source->path = g_strdup(path);
+	source->file = file;
+	g_ptr_array_add(config->sources, source);
+	return 0;
+}
+
+static int read_files(struct config *config, const char *file, const char *directory)
+{
+	g_autoptr(GPtrArray) drop_ins = NULL;
+	int result = file ? read_file(config, file) : 0;
+
+	if (directory) {
+		drop_ins = config_file_list(directory, config->problems);
+		for (guint i = 0; i < drop_ins->len; i++) {
+			int r = read_file(config, drop_ins->pdata[i]);
+
+			result = r < 0 ? r : result;
+		}
+	}
+	config->n_unread = config->problems->len;
+	return result;
+}
+
+/*
+ * What they say
+ */
+
 struct reading {
-	struct config *config;
+	struct config *config; /* NULL: it is about accounts alone */
 	struct config_accounts *accounts;
 	struct config_devices *devices;
 	GPtrArray *problems;
-	bool is_broken; /* a file did not parse */
+	const char *only; /* NULL, or the group beside which nothing counts */
 };
 
 enum group { GROUP_DAEMON, GROUP_ACCOUNT, GROUP_POOL, GROUP_DEVICE, GROUP_UNKNOWN };
@@ -172,38 +224,59 @@ static void apply_group(struct reading *reading, const struct config_place *plac
 		apply_key(reading, place, file, *key, group);
 }
 
-static void read_file(struct reading *reading, const char *path)
+static bool is_wanted(const struct reading *reading, const char *group)
 {
-	g_autoptr(GKeyFile) file = NULL;
-	g_auto(GStrv) groups = NULL;
+	return !reading->only || strcmp(reading->only, group) == 0;
+}
 
-	if (config_file_read(path, reading->problems, &file) < 0)
-		reading->is_broken = true;
-	if (!file)
-		return;
-	groups = g_key_file_get_groups(file, NULL);
+static void apply_source(struct reading *reading, const struct source *source)
+{
+	g_auto(GStrv) groups = g_key_file_get_groups(source->file, NULL);
+
 	for (char **group = groups; *group; group++) {
 		const struct config_place place = {
-			.file = path,
+			.file = source->path,
 			.group = *group,
 			.problems = reading->problems,
 		};
 
-		apply_group(reading, &place, file);
+		if (is_wanted(reading, *group))
+			apply_group(reading, &place, source->file);
 	}
 }
 
-static void read_files(struct reading *reading, const char *file, const char *directory)
+static void apply_changes(struct reading *reading, const struct config_runtime *runtime,
+			  enum config_layer layer)
 {
-	g_autoptr(GPtrArray) drop_ins = NULL;
+	g_auto(GStrv) groups = g_key_file_get_groups(runtime->layers[layer], NULL);
 
-	if (file)
-		read_file(reading, file);
-	if (!directory)
-		return;
-	drop_ins = config_file_list(directory, reading->problems);
-	for (guint i = 0; i < drop_ins->len; i++)
-		read_file(reading, drop_ins->pdata[i]);
+	for (char **group = groups; *group; group++) {
+		const struct config_place place = {
+			.file = config_runtime_get_name(runtime, layer),
+			.group = *group,
+			.problems = reading->problems,
+			.is_runtime = true,
+		};
+
+		if (!is_wanted(reading, *group))
+			continue;
+		if (g_str_has_prefix(*group, ACCOUNT_PREFIX))
+			apply_group(reading, &place, runtime->layers[layer]);
+		else
+			config_problem(place.problems,
+				       "%s: [%s]: only accounts can be changed at run time; it is "
+				       "ignored",
+				       place.file, place.group);
+	}
+}
+
+static void apply_all(struct reading *reading, const GPtrArray *sources,
+		      const struct config_runtime *runtime)
+{
+	for (guint i = 0; i < sources->len; i++)
+		apply_source(reading, sources->pdata[i]);
+	for (unsigned int i = 0; runtime && i < CONFIG_LAYERS; i++)
+		apply_changes(reading, runtime, i);
 }
 
 /*
@@ -223,6 +296,7 @@ static struct config *config_new(void)
 		config->clients_gid = NO_GID;
 	config->pools = config_pools_new();
 	config->problems = g_ptr_array_new_with_free_func(g_free);
+	config->sources = g_ptr_array_new_with_free_func(source_free);
 	return config;
 }
 
@@ -237,10 +311,14 @@ static void check_timeouts(struct config *config)
 	config->default_timeout_usec = config->max_timeout_usec;
 }
 
-int config_load(const char *file, const char *directory, const struct config *previous,
-		struct config **ret, GPtrArray **ret_problems)
+static void add_problems(GPtrArray *problems, const GPtrArray *more, unsigned int count)
 {
-	g_autoptr(Config) config = config_new();
+	for (unsigned int i = 0; i < count; i++)
+		config_problem(problems, "%s", (const char *)more->pdata[i]);
+}
+
+static void apply(struct config *config, const struct config_runtime *runtime)
+{
 	struct reading reading = {
 		.config = config,
 		.accounts = config_accounts_new(),
@@ -248,18 +326,59 @@ int config_load(const char *file, const char *directory, const struct config *pr
 		.problems = config->problems,
 	};
 
-	read_files(&reading, file, directory);
+	if (runtime)
+		add_problems(config->problems, runtime->problems, runtime->problems->len);
+	apply_all(&reading, config->sources, runtime);
 	config->accounts = config_accounts_finish(reading.accounts, config->problems);
 	config_accounts_free(reading.accounts);
 	config->devices = config_devices_finish(reading.devices, config->problems);
 	config_devices_free(reading.devices);
 	check_timeouts(config);
-	if (reading.is_broken && previous) {
+}
+
+int config_load(const char *file, const char *directory, const struct config_runtime *runtime,
+		const struct config *previous, struct config **ret, GPtrArray **ret_problems)
+{
+	g_autoptr(Config) config = config_new();
+	int r = read_files(config, file, directory);
+
+	apply(config, runtime);
+	if (r < 0 && previous) {
 		*ret_problems = g_ptr_array_ref(config->problems);
 		return -EBADMSG;
 	}
 	*ret = g_steal_pointer(&config);
 	return 0;
+}
+
+struct config *config_rebuild(const struct config *config, const struct config_runtime *runtime)
+{
+	struct config *rebuilt = config_new();
+
+	g_ptr_array_unref(rebuilt->sources);
+	rebuilt->sources = g_ptr_array_ref(config->sources);
+	rebuilt->n_unread = config->n_unread;
+	add_problems(rebuilt->problems, config->problems, config->n_unread);
+	apply(rebuilt, runtime);
+	return rebuilt;
+}
+
+struct account_rules *config_try_account(const struct config *config,
+					 const struct config_runtime *runtime, const char *account,
+					 GPtrArray *problems)
+{
+	g_autofree char *group = g_strdup_printf(ACCOUNT_PREFIX "%s", account);
+	struct reading reading = {
+		.accounts = config_accounts_new(),
+		.problems = problems,
+		.only = group,
+	};
+	struct account_rules *rules;
+
+	apply_all(&reading, config->sources, runtime);
+	rules = config_accounts_finish(reading.accounts, problems);
+	config_accounts_free(reading.accounts);
+	return rules;
 }
 
 struct config *config_free(struct config *config)
@@ -271,6 +390,7 @@ struct config *config_free(struct config *config)
 	device_rules_free(config->devices);
 	g_free(config->clients_group);
 	g_ptr_array_unref(config->problems);
+	g_ptr_array_unref(config->sources);
 	g_free(config);
 	return NULL;
 }

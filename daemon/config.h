@@ -13,6 +13,7 @@
 
 #include "account.h"
 #include "config-pool.h"
+#include "config-runtime.h"
 #include "device.h"
 #include "size.h"
 
@@ -35,10 +36,15 @@ struct config {
 
 	/* What was wrong, a sentence each: "FILE: [GROUP] KEY: ..." */
 	GPtrArray *problems;
+
+	/* What the files said, for config_rebuild(); and how many of the problems are with reading them. */
+	GPtrArray *sources;
+	unsigned int n_unread;
 };
 
 /*
- * Reads FILE, then each *.conf in DIRECTORY by name; later ones override key by key. A file
+ * Reads FILE, then each *.conf in DIRECTORY by name, then applies what was changed at run time (NULL: nothing);
+ * later ones override key by key. A file
  * that does not parse is skipped whole with a problem quoting the line; an unknown key or bad
  * value is a problem naming file, group and key, and the rest applies. Files that are not there
  * are no problem.
@@ -50,8 +56,14 @@ struct config {
  * An account whose User=, Group= or Unit= is wrong is left out: it would match others than was
  * meant. So is a device whose Node=, SysPath=, Subsystem= or Name= is.
  */
-int config_load(const char *file, const char *directory, const struct config *previous,
-		struct config **ret, GPtrArray **ret_problems);
+int config_load(const char *file, const char *directory, const struct config_runtime *runtime,
+		const struct config *previous, struct config **ret, GPtrArray **ret_problems);
+/* The files as they were read for @config, with other changes at run time. */
+struct config *config_rebuild(const struct config *config, const struct config_runtime *runtime);
+/* What would come of one account, if it were the only one; what is wrong with it is added, a sentence each. */
+struct account_rules *config_try_account(const struct config *config,
+					 const struct config_runtime *runtime, const char *account,
+					 GPtrArray *problems);
 struct config *config_free(struct config *config);
 typedef struct config Config; /* the macro below needs one word */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "log.h"
@@ -17,6 +18,7 @@ enum {
 	OPTION_SIMULATE,
 	OPTION_CONFIG,
 	OPTION_CONFIG_DIRECTORY,
+	OPTION_STATE_DIRECTORY,
 	OPTION_VERSION
 };
 
@@ -27,6 +29,7 @@ static const struct option long_options[] = {
 	{ "simulate", required_argument, NULL, OPTION_SIMULATE },
 	{ "config", required_argument, NULL, OPTION_CONFIG },
 	{ "config-directory", required_argument, NULL, OPTION_CONFIG_DIRECTORY },
+	{ "state-directory", required_argument, NULL, OPTION_STATE_DIRECTORY },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL },
@@ -44,10 +47,11 @@ static void print_help(void)
 	       "                                repeated; keys: see cmabulkd(8)\n"
 	       "      --config=FILE             default: %s\n"
 	       "      --config-directory=DIR    its drop-ins, *.conf; default: FILE.d\n"
+	       "      --state-directory=DIR     what is kept of changes at run time; default: %s\n"
 	       "      --version                 print the version\n"
 	       "  -h, --help                    print this\n\n"
 	       "Example: cmabulkd --user --simulate=video=64M\n",
-	       CMABULK_CONFIG_FILE);
+	       CMABULK_CONFIG_FILE, CMABULK_STATE_DIRECTORY);
 }
 
 static int usage(const char *text)
@@ -95,6 +99,9 @@ static int parse_option(struct manager_options *options, int option)
 	case OPTION_CONFIG_DIRECTORY:
 		options->config_directory = optarg;
 		return 1;
+	case OPTION_STATE_DIRECTORY:
+		options->state_directory = optarg;
+		return 1;
 	case OPTION_VERSION:
 		printf("cmabulkd %s\n", CMABULK_VERSION);
 		return 0;
@@ -134,6 +141,18 @@ static char *default_config_file(const struct manager_options *options)
 	return g_strdup(CMABULK_CONFIG_FILE);
 }
 
+/* systemd names those of StateDirectory=, with colons in between. */
+static char *default_state_directory(const struct manager_options *options)
+{
+	const char *given = getenv("STATE_DIRECTORY");
+
+	if (given && given[0] == '/')
+		return g_strndup(given, strcspn(given, ":"));
+	if (options->is_user)
+		return g_build_filename(g_get_user_state_dir(), "cmabulk", NULL);
+	return g_strdup(CMABULK_STATE_DIRECTORY);
+}
+
 /* Each buffer on its way to a client is one; the customary 1024 is for programs that select(2). */
 static void raise_fd_limit(void)
 {
@@ -148,6 +167,7 @@ static void raise_fd_limit(void)
 static int run(struct manager_options *options)
 {
 	g_autofree char *file = default_config_file(options);
+	g_autofree char *state = default_state_directory(options);
 	g_autofree char *directory = NULL;
 	struct manager *manager = NULL;
 	int code;
@@ -157,6 +177,8 @@ static int run(struct manager_options *options)
 	directory = g_strdup_printf("%s.d", options->config_file);
 	if (!options->config_directory)
 		options->config_directory = directory;
+	if (!options->state_directory)
+		options->state_directory = state;
 	raise_fd_limit();
 	if (manager_new(options, &manager) < 0)
 		return EXIT_FAILURE;

@@ -249,13 +249,25 @@ uint64_t manager_new_cookie(struct manager *manager)
 
 /* --- Configuration --------------------------------------------------------------------------- */
 
+static void take_config(struct manager *manager, struct config *config)
+{
+	for (unsigned int i = 0; i < manager->pools->len; i++) {
+		pool_set_rules(g_ptr_array_index(manager->pools, i), config->accounts);
+		configure_pool(config, g_ptr_array_index(manager->pools, i));
+	}
+	config_free(manager->config);
+	manager->config = config;
+	check_pools(manager);
+}
+
 static int load_config(struct manager *manager)
 {
 	GPtrArray *problems = NULL;
 	struct config *config = NULL;
 	int r = config_load(manager->options->config_file, manager->options->config_directory,
-			    manager->config, &config, &problems);
+			    manager->runtime, manager->config, &config, &problems);
 
+	manager->is_config_old = r == -EBADMSG;
 	if (r == -EBADMSG) {
 		problems_set_files(&manager->problems, problems);
 		g_ptr_array_unref(problems);
@@ -268,13 +280,23 @@ static int load_config(struct manager *manager)
 		return r;
 	}
 	problems_set_files(&manager->problems, config->problems);
-	for (unsigned int i = 0; i < manager->pools->len; i++) {
-		pool_set_rules(g_ptr_array_index(manager->pools, i), config->accounts);
-		configure_pool(config, g_ptr_array_index(manager->pools, i));
-	}
-	config_free(manager->config);
-	manager->config = config;
-	check_pools(manager);
+	take_config(manager, config);
+	return 0;
+}
+
+int manager_change_account(struct manager *manager, const struct config_change *change,
+			   char **ret_problem)
+{
+	struct config *config = NULL;
+	int r = config_change_apply(change, manager->config, &manager->runtime, &config,
+				    ret_problem);
+
+	if (r < 0)
+		return r;
+	/* What is wrong with the files that did not parse is still to be mended. */
+	if (!manager->is_config_old)
+		problems_set_files(&manager->problems, config->problems);
+	take_config(manager, config);
 	return 0;
 }
 
@@ -447,6 +469,7 @@ int manager_new(const struct manager_options *options, struct manager **ret)
 	int r;
 
 	manager->options = options;
+	manager->runtime = config_runtime_new(options->state_directory);
 	manager->pools = g_ptr_array_new();
 	manager->leaving = g_ptr_array_new();
 	problems_init(&manager->problems);
@@ -498,6 +521,7 @@ struct manager *manager_free(struct manager *manager)
 	journal_free(manager->journal);
 	problems_clear(&manager->problems);
 	config_free(manager->config);
+	config_runtime_free(manager->runtime);
 	sd_event_source_unref(manager->reconnect);
 	sd_event_source_unref(manager->reap);
 	sd_event_source_unref(manager->connect);

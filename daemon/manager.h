@@ -9,6 +9,7 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
+#include "config-change.h"
 #include "config.h"
 #include "pool.h"
 #include "problems.h"
@@ -25,6 +26,7 @@ struct manager_options {
 	const char *bus_address; /* NULL: the system's or the user's */
 	const char *config_file;
 	const char *config_directory;
+	const char *state_directory; /* what is kept of changes at run time */
 	GArray *simulate; /* struct sim_options; empty: the module's pools */
 };
 
@@ -32,6 +34,8 @@ struct manager {
 	const struct manager_options *options;
 	sd_event *event;
 	struct config *config;
+	struct config_runtime *runtime; /* what is changed over its files */
+	bool is_config_old; /* the files are others, and did not parse */
 	struct problems problems;
 	GPtrArray *pools; /* struct pool, by name */
 	GPtrArray *leaving; /* struct pool: gone, but for requests that still end */
@@ -62,6 +66,9 @@ struct manager *manager_free(struct manager *manager);
 /* Ends the loop in good order: queued calls get an error worth another try. */
 void manager_stop(struct manager *manager, int exit_code);
 void manager_reload(struct manager *manager);
+/* As config_change_apply(); in force when this returns. */
+int manager_change_account(struct manager *manager, const struct config_change *change,
+			   char **ret_problem);
 
 /* NULL: there is none of that name. */
 struct pool *manager_find_pool(const struct manager *manager, const char *name);

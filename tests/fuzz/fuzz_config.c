@@ -62,7 +62,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (file < 0 || write(file, data, size) != (ssize_t)size)
 		abort();
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-	check(config_load(path, NULL, NULL, &config, &problems) == 0, "there is a configuration");
+	check(config_load(path, NULL, NULL, NULL, &config, &problems) == 0,
+	      "there is a configuration");
 	check_config(config);
 	config_free(config);
 	close(file);

@@ -71,7 +71,8 @@ static struct config *load(const struct files *files)
 	struct config *config = NULL;
 	GPtrArray *problems = NULL;
 
-	g_assert_cmpint(config_load(files->main, files->drop_ins, NULL, &config, &problems), ==, 0);
+	g_assert_cmpint(config_load(files->main, files->drop_ins, NULL, NULL, &config, &problems),
+			==, 0);
 	g_assert_null(problems);
 	for (guint i = 0; i < config->problems->len; i++) {
 		g_test_message("%s", (char *)config->problems->pdata[i]);
@@ -542,7 +543,8 @@ static void the_previous_stays_in_force(void)
 
 		put(files.main, "[Daemon]\nDefaultTimeoutSec=4\nFetchTimeout=5\n", -1);
 		put_drop_in(&files, "1.conf", "[Daemon]\nrubbish\n");
-		g_assert_cmpint(config_load(files.main, files.drop_ins, previous, &next, &problems),
+		g_assert_cmpint(config_load(files.main, files.drop_ins, NULL, previous, &next,
+					    &problems),
 				==, -EBADMSG);
 		g_assert_true(next == untouched);
 		g_assert_cmpuint(problems->len, ==, 2);
@@ -551,7 +553,8 @@ static void the_previous_stays_in_force(void)
 
 		/* A mistake that is none of the form is no reason to keep what was. */
 		put_drop_in(&files, "1.conf", "[Daemon]\nFetchTimeoutSec=never\n");
-		g_assert_cmpint(config_load(files.main, files.drop_ins, previous, &next, &problems),
+		g_assert_cmpint(config_load(files.main, files.drop_ins, NULL, previous, &next,
+					    &problems),
 				==, 0);
 		g_assert_null(problems);
 		g_assert_cmpuint(next->default_timeout_usec, ==, 4000000);

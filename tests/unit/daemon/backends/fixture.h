@@ -47,6 +47,7 @@ uint64_t pool_check(struct pool *pool);
 
 void loop_once(sd_event *loop);
 
+void add_change_tests(void);
 void add_config_tests(void);
 void add_device_tests(void);
 void add_order_tests(void);

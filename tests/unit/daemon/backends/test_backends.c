@@ -5,6 +5,7 @@
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	add_change_tests();
 	add_config_tests();
 	add_device_tests();
 	add_order_tests();
