@@ -287,6 +287,8 @@ uint64_t broker_get_uncovered(const struct broker *broker);
  * of one user); sorted by name; g_free().
  */
 size_t broker_get_usage(const struct broker *broker, struct broker_usage **ret);
+/* The one of that name among these; false: there is none. */
+bool broker_find_usage(const struct broker *broker, const char *name, struct broker_usage *ret);
 unsigned int broker_get_pending(const struct broker *broker);
 
 #endif

@@ -64,7 +64,8 @@ static uint64_t maximum_bytes(const struct broker *broker, const struct account_
 	return rule ? amount_resolve(&rule->maximum, geometry->pages * geometry->page_size) : 0;
 }
 
-static void add_account(const struct broker *broker, const struct account *account, GArray *usages)
+static struct broker_usage usage_of_account(const struct broker *broker,
+					    const struct account *account)
 {
 	uint64_t page_size = broker->ledger.geometry.page_size;
 	struct broker_usage usage = {
@@ -83,11 +84,12 @@ static void add_account(const struct broker *broker, const struct account *accou
 	};
 
 	memcpy(usage.account, account->name, sizeof(usage.account));
-	g_array_append_val(usages, usage);
+	return usage;
 }
 
-/* A rule of one instance, which may not be in use. */
-static void add_rule(const struct broker *broker, const struct account_rule *rule, GArray *usages)
+/* Of a rule of one instance, which may not be in use; false: it has not one. */
+static bool usage_of_rule(const struct broker *broker, const struct account_rule *rule,
+			  struct broker_usage *ret)
 {
 	struct broker_usage usage = {
 		.is_known = true,
@@ -97,9 +99,9 @@ static void add_rule(const struct broker *broker, const struct account_rule *rul
 	};
 
 	if (!account_rule_is_single(rule, usage.account))
-		return;
-	if (!g_hash_table_contains(broker->ledger.accounts, usage.account))
-		g_array_append_val(usages, usage);
+		return false;
+	*ret = usage;
+	return true;
 }
 
 static int compare_usages(const void *a, const void *b)
@@ -117,12 +119,37 @@ size_t broker_get_usage(const struct broker *broker, struct broker_usage **ret)
 	void *account;
 
 	g_hash_table_iter_init(&iterator, broker->ledger.accounts);
-	while (g_hash_table_iter_next(&iterator, NULL, &account))
-		add_account(broker, account, usages);
-	for (size_t i = 0; i < account_rules_count(rules); i++)
-		add_rule(broker, account_rules_get(rules, i), usages);
+	while (g_hash_table_iter_next(&iterator, NULL, &account)) {
+		struct broker_usage usage = usage_of_account(broker, account);
+
+		g_array_append_val(usages, usage);
+	}
+	for (size_t i = 0; i < account_rules_count(rules); i++) {
+		struct broker_usage usage;
+
+		if (usage_of_rule(broker, account_rules_get(rules, i), &usage) &&
+		    !g_hash_table_contains(broker->ledger.accounts, usage.account))
+			g_array_append_val(usages, usage);
+	}
 	g_array_sort(usages, compare_usages);
 	*ret = (struct broker_usage *)g_array_steal(usages, &count);
 	g_array_unref(usages);
 	return count;
+}
+
+bool broker_find_usage(const struct broker *broker, const char *name, struct broker_usage *ret)
+{
+	const struct account *account = g_hash_table_lookup(broker->ledger.accounts, name);
+	const struct account_rule *rule;
+	struct broker_usage usage;
+
+	if (account) {
+		*ret = usage_of_account(broker, account);
+		return true;
+	}
+	rule = account_rules_find_of(broker->ledger.rules, name);
+	if (!rule || !usage_of_rule(broker, rule, &usage) || strcmp(usage.account, name) != 0)
+		return false;
+	*ret = usage;
+	return true;
 }

@@ -320,10 +320,17 @@ struct broker_usage scene_usage(const struct scene *scene, const char *account)
 {
 	g_autofree struct broker_usage *usages = NULL;
 	size_t count = broker_get_usage(scene->broker, &usages);
+	struct broker_usage found = { 0 };
+	bool is_there = broker_find_usage(scene->broker, account, &found);
 
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(usages[i].account, account) == 0)
-			return usages[i];
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(usages[i].account, account) != 0)
+			continue;
+		g_assert_true(is_there);
+		g_assert_cmpmem(&found, sizeof(found), &usages[i], sizeof(usages[i]));
+		return found;
+	}
+	g_assert_false(is_there);
 	return (struct broker_usage){ 0 };
 }
 
