@@ -66,6 +66,8 @@ static bool is_of_use_unanswered(sd_bus_message *call)
 {
 	return sd_bus_message_is_method_call(call, BUS_MANAGER, "Cancel") ||
 	       sd_bus_message_is_method_call(call, BUS_MANAGER, "Reload") ||
+	       sd_bus_message_is_method_call(call, BUS_MANAGER, "SetAccount") ||
+	       sd_bus_message_is_method_call(call, BUS_MANAGER, "UnsetAccount") ||
 	       sd_bus_message_is_method_call(call, BUS_ALLOCATION, "Release");
 }
 
@@ -232,6 +234,8 @@ static int bus_begin(struct manager *manager)
 	if (r >= 0)
 		r = bus_pool_add(manager);
 	if (r >= 0)
+		r = bus_account_add(manager);
+	if (r >= 0)
 		r = bus_allocation_add(manager);
 	if (r >= 0)
 		r = sd_bus_attach_event(manager->bus, manager->event, SD_EVENT_PRIORITY_NORMAL);
@@ -353,6 +357,24 @@ int bus_append_u32(sd_bus_message *message, const char *key, uint32_t value)
 int bus_append_i32(sd_bus_message *message, const char *key, int32_t value)
 {
 	return sd_bus_message_append(message, "{sv}", key, "i", value);
+}
+
+int bus_append_strings(sd_bus_message *message, const char *key, char **values)
+{
+	int r = 0;
+
+	if (!values)
+		return 0;
+	r = sd_bus_message_open_container(message, 'e', "sv");
+	if (r >= 0)
+		r = sd_bus_message_append(message, "s", key);
+	if (r >= 0)
+		r = sd_bus_message_open_container(message, 'v', "as");
+	if (r >= 0)
+		r = sd_bus_message_append_strv(message, values);
+	for (unsigned int i = 0; i < 2 && r >= 0; i++)
+		r = sd_bus_message_close_container(message);
+	return r;
 }
 
 int bus_append_bool(sd_bus_message *message, const char *key, bool value)

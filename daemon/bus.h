@@ -10,10 +10,12 @@
 
 #define BUS_PATH_MANAGER    "/org/cmabulk1"
 #define BUS_PATH_POOL	    "/org/cmabulk1/pool"
+#define BUS_PATH_ACCOUNT    "/org/cmabulk1/account"
 #define BUS_PATH_ALLOCATION "/org/cmabulk1/allocation"
 #define BUS_NAME	    "org.cmabulk1"
 #define BUS_MANAGER	    "org.cmabulk1.Manager"
 #define BUS_POOL	    "org.cmabulk1.Pool"
+#define BUS_ACCOUNT	    "org.cmabulk1.Account"
 #define BUS_ALLOCATION	    "org.cmabulk1.Allocation"
 
 /* Connects and asks for the name: READY when it comes, the end of the loop when it does not. */
@@ -25,6 +27,11 @@ void bus_disconnect(struct manager *manager);
 int bus_manager_add(struct manager *manager);
 int bus_pool_add(struct manager *manager);
 int bus_allocation_add(struct manager *manager);
+int bus_account_add(struct manager *manager);
+
+/* SetAccount and UnsetAccount of the manager. */
+int bus_account_set(sd_bus_message *call, void *userdata, sd_bus_error *error);
+int bus_account_unset(sd_bus_message *call, void *userdata, sd_bus_error *error);
 
 /* Of the manager, for its vtable. */
 int bus_method_get_pool_for_device(sd_bus_message *call, void *userdata, sd_bus_error *error);
@@ -34,6 +41,8 @@ bool bus_refuse_behind(struct client *client, sd_bus_message *call);
 
 /* Path of a pool's object; g_free(). */
 char *bus_pool_format_path(const struct pool *pool);
+/* The same of an account, as the kernel's books write it. */
+char *bus_account_format_path(const char *account);
 /* All properties of a pool, as a{sv}. */
 int bus_pool_append(sd_bus_message *message, struct pool *pool);
 
@@ -58,6 +67,8 @@ int bus_append_string(sd_bus_message *message, const char *key, const char *valu
 int bus_append_u64(sd_bus_message *message, const char *key, uint64_t value);
 int bus_append_u32(sd_bus_message *message, const char *key, uint32_t value);
 int bus_append_i32(sd_bus_message *message, const char *key, int32_t value);
+/* NULL is none: then there is no such entry. */
+int bus_append_strings(sd_bus_message *message, const char *key, char **values);
 int bus_append_bool(sd_bus_message *message, const char *key, bool value);
 
 #endif

@@ -8,7 +8,9 @@
 #include "list.h"
 
 #define BYTES_PER_BUFFER  UINT64_C(512)
-#define BYTES_PER_ACCOUNT UINT64_C(384)
+#define BYTES_PER_ACCOUNT UINT64_C(640)
+/* Of a key that was changed. */
+#define BYTES_PER_KEY	  UINT64_C(24)
 
 /* --- Buffers --------------------------------------------------------------------------------- */
 
@@ -144,7 +146,18 @@ static const char *name_of(const struct broker_usage *usage, char rule[CMABULK_A
 	return account_parse(usage->account, rule, &uid) < 0 ? usage->account : rule;
 }
 
-static int append_amounts(sd_bus_message *message, const struct broker_usage *usage)
+static int append_rule(sd_bus_message *message, const struct account_rule *rule)
+{
+	int r = bus_append_u64(message, "weight", rule->weight);
+
+	if (r >= 0)
+		r = bus_append_u64(message, "rate-burst", rule->rate_burst);
+	if (r >= 0)
+		r = bus_append_u64(message, "rate-interval-usec", rule->rate_interval_usec);
+	return r < 0 ? r : bus_append_u64(message, "maximum-timeout-usec", rule->max_timeout_usec);
+}
+
+int list_append_usage(sd_bus_message *message, const struct broker_usage *usage)
 {
 	const struct account_rule *rule = usage->rule;
 	int r = bus_append_u64(message, "used", usage->exported_bytes + usage->booked_bytes);
@@ -161,11 +174,32 @@ static int append_amounts(sd_bus_message *message, const struct broker_usage *us
 		r = bus_append_u64(message, "pending", usage->pending);
 	if (r >= 0)
 		r = bus_append_u64(message, "maximum-pending", rule ? rule->max_pending : 0);
+	if (r >= 0 && rule)
+		r = append_rule(message, rule);
 	return r < 0 ? r : bus_append_bool(message, "default", is_default(usage));
 }
 
-static int append_account(sd_bus_message *message, const struct broker_usage *usage,
-			  const char *pool)
+static int append_keys(sd_bus_message *message, const struct config_runtime *runtime,
+		       const struct account_rule *rule, uint64_t *bytes)
+{
+	g_auto(GStrv) changed = config_runtime_get_keys(runtime, rule->name, false);
+	g_auto(GStrv) kept = config_runtime_get_keys(runtime, rule->name, true);
+	int r = bus_append_strings(message, "runtime", changed);
+
+	*bytes += (changed ? g_strv_length(changed) : 0) * BYTES_PER_KEY;
+	*bytes += (kept ? g_strv_length(kept) : 0) * BYTES_PER_KEY;
+	return r < 0 ? r : bus_append_strings(message, "persistent", kept);
+}
+
+static int append_object(sd_bus_message *message, const char *account)
+{
+	g_autofree char *path = bus_account_format_path(account);
+
+	return sd_bus_message_append(message, "{sv}", "object", "o", path);
+}
+
+static int append_account(sd_bus_message *message, const struct manager *manager,
+			  const struct broker_usage *usage, const char *pool, uint64_t *bytes)
 {
 	char rule[CMABULK_ACCOUNT_LEN];
 	int r = sd_bus_message_open_container(message, 'a', "{sv}");
@@ -177,7 +211,11 @@ static int append_account(sd_bus_message *message, const struct broker_usage *us
 	if (r >= 0)
 		r = bus_append_string(message, "pool", pool);
 	if (r >= 0)
-		r = append_amounts(message, usage);
+		r = append_object(message, usage->account);
+	if (r >= 0)
+		r = list_append_usage(message, usage);
+	if (r >= 0 && usage->rule)
+		r = append_keys(message, manager->runtime, usage->rule, bytes);
 	return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
@@ -194,7 +232,8 @@ static int append_accounts_of_pool(sd_bus_message *message, const struct client 
 		*bytes += BYTES_PER_ACCOUNT;
 		r = *bytes > LIST_ACCOUNTS_MAX * BYTES_PER_ACCOUNT ?
 			    -E2BIG :
-			    append_account(message, &usages[i], pool_get_name(pool));
+			    append_account(message, client->manager, &usages[i],
+					   pool_get_name(pool), bytes);
 	}
 	g_free(usages);
 	return r;

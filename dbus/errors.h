@@ -34,6 +34,7 @@
 	CMABULK_ERROR(NAME_HAS_NO_OWNER, "org.freedesktop.DBus.Error.NameHasNoOwner",             \
 		      EHOSTUNREACH, 1)                                                            \
 	CMABULK_ERROR(LIMITS_EXCEEDED, "org.freedesktop.DBus.Error.LimitsExceeded", ENOBUFS, 1)   \
+	CMABULK_ERROR(IO_ERROR, "org.freedesktop.DBus.Error.IOError", EIO, 0)                     \
 	CMABULK_ERROR(DISCONNECTED, "org.freedesktop.DBus.Error.Disconnected", ENOTCONN, 1)       \
 	CMABULK_ERROR(ACCESS_DENIED, "org.freedesktop.DBus.Error.AccessDenied", EACCES, 0)        \
 	CMABULK_ERROR(INVALID_ARGS, "org.freedesktop.DBus.Error.InvalidArgs", EINVAL, 0)

@@ -128,17 +128,24 @@ class Process:
 class Daemon(Process):
     """cmabulkd on a private bus; there when this returns."""
 
-    def __init__(self, bus, *arguments, configuration=None, name="cmabulkd", uid=0):
+    def __init__(self, bus, *arguments, configuration=None, name="cmabulkd", uid=0,
+                 state_directories=None):
+        """The last are for the daemon's environment, instead of the option that keeps tests apart."""
         self.bus = bus
         self.directory = os.path.join(bus.directory, name)
         self.configuration = os.path.join(self.directory, "cmabulkd.conf")
         self.drop_ins = os.path.join(self.directory, "cmabulkd.conf.d")
+        self.state = os.path.join(self.directory, "state")
         os.makedirs(self.drop_ins, exist_ok=True)
         if configuration is not None:
             self.configure(configuration)
         command = [environment("CMABULKD"), "--bus-address", bus.address,
                    "--config", self.configuration, *arguments]
         options = dict(os.environ)
+        if state_directories:
+            options["STATE_DIRECTORY"] = state_directories
+        else:
+            command += ["--state-directory", self.state]
         # Reports end the process: the status then says so, too.
         options["ASAN_OPTIONS"] = "abort_on_error=0:detect_stack_use_after_return=1"
         options["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"

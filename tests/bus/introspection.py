@@ -7,7 +7,8 @@ import xml.etree.ElementTree as ElementTree
 
 from client import BUS, GLib
 from fixture import NAME, environment
-from manager import ALLOCATION, MANAGER, PATH, POOL, administrator, daemon_with_clients, user
+from manager import (ACCOUNT, ALLOCATION, MANAGER, PATH, POOL, administrator,
+                     daemon_with_clients, user)
 
 CHANGES = f"{BUS}.Property.EmitsChangedSignal"
 
@@ -53,12 +54,19 @@ def introspect(client, path):
     return client.call(NAME, path, f"{BUS}.Introspectable", "Introspect").arguments[0]
 
 
+def encode(name):
+    """As sd_bus_path_encode(3)."""
+    return "".join(letter if letter.isascii() and letter.isalnum() and (i or not letter.isdigit())
+                   else f"_{ord(letter):02x}" for i, letter in enumerate(name))
+
+
 def is_the_contract(bus):
     daemon_with_clients(bus)
     alice = user(bus)
     # More buffers than one reply carries: the allocation waits for the others to be fetched.
     allocation = alice.allocate(count=20, buffers=20)
-    objects = {MANAGER: PATH, POOL: f"{PATH}/pool/main", ALLOCATION: allocation.path}
+    objects = {MANAGER: PATH, POOL: f"{PATH}/pool/main", ALLOCATION: allocation.path,
+               ACCOUNT: f"{PATH}/account/{encode(f'default:{alice.uid}')}"}
     wanted = contract()
     assert set(wanted) == set(objects), f"dbus/ has {sorted(wanted)}"
     for interface, path in objects.items():
@@ -82,7 +90,9 @@ def values_have_their_types(bus):
     """Every property is there, of its type, and GetAll and ListPools agree."""
     daemon_with_clients(bus)
     client = administrator(bus)
-    for interface, path in ((MANAGER, PATH), (POOL, f"{PATH}/pool/main")):
+    allocation = client.allocate(count=1)
+    account = f"{PATH}/account/{encode('default:0')}"
+    for interface, path in ((MANAGER, PATH), (POOL, f"{PATH}/pool/main"), (ACCOUNT, account)):
         everything = client.get_properties(NAME, path, interface)
         wanted = {name: description["type"] for (kind, name), description
                   in contract()[interface].items() if kind == "property"}
@@ -94,4 +104,5 @@ def values_have_their_types(bus):
             assert value.get_type_string() == type_, f"{name} is {value.get_type_string()}"
     [(_, listed)] = client.pools()
     assert listed == client.pool()
+    allocation.close()
 

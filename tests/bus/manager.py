@@ -13,6 +13,7 @@ from fixture import NAME, eventually
 
 PATH = "/org/cmabulk1"
 MANAGER = "org.cmabulk1.Manager"
+ACCOUNT = "org.cmabulk1.Account"
 ALLOCATION = "org.cmabulk1.Allocation"
 POOL = "org.cmabulk1.Pool"
 ERROR = "org.cmabulk1.Error."
@@ -156,6 +157,12 @@ class User(Client):
             if (account["account"], account.get("uid"), account["pool"]) == (name, uid, pool):
                 return account
         return None
+
+    def set_account(self, name, persistent=False, **keys):
+        self.manager("SetAccount", GLib.Variant("(sa{ss}b)", (name, keys, persistent)))
+
+    def unset_account(self, name):
+        self.manager("UnsetAccount", GLib.Variant("(s)", (name,)))
 
     def start_list_buffers(self, pool="main", after=0):
         return self.start_manager("ListBuffers", GLib.Variant("(st)", (pool, after)))
