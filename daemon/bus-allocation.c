@@ -2,6 +2,7 @@
 /* org.cmabulk1.Allocation: vtable and marshalling. */
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "bus.h"
 #include "clock.h"
@@ -110,8 +111,15 @@ static const sd_bus_vtable vtable[] = {
 };
 
 /* Every path below: what is not there is an error of ours, and others' look no different. */
+static int find_object(sd_bus *bus, const char *path, const char *interface, void *userdata,
+		       void **ret, sd_bus_error *error)
+{
+	*ret = userdata;
+	return strcmp(path, BUS_PATH_ALLOCATION) != 0;
+}
+
 int bus_allocation_add(struct manager *manager)
 {
 	return sd_bus_add_fallback_vtable(manager->bus, NULL, BUS_PATH_ALLOCATION, BUS_ALLOCATION,
-					  vtable, NULL, manager);
+					  vtable, find_object, manager);
 }

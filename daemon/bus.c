@@ -9,12 +9,16 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "bus-change.h"
 #include "bus.h"
 #include "delivery.h"
 #include "log.h"
 
 /* Much more than is ever under way; a client's calls wait in the bus meanwhile. */
 #define WRITE_QUEUE_MAX 4096
+
+/* A pool, with all that is said of it, in what GetManagedObjects returns; and what the manager has. */
+#define BYTES_PER_OBJECT UINT64_C(2048)
 
 /* --- What every message passes --------------------------------------------------------------- */
 
@@ -39,6 +43,8 @@ static uint64_t bytes_of_reply(const struct manager *manager, sd_bus_message *ca
 
 	if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Introspectable", NULL))
 		return bytes + READER_BYTES_INTROSPECT;
+	if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.ObjectManager", NULL))
+		return bytes + (manager->pools->len + 1) * BYTES_PER_OBJECT;
 	/* The properties of the manager have what is wrong with the configuration. */
 	if (is_property && g_strcmp0(sd_bus_message_get_path(call), BUS_PATH_MANAGER) == 0)
 		bytes += manager->problems.bytes;
@@ -227,10 +233,13 @@ static int bus_begin(struct manager *manager)
 {
 	int r = bus_set_apart_pings(manager->bus);
 
+	bus_changes_connected(manager->changes);
 	if (r >= 0)
 		r = bus_add_matches(manager);
 	if (r >= 0)
 		r = bus_manager_add(manager);
+	if (r >= 0)
+		r = sd_bus_add_object_manager(manager->bus, NULL, BUS_PATH_MANAGER);
 	if (r >= 0)
 		r = bus_pool_add(manager);
 	if (r >= 0)
@@ -307,6 +316,14 @@ void bus_reconnect(struct manager *manager)
 		return;
 	}
 	sd_event_source_set_enabled(manager->reconnect, SD_EVENT_ONESHOT);
+}
+
+bool bus_takes_signals(const struct manager *manager)
+{
+	uint64_t queued = 0;
+
+	return manager->has_name && manager->bus && sd_bus_is_ready(manager->bus) > 0 &&
+	       sd_bus_get_n_queued_write(manager->bus, &queued) >= 0 && queued <= WRITE_QUEUE_MAX;
 }
 
 /* --- Calls to reply to later ----------------------------------------------------------------- */

@@ -24,6 +24,9 @@ int bus_connect(struct manager *manager);
 void bus_reconnect(struct manager *manager);
 void bus_disconnect(struct manager *manager);
 
+/* Whether a signal that nobody has to hear can be sent: never when the bus is slow to take what is queued. */
+bool bus_takes_signals(const struct manager *manager);
+
 int bus_manager_add(struct manager *manager);
 int bus_pool_add(struct manager *manager);
 int bus_allocation_add(struct manager *manager);

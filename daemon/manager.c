@@ -10,6 +10,7 @@
 
 #include "allocation.h"
 #include "asker.h"
+#include "bus-change.h"
 #include "bus.h"
 #include "clock.h"
 #include "delivery.h"
@@ -40,10 +41,17 @@ static void check_pools(struct manager *manager)
 /* Its name may come again before its last request ended. */
 static void retire_pool(struct manager *manager, struct pool *pool)
 {
-	if (!g_ptr_array_remove(manager->pools, pool))
+	if (!g_ptr_array_find(manager->pools, pool, NULL))
 		return;
+	bus_changes_remove(manager->changes, pool);
+	g_ptr_array_remove(manager->pools, pool);
 	g_ptr_array_add(manager->leaving, pool);
 	check_pools(manager);
+}
+
+static void on_pool_changed(struct pool *pool, void *userdata)
+{
+	bus_changes_look(((struct manager *)userdata)->changes, pool);
 }
 
 static void on_pool_gone(struct pool *pool, void *userdata)
@@ -69,6 +77,7 @@ static const struct pool_listener pool_listener = {
 	.ahead_ended = preparation_ended,
 	.asked_back = on_asked_back,
 	.released = on_buffer_released,
+	.changed = on_pool_changed,
 	.gone = on_pool_gone,
 	.ended = on_pool_ended,
 };
@@ -111,6 +120,7 @@ static void add_pool(struct manager *manager, struct pool *pool)
 	configure_pool(manager->config, pool);
 	g_ptr_array_add(manager->pools, pool);
 	g_ptr_array_sort(manager->pools, compare_names);
+	bus_changes_add(manager->changes, pool);
 	log_info("pool %s: %s%s", pool_get_name(pool),
 		 text_size(size, query->pages * query->page_size),
 		 strcmp(pool_get_kind(pool), "sim") == 0 ? ", simulated: no memory of any device" :
@@ -485,7 +495,8 @@ int manager_new(const struct manager_options *options, struct manager **ret)
 	if (r >= 0)
 		r = add_sources(manager);
 	if (r >= 0 && (!(manager->delivery = delivery_new(manager)) ||
-		       !(manager->inquiries = inquiries_new(manager))))
+		       !(manager->inquiries = inquiries_new(manager)) ||
+		       !(manager->changes = bus_changes_new(manager))))
 		r = -ENOMEM;
 	if (r < 0) {
 		log_error("cannot start: %s", strerror(-r));
@@ -515,6 +526,7 @@ struct manager *manager_free(struct manager *manager)
 	free_pools(manager->pools);
 	free_pools(manager->leaving);
 	g_hash_table_unref(manager->preparations);
+	bus_changes_free(manager->changes);
 	g_hash_table_unref(manager->askers);
 	g_hash_table_unref(manager->users);
 	g_hash_table_unref(manager->clients);

@@ -14,6 +14,7 @@
 #include "pool.h"
 #include "problems.h"
 
+struct bus_changes;
 struct client;
 struct delivery;
 struct inquiries;
@@ -49,6 +50,7 @@ struct manager {
 	GHashTable *users; /* uid -> struct user */
 	GHashTable *preparations; /* struct preparation: set */
 	GHashTable *askers; /* cookie -> struct asker: who hears of a release */
+	struct bus_changes *changes;
 	struct delivery *delivery;
 	struct inquiries *inquiries;
 	struct journal *journal;

@@ -273,6 +273,7 @@ static void pool_run(struct pool *pool)
 	} while (action.type != BROKER_NOTHING);
 	pool_set_timer(pool, broker_wakeup(pool->broker));
 	pool_watch_guarantees(pool);
+	pool->listener->changed(pool, pool->userdata);
 	pool_tell(pool);
 	pool_end(pool);
 }

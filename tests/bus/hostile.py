@@ -7,9 +7,9 @@ import random
 
 from client import BUS, NO_REPLY, BusError, Disconnected, Gio, GLib
 from fixture import NAME, Bus, environment, eventually
-from manager import (ALLOCATION, BOB, ERROR, MANAGER, MIB, PAGE, PATH, POOL, REQUEST_TYPES,
-                     STRANGER, administrator, allocate_body, daemon_with_clients, expect_error,
-                     user)
+from manager import (ACCOUNT, ALLOCATION, BOB, ERROR, MANAGER, MIB, PAGE, PATH, POOL,
+                     REQUEST_TYPES, STRANGER, administrator, allocate_body, daemon_with_clients,
+                     expect_error, expect_prompt, user)
 
 INVALID = (ERROR + "InvalidArgument", f"{BUS}.Error.InvalidArgs")
 NO_SUCH_POOL = (ERROR + "NoSuchPool", ERROR + "InvalidArgument")
@@ -34,14 +34,16 @@ def wrong_signatures(bus):
     alice = user(bus)
     path = alice.path_of("a")
     calls = [(PATH, MANAGER, member) for member in ("Allocate", "Cancel", "ListBuffers",
-                                                 "GetPoolForDevice")]
+                                                 "GetPoolForDevice", "Prepare", "SetAccount",
+                                                 "UnsetAccount")]
     calls += [(path, ALLOCATION, member) for member in ("Fetch", "Release")]
     bodies = [None] + [GLib.Variant.parse(None, text, None, None) for text in (
         "('a',)", "('a', 'b')", "('a', @a{ss} {})", "('a', @a{sv} {}, 'c')", "(@a{sv} {}, 'a')",
         "(uint64 1,)", "(uint32 1, uint64 1)", "(uint64 1, uint32 1)", "(handle 0,)", "(<'a'>,)",
         "(1.5, true, byte 1)", "('a', @a{tv} {})", "('a', [@a{sv} {}])", "([('a', @a{sv} {})],)")]
-    right = {"Allocate": "(sa{sv})", "Cancel": "(s)", "ListBuffers": "(st)",
-             "GetPoolForDevice": "(s)", "Fetch": "(ut)", "Release": "(t)"}
+    right = {"Allocate": "(sa{sv})", "Cancel": "(s)", "ListBuffers": "(st)", "Prepare": "(sa{sv})",
+             "GetPoolForDevice": "(s)", "Fetch": "(ut)", "Release": "(t)",
+             "SetAccount": "(sa{ss}b)", "UnsetAccount": "(s)"}
     names = INVALID + (f"{BUS}.Error.UnknownMethod", ERROR + "NoSuchAllocation",
                        f"{BUS}.Error.UnknownObject")
     for (where, interface, member), body in itertools.product(calls, bodies):
@@ -318,6 +320,88 @@ def call_with_descriptors(client, path, interface, member, body=None):
         message.set_body(body)
     with open(os.devnull, "rb") as null:
         return client.send(message, [null.fileno()] * 16)
+
+
+def accounts_of_all_kinds(bus):
+    """Whatever it says, SetAccount is refused with a sentence, or does what it says; also for root."""
+    daemon = daemon_with_clients(bus)
+    root, alice = administrator(bus), user(bus)
+    texts_ = ("", " ", "x" * 100_000, "ü", "ü" * 2000, "%s%n", "a\nb", "a\tb", "\x7f", "[Account a]",
+              "1" * 1025, "-1", "0x10", "1e9", "99999999999999999999", "101%", "infinity", "\\n")
+    keys = ("User", "Group", "Unit", "Shared", "MinBytes", "MaxBytes", "MaxBuffers", "MaxPending",
+            "Weight", "RateLimitIntervalSec", "RateLimitBurst", "MaxTimeoutSec", "Efforts", "Pools",
+            "weight", "", "x" * 100_000, "Weight=1", "a\nb")
+    for persistent, key, text in itertools.product((False, True), keys, texts_):
+        body = GLib.Variant("(sa{ss}b)", ("default", {key: text}, persistent))
+        try:
+            root.manager("SetAccount", body)
+        except BusError as error:
+            assert error.name == ERROR + "InvalidArgument" and " " in error.text, (key, text, error)
+            assert len(error.text) < 1000, f"{key}: a sentence of {len(error.text)}"
+        has_to_fail(alice, alice.start_manager("SetAccount", body), (ERROR + "NotAuthorized",))
+    for text in texts_:
+        has_to_fail(root, root.start_manager("UnsetAccount", GLib.Variant("(s)", (text,))),
+                    INVALID[:1])
+    twice = GLib.Variant.parse(None, "('default', {'Weight': '1', 'Weight': '2'}, false)", None, None)
+    has_to_fail(root, root.start_manager("SetAccount", twice), INVALID[:1])
+    many = GLib.Variant("(sa{ss}b)", ("default", {f"Key{i}": "1" for i in range(100_000)}, True))
+    has_to_fail(root, root.start_manager("SetAccount", many), INVALID[:1])
+    root.unset_account("default")
+    daemon.stop()
+    # What was kept in between, and is not any more, is no hindrance.
+    daemon_with_clients(bus)
+    assert not root.get_property(NAME, PATH, MANAGER, "ConfigurationProblems")
+    alice.allocate(count=1).close()
+    alice.wait_whole()
+
+
+def thousands_of_accounts(bus):
+    """There is an end to them; until then others are served, and afterwards all can be taken back."""
+    written = "".join(f"[Account f{uid}]\nUser={100_000 + uid}\n" for uid in range(900))
+    daemon = daemon_with_clients(bus, configuration=written)
+    root, alice = administrator(bus), user(bus)
+    refused = None
+    for number in range(900, 1200):
+        try:
+            root.set_account(f"a{number}", User=str(100_000 + number), MaxBytes="1M")
+        except BusError as error:
+            refused = error
+            break
+    assert refused and refused.name == ERROR + "InvalidArgument", "there is no end to them"
+    assert "accounts" in refused.text, refused
+    assert 1000 < number < 1100, number
+    assert len(root.accounts()) >= number
+    expect_prompt("Allocate", lambda: alice.allocate(count=1).close())
+    for each in range(900, number, 20):
+        root.unset_account(f"a{each}")
+    root.set_account("again", User="7")
+    root.manager("Reload")
+    assert daemon.status is None
+    alice.wait_whole()
+
+
+def many_objects_asked_for(bus):
+    """Paths below /account are anybody's to make up: none tells what there is, and none stays."""
+    daemon = daemon_with_clients(bus)
+    root, alice = administrator(bus), user(bus)
+    held = root.allocate(count=1)
+    names = ["default_3a0", "default_3a", "_", "default_3a_31", "default_3a00", "default_3a4294967295",
+             "x" * 255, "default_3a0/x", "_00", "_ff", "_3a", "_5b", "x" * 10_000,
+             *(f"default_3a{uid}" for uid in range(1, 200))]
+    for name, (member, body) in itertools.product(names, (
+            ("Get", GLib.Variant("(ss)", (ACCOUNT, "Usage"))),
+            ("GetAll", GLib.Variant("(s)", (ACCOUNT,))),
+            ("GetAll", GLib.Variant("(s)", ("x" * 1000,))),
+            ("Get", GLib.Variant("(s)", (ACCOUNT,))),
+            ("Set", GLib.Variant("(ssv)", (ACCOUNT, "Uid", GLib.Variant("u", 1)))))):
+        serial = alice.start(NAME, f"{PATH}/account/{name}", f"{BUS}.Properties", member, body)
+        has_to_fail(alice, serial, (f"{BUS}.Error.UnknownObject", f"{BUS}.Error.UnknownInterface",
+                                    f"{BUS}.Error.InvalidArgs", f"{BUS}.Error.PropertyReadOnly"))
+    everything = alice.call(NAME, PATH, f"{BUS}.ObjectManager", "GetManagedObjects").arguments[0]
+    assert not [path for path in everything if "account" in path], everything
+    held.close()
+    root.wait_whole()
+    assert daemon.status is None
 
 
 def descriptors_with_a_call(bus):

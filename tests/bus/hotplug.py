@@ -8,6 +8,7 @@ import shutil
 import subprocess
 
 import kernel_pool
+from changes import listen
 from client import PATIENCE, readable
 from fixture import Process, environment, eventually
 from kernel_pool import CLASS, MODULE, POOL
@@ -165,6 +166,9 @@ def goes_with_requests_waiting(bus):
     for pool in (POOL, OTHER):
         root.wait_pending(1, pool)
 
+    listener = user(bus)
+    listen(listener, "InterfacesAdded")
+    listen(listener, "InterfacesRemoved")
     kernel_pool.remove()
     gone = bob.finish_allocate(here)
     assert (gone.status, gone.granted, gone.fds) == ("partial", 0, []), gone.report
@@ -174,6 +178,9 @@ def goes_with_requests_waiting(bus):
     expect_error("NoSuchPool", root.list_buffers, POOL)
     expect_error("org.freedesktop.DBus.Error.UnknownObject", root.get_properties,
                  "org.cmabulk1", f"{PATH}/pool/{POOL}", INTERFACE)
+
+    path, interfaces = listener.wait_signal("InterfacesRemoved").arguments
+    assert path == f"{PATH}/pool/{POOL}" and INTERFACE in interfaces, (path, interfaces)
 
     # What the daemon still has for her is hers.
     alice.fetch_all(held)
@@ -195,6 +202,10 @@ def goes_with_requests_waiting(bus):
 
     kernel_pool.add()
     expect_pools(root, POOL, OTHER)
+    path, interfaces = listener.wait_signal("InterfacesAdded").arguments
+    assert path == f"{PATH}/pool/{POOL}", path
+    assert interfaces[INTERFACE]["Name"] == POOL, interfaces
+    listener.close()
     expect_served(bus, root)
 
 
