@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What one account may use of one pool, and what it uses: filled in by a backend, then only read. */
+#include <string.h>
+
 #include "account.h"
 
 static void account_destroy(struct cmabulk_account *account)
 {
 	free(account->name);
 	free(account->pool);
+	strings_free(account->changes);
+	strings_free(account->persistent);
 	free(account);
 }
 
@@ -91,4 +95,35 @@ EXPORT uint64_t cmabulk_account_get_n_pending(const struct cmabulk_account *acco
 EXPORT uint64_t cmabulk_account_get_maximum_pending(const struct cmabulk_account *account)
 {
 	return account->maximum_pending;
+}
+
+EXPORT uint64_t cmabulk_account_get_weight(const struct cmabulk_account *account)
+{
+	return account->weight;
+}
+
+EXPORT unsigned int cmabulk_account_get_n_changes(const struct cmabulk_account *account)
+{
+	unsigned int count = 0;
+
+	while (account->changes && account->changes[count])
+		count++;
+	return count;
+}
+
+EXPORT const char *cmabulk_account_get_change(const struct cmabulk_account *account,
+					      unsigned int index)
+{
+	return index < cmabulk_account_get_n_changes(account) ? account->changes[index] : NULL;
+}
+
+EXPORT int cmabulk_account_is_change_persistent(const struct cmabulk_account *account,
+						unsigned int index)
+{
+	const char *change = cmabulk_account_get_change(account, index);
+
+	for (char **key = account->persistent; change && key && *key; key++)
+		if (strcmp(*key, change) == 0)
+			return 1;
+	return 0;
 }

@@ -22,6 +22,10 @@ struct cmabulk_account {
 	uint64_t maximum_buffers;
 	uint64_t n_pending;
 	uint64_t maximum_pending;
+	uint64_t weight;
+	/* NULL for none, else NULL after the last; each and all from malloc(). */
+	char **changes;
+	char **persistent; /* of these */
 };
 
 /* One reference, the names copied, all else zero. */

@@ -3,6 +3,8 @@
 #ifndef LIBCMABULK_BUS_BACKEND_H
 #define LIBCMABULK_BUS_BACKEND_H
 
+#include <stdbool.h>
+
 #include "cmabulk.h"
 
 int bus_get_pool(struct cmabulk_connection *connection, const char *name,
@@ -16,6 +18,9 @@ int bus_list_device_pools(struct cmabulk_connection *connection, const char *dev
 int bus_list_accounts(struct cmabulk_connection *connection, struct cmabulk_account ***ret);
 int bus_get_counters(struct cmabulk_connection *connection, struct cmabulk_counters ***ret);
 int bus_wait(struct cmabulk_connection *connection, uint64_t timeout_usec);
+int bus_set_account(struct cmabulk_connection *connection, const char *name,
+		    const char *const *settings, bool is_persistent);
+int bus_unset_account(struct cmabulk_connection *connection, const char *name);
 int bus_get_daemon(struct cmabulk_connection *connection, struct cmabulk_daemon **ret);
 int bus_prepare(struct cmabulk_connection *connection, struct cmabulk_request *request,
 		uint64_t expire_usec);

@@ -306,6 +306,28 @@ int cmabulk_connection_wait(struct cmabulk_connection *connection,
 			    uint64_t timeout_usec) CMABULK_MUST_CHECK;
 
 /**
+ * @brief Change an account of the daemon, or make one, while it runs: at once, and as a whole or not at all. For
+ * who manages the daemon. What is in use stays; there are no new grants until it fits.
+ * @param name Name of the account, as configured; copied, as are the settings.
+ * @param settings "KEY=VALUE" each, as in cmabulkd.conf(5), with a NULL after the last. "KEY=" makes it what
+ *                 the configuration says again, a blank behind it is an empty value.
+ * @param persistent 1: keep what is set, for the daemon's next start; else 0.
+ * @return 0; `-EINVAL`: a setting or the name makes no sense, or it says whom an account matches that
+ *         is there; `-EIO`: it cannot be kept; `-EACCES`: only who manages the daemon may; `-EOPNOTSUPP` in direct
+ *         mode, or an error as cmabulk_connection_get_pool(). Then nothing has changed.
+ */
+int cmabulk_connection_set_account(struct cmabulk_connection *connection, const char *name,
+				   const char *const *settings, int persistent) CMABULK_MUST_CHECK;
+
+/**
+ * @brief Take back all that was changed of an account while the daemon runs, for its next start too.
+ * @param name Name of the account; copied.
+ * @return 0; `-EINVAL`: there is no such account; else as cmabulk_connection_set_account().
+ */
+int cmabulk_connection_unset_account(struct cmabulk_connection *connection,
+				     const char *name) CMABULK_MUST_CHECK;
+
+/**
  * @brief Look at the daemon.
  * @param ret Returns a new object: what it is at this moment.
  * @return 0; `-EOPNOTSUPP` in direct mode, or an error as cmabulk_connection_get_pool().
@@ -1066,6 +1088,18 @@ uint64_t cmabulk_account_get_n_pending(const struct cmabulk_account *account);
 
 /** @brief Requests it may have waiting. */
 uint64_t cmabulk_account_get_maximum_pending(const struct cmabulk_account *account);
+
+/** @brief How often it has a turn, compared with others; 0: it is not configured any more. */
+uint64_t cmabulk_account_get_weight(const struct cmabulk_account *account);
+
+/** @brief How many of its keys were changed while the daemon runs. */
+unsigned int cmabulk_account_get_n_changes(const struct cmabulk_account *account);
+
+/** @brief One of these keys, as "MaxBytes"; NULL: there are not so many. */
+const char *cmabulk_account_get_change(const struct cmabulk_account *account, unsigned int index);
+
+/** @brief 1 when that key is kept for the daemon's next start, else 0. */
+int cmabulk_account_is_change_persistent(const struct cmabulk_account *account, unsigned int index);
 
 /**
  * @}

@@ -10,6 +10,10 @@
 #include "request.h"
 #include "text.h"
 
+/* Far more than names and values of accounts have. */
+#define ACCOUNT_NAME_SIZE 1024
+#define SETTING_SIZE	  4096
+
 int connection_new(const struct backend *backend, struct cmabulk_connection **ret)
 {
 	struct cmabulk_connection *connection = calloc(1, sizeof(*connection));
@@ -173,6 +177,39 @@ EXPORT int cmabulk_connection_get_counters(struct cmabulk_connection *connection
 	return end(connection, r);
 }
 
+/* What the bus could not carry the daemon cannot refuse with a sentence. */
+static int begin_with_account(struct cmabulk_connection *connection, const char *name)
+{
+	int r = begin(connection);
+
+	if (r < 0)
+		return r;
+	return name && text_is_label(name, ACCOUNT_NAME_SIZE) ? 0 : -EINVAL;
+}
+
+static bool are_texts(const char *const *settings)
+{
+	for (; *settings; settings++)
+		if (!text_is_label(*settings, SETTING_SIZE))
+			return false;
+	return true;
+}
+
+EXPORT int cmabulk_connection_set_account(struct cmabulk_connection *connection, const char *name,
+					  const char *const *settings, int persistent)
+{
+	int r = begin_with_account(connection, name);
+
+	if (r >= 0 && (!settings || !are_texts(settings)))
+		r = -EINVAL;
+	if (r >= 0)
+		r = connection->backend->set_account ?
+			    connection->backend->set_account(connection, name, settings,
+							     persistent) :
+			    -EOPNOTSUPP;
+	return end(connection, r);
+}
+
 EXPORT int cmabulk_connection_wait(struct cmabulk_connection *connection, uint64_t timeout_usec)
 {
 	int r = begin(connection);
@@ -180,6 +217,17 @@ EXPORT int cmabulk_connection_wait(struct cmabulk_connection *connection, uint64
 	if (r >= 0)
 		r = connection->backend->wait ?
 			    connection->backend->wait(connection, timeout_usec) :
+			    -EOPNOTSUPP;
+	return end(connection, r);
+}
+
+EXPORT int cmabulk_connection_unset_account(struct cmabulk_connection *connection, const char *name)
+{
+	int r = begin_with_account(connection, name);
+
+	if (r >= 0)
+		r = connection->backend->unset_account ?
+			    connection->backend->unset_account(connection, name) :
 			    -EOPNOTSUPP;
 	return end(connection, r);
 }

@@ -6,6 +6,8 @@
 #ifndef LIBCMABULK_CONNECTION_H
 #define LIBCMABULK_CONNECTION_H
 
+#include <stdbool.h>
+
 #include "cmabulk.h"
 #include "util.h"
 
@@ -25,6 +27,9 @@ struct backend {
 	int (*list_accounts)(struct cmabulk_connection *connection, struct cmabulk_account ***ret);
 	int (*get_counters)(struct cmabulk_connection *connection, struct cmabulk_counters ***ret);
 	int (*wait)(struct cmabulk_connection *connection, uint64_t timeout_usec);
+	int (*set_account)(struct cmabulk_connection *connection, const char *name,
+			   const char *const *settings, bool is_persistent);
+	int (*unset_account)(struct cmabulk_connection *connection, const char *name);
 	int (*get_daemon)(struct cmabulk_connection *connection, struct cmabulk_daemon **ret);
 	int (*reload)(struct cmabulk_connection *connection);
 	int (*prepare)(struct cmabulk_connection *connection, struct cmabulk_request *request,

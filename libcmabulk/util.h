@@ -52,6 +52,14 @@ static inline void close_fdp(int *fd)
 		close(*fd);
 }
 
+/* NULL after the last, or none at all. */
+static inline void strings_free(char **strings)
+{
+	for (char **string = strings; string && *string; string++)
+		free(*string);
+	free(strings);
+}
+
 static inline int take_fd(int *fd)
 {
 	int taken = *fd;

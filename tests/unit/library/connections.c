@@ -214,6 +214,8 @@ static void not_everything_can_be_done(void)
 	struct cmabulk_daemon *daemon = UNTOUCHED;
 	char **names = UNTOUCHED;
 	struct cmabulk_request *request CLEANUP(cmabulk_request_unrefp) = NULL;
+	const char *const bytes[] = { "MaxBytes=\xff", NULL };
+	const char *const nothing[] = { NULL };
 
 	g_assert_cmpint(cmabulk_request_new(&request), ==, 0);
 	g_assert_cmpint(cmabulk_connection_prepare(connection, request, 1), ==, -EOPNOTSUPP);
@@ -226,6 +228,15 @@ static void not_everything_can_be_done(void)
 	g_assert_cmpint(cmabulk_connection_wait(connection, UINT64_MAX), ==, -EOPNOTSUPP);
 	g_assert_true(accounts == UNTOUCHED && daemon == UNTOUCHED && names == UNTOUCHED);
 	g_assert_true(counters == UNTOUCHED);
+	g_assert_cmpint(cmabulk_connection_set_account(connection, "media", nothing, 0), ==,
+			-EOPNOTSUPP);
+	g_assert_cmpint(cmabulk_connection_unset_account(connection, "media"), ==, -EOPNOTSUPP);
+	/* What no bus could carry. */
+	g_assert_cmpint(cmabulk_connection_set_account(connection, "media", bytes, 0), ==, -EINVAL);
+	g_assert_cmpint(cmabulk_connection_set_account(connection, "media", NULL, 0), ==, -EINVAL);
+	g_assert_cmpint(cmabulk_connection_set_account(connection, NULL, nothing, 0), ==, -EINVAL);
+	g_assert_cmpint(cmabulk_connection_unset_account(connection, "\xff"), ==, -EINVAL);
+	g_assert_cmpint(cmabulk_connection_unset_account(connection, NULL), ==, -EINVAL);
 }
 
 static void who_knows_no_devices_says_so(void)

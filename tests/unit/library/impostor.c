@@ -181,6 +181,20 @@ static void append_entries(sd_bus_message *reply, const struct script *script)
 	must(sd_bus_message_append(reply, "b", (int)script->has_more_entries));
 }
 
+/* Mistyped it is one key alone. */
+static void append_keys(sd_bus_message *reply, const struct script *script, const char *name,
+			const char *one, const char *two)
+{
+	unsigned int times = is(script->twice, name) ? 2 : 1;
+
+	for (; !is(script->without, name) && times > 0; times--) {
+		if (is(script->mistyped, name))
+			must(sd_bus_message_append(reply, "{sv}", name, "s", one));
+		else
+			must(sd_bus_message_append(reply, "{sv}", name, "as", 2, one, two));
+	}
+}
+
 static void append_accounts(sd_bus_message *reply, const struct script *script)
 {
 	must(sd_bus_message_open_container(reply, 'a', "a{sv}"));
@@ -195,6 +209,9 @@ static void append_accounts(sd_bus_message *reply, const struct script *script)
 	append_long(reply, script, "maximum-buffers", 4);
 	append_long(reply, script, "pending", 5);
 	append_long(reply, script, "maximum-pending", 6);
+	append_long(reply, script, "weight", 7);
+	append_keys(reply, script, "runtime", "MaxBytes", "Weight");
+	append_keys(reply, script, "persistent", "Weight", "Shared");
 	append_int(reply, script, "default", 'b', 1);
 	append_later(reply, script);
 	must(sd_bus_message_close_container(reply));
@@ -390,6 +407,8 @@ static const struct {
 	{ "Cancel", append_nothing },
 	{ "Reload", append_nothing },
 	{ "GetPoolForDevice", append_device_pools },
+	{ "SetAccount", append_nothing },
+	{ "UnsetAccount", append_nothing },
 };
 
 static void answer(struct server *server, sd_bus_message *call)

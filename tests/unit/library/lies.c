@@ -225,6 +225,12 @@ static void books_that_make_no_sense(void)
 	script.without = "fills";
 	refuse_book("GetCounters", &script);
 	script_init(&script);
+	script.mistyped = "runtime";
+	refuse_book("ListAccounts", &script);
+	script_init(&script);
+	script.twice = "persistent";
+	refuse_book("ListAccounts", &script);
+	script_init(&script);
 	script.page_size = 0;
 	refuse_book("ListPools", &script);
 	script.page_size = 4095;

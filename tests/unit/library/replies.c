@@ -237,6 +237,14 @@ static void check_accounts(struct cmabulk_connection *connection)
 	g_assert_cmpuint(cmabulk_account_get_maximum_buffers(accounts[0]), ==, 4);
 	g_assert_cmpuint(cmabulk_account_get_n_pending(accounts[0]), ==, 5);
 	g_assert_cmpuint(cmabulk_account_get_maximum_pending(accounts[0]), ==, 6);
+	g_assert_cmpuint(cmabulk_account_get_weight(accounts[0]), ==, 7);
+	g_assert_cmpuint(cmabulk_account_get_n_changes(accounts[0]), ==, 2);
+	g_assert_cmpstr(cmabulk_account_get_change(accounts[0], 0), ==, "MaxBytes");
+	g_assert_cmpint(cmabulk_account_is_change_persistent(accounts[0], 0), ==, 0);
+	g_assert_cmpstr(cmabulk_account_get_change(accounts[0], 1), ==, "Weight");
+	g_assert_cmpint(cmabulk_account_is_change_persistent(accounts[0], 1), ==, 1);
+	g_assert_null(cmabulk_account_get_change(accounts[0], 2));
+	g_assert_cmpint(cmabulk_account_is_change_persistent(accounts[0], 2), ==, 0);
 }
 
 static void check_device(struct cmabulk_connection *connection)
@@ -345,6 +353,34 @@ static void books_are_read(void)
 	talk_end(&talk);
 }
 
+static void accounts_are_changed(void)
+{
+	const char *const settings[] = { "MaxBytes=1G", "Weight=", NULL };
+	const char *const nothing[] = { NULL };
+	const char *const wrong[] = { "MaxBytes=1G", "Weight", NULL };
+	struct cmabulk_connection *connection;
+	struct talk talk;
+	struct script script;
+
+	script_init(&script);
+	talk_begin(&talk, &script);
+	connection = talk.connection;
+	g_assert_cmpint(cmabulk_connection_set_account(connection, "media", settings, 1), ==, 0);
+	g_assert_cmpint(cmabulk_connection_set_account(connection, "media", nothing, 0), ==, 0);
+	g_assert_cmpint(cmabulk_connection_unset_account(connection, "media"), ==, 0);
+	g_assert_cmpint(cmabulk_connection_set_account(connection, "media", wrong, 0), ==, -EINVAL);
+	g_assert_nonnull(strstr(cmabulk_connection_get_error_message(connection), "KEY=VALUE"));
+	talk_end(&talk);
+	script.refused = "SetAccount";
+	script.error_name = "org.freedesktop.DBus.Error.IOError";
+	script.error_message = "the disk is full; make room";
+	talk_begin(&talk, &script);
+	connection = talk.connection;
+	g_assert_cmpint(cmabulk_connection_set_account(connection, "media", settings, 1), ==, -EIO);
+	g_assert_cmpstr(cmabulk_connection_get_error_message(connection), ==, script.error_message);
+	talk_end(&talk);
+}
+
 /* A shared account is nobody's in particular. */
 static void what_is_missing_is_not_there(void)
 {
@@ -360,6 +396,14 @@ static void what_is_missing_is_not_there(void)
 	g_assert_cmpint(cmabulk_account_get_uid(accounts[0], &uid), ==, -ENODATA);
 	g_assert_cmpuint(uid, ==, 5);
 	talk_end(&talk);
+	cmabulk_account_array_freep(&accounts);
+	accounts = NULL;
+	script.without = "runtime";
+	talk_begin(&talk, &script);
+	g_assert_cmpint(cmabulk_connection_list_accounts(talk.connection, &accounts), ==, 1);
+	g_assert_cmpuint(cmabulk_account_get_n_changes(accounts[0]), ==, 0);
+	g_assert_null(cmabulk_account_get_change(accounts[0], 0));
+	talk_end(&talk);
 }
 
 void add_replies(void)
@@ -371,5 +415,6 @@ void add_replies(void)
 	g_test_add_func("/reply/what-was-prepared-is-said", what_was_prepared_is_said);
 	g_test_add_func("/reply/later-versions-are-understood", later_versions_are_understood);
 	g_test_add_func("/reply/books-are-read", books_are_read);
+	g_test_add_func("/reply/accounts-are-changed", accounts_are_changed);
 	g_test_add_func("/reply/what-is-missing-is-not-there", what_is_missing_is_not_there);
 }
