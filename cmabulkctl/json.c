@@ -246,6 +246,18 @@ struct json_object *json_from_allocation(const struct cmabulk_allocation *alloca
 	return object;
 }
 
+/* Those that were changed, or of these those that are kept. */
+static struct json_object *changes_of(const struct cmabulk_account *account, bool is_persistent)
+{
+	struct json_object *changes = json_object_new_array();
+	const char *key;
+
+	for (unsigned int i = 0; (key = cmabulk_account_get_change(account, i)); i++)
+		if (!is_persistent || cmabulk_account_is_change_persistent(account, i))
+			json_object_array_add(changes, json_object_new_string(key));
+	return changes;
+}
+
 struct json_object *json_from_account(const struct cmabulk_account *account)
 {
 	struct json_object *object = json_object_new_object();
@@ -265,6 +277,9 @@ struct json_object *json_from_account(const struct cmabulk_account *account)
 	json_add_number(object, "maximum_buffers", cmabulk_account_get_maximum_buffers(account));
 	json_add_number(object, "pending", cmabulk_account_get_n_pending(account));
 	json_add_number(object, "maximum_pending", cmabulk_account_get_maximum_pending(account));
+	json_add_number(object, "weight", cmabulk_account_get_weight(account));
+	json_object_object_add(object, "runtime", changes_of(account, false));
+	json_object_object_add(object, "persistent", changes_of(account, true));
 	json_object_object_add(object, "default", json_object_new_boolean(is_default));
 	return object;
 }

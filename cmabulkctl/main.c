@@ -14,7 +14,7 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-	{ "accounts", verb_accounts, "list what the daemon lets whom have, and who has what" },
+	{ "accounts", verb_accounts, "list, or change, what the daemon lets whom have" },
 	{ "alloc", verb_alloc, "allocate chunks; report, hold, or run a command with them" },
 	{ "buffers", verb_buffers, "list who holds what" },
 	{ "doctor", verb_doctor, "check this machine, and say what would mend it" },

@@ -117,10 +117,33 @@ def accounts_are_shown(bus):
         [mine] = read_json(bus, "accounts")["accounts"]
         assert mine == {"account": "media", "uid": 5, "pool": "main", "used": 1 << 20,
                         "minimum": 0, "maximum": 16 << 20, "buffers": 4, "maximum_buffers": 20, "pending": 0,
-                        "maximum_pending": 64, "default": False}, mine
+                        "maximum_pending": 64, "weight": 100, "runtime": [], "persistent": [],
+                        "default": False}, mine
         table = rows(expect(bus, 0, "accounts", **ROOT))
         assert [(row["ACCOUNT"], row["USER"], row["USED"]) for row in table] == \
             [("media", "games", "1M"), ("vendor", "(shared)", "0B")], table
+
+
+def accounts_are_changed(bus):
+    daemon_with_clients(bus, configuration=MEDIA)
+    expect(bus, 0, "accounts", "set", "media", "MaxBytes=8M", "Weight=30", "--persistent", **ROOT)
+    expect(bus, 0, "accounts", "set", "media", "MaxBuffers=4", **ROOT)
+    [mine] = read_json(bus, "accounts")["accounts"]
+    assert (mine["maximum"], mine["maximum_buffers"], mine["weight"]) == (8 << 20, 4, 30), mine
+    assert sorted(mine["runtime"]) == ["MaxBuffers", "MaxBytes", "Weight"], mine
+    assert sorted(mine["persistent"]) == ["MaxBytes", "Weight"], mine
+    [row] = rows(expect(bus, 0, "accounts"))
+    assert sorted(row["CHANGED"].split(",")) == ["MaxBuffers", "MaxBytes*", "Weight*"], row
+    expect(bus, 6, "alloc", "9M", stderr="account media")
+    expect(bus, 0, "accounts", "set", "media", "MaxBytes=", **ROOT)
+    expect(bus, 0, "alloc", "9M")
+    expect(bus, 1, "accounts", "set", "media", "MaxBytes=lots", "Weight=5",
+           stderr="[Account media] MaxBytes: \"lots\" is wrong", **ROOT)
+    expect(bus, 0, "accounts", "unset", "media", **ROOT)
+    [row] = rows(expect(bus, 0, "accounts"))
+    assert (row["CHANGED"], row["MAXIMUM"], row["WEIGHT"]) == ("-", "16M", "100"), row
+    for verb in (["set", "media", "Weight=5"], ["unset", "media"]):
+        expect(bus, 5, "accounts", *verb, stderr="only root")
 
 
 def buffers_are_ones_own(bus):
