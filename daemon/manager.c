@@ -305,7 +305,7 @@ int manager_change_account(struct manager *manager, const struct config_change *
 		return r;
 	/* What is wrong with the files that did not parse is still to be mended. */
 	if (!manager->is_config_old)
-		problems_set_files(&manager->problems, config->problems);
+		problems_set_changed(&manager->problems, config->problems);
 	take_config(manager, config);
 	return 0;
 }

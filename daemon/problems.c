@@ -20,13 +20,31 @@ void problems_clear(struct problems *problems)
 	g_ptr_array_unref(problems->all);
 }
 
+/* @before NULL: all of them are new. */
+static void log_new(const GPtrArray *sentences, GPtrArray *before)
+{
+	for (unsigned int i = 0; i < sentences->len; i++) {
+		const char *sentence = g_ptr_array_index(sentences, i);
+
+		if (!before ||
+		    !g_ptr_array_find_with_equal_func(before, sentence, g_str_equal, NULL))
+			log_warning("%s", sentence);
+	}
+}
+
 void problems_set_files(struct problems *problems, GPtrArray *sentences)
 {
-	g_ptr_array_ref(sentences);
 	g_ptr_array_unref(problems->of_files);
-	problems->of_files = sentences;
-	for (unsigned int i = 0; i < sentences->len; i++)
-		log_warning("%s", (const char *)g_ptr_array_index(sentences, i));
+	problems->of_files = g_ptr_array_ref(sentences);
+	log_new(sentences, NULL);
+}
+
+void problems_set_changed(struct problems *problems, GPtrArray *sentences)
+{
+	g_autoptr(GPtrArray) before = problems->of_files;
+
+	problems->of_files = g_ptr_array_ref(sentences);
+	log_new(sentences, before);
 }
 
 /* NULL: all that is guaranteed fits. */

@@ -20,6 +20,8 @@ void problems_clear(struct problems *problems);
 
 /* The files were read: logs what was wrong. */
 void problems_set_files(struct problems *problems, GPtrArray *sentences);
+/* They were not, but what is changed over them is something else: logs what is new. */
+void problems_set_changed(struct problems *problems, GPtrArray *sentences);
 /* The pools (struct pool), or the accounts, are others: logs what is new. */
 void problems_set_pools(struct problems *problems, const GPtrArray *pools,
 			const struct account_rules *accounts);

@@ -247,6 +247,7 @@ def accounts_that_leave_the_files(bus):
     # It is still to be seen what is wrong when something else is changed.
     root.set_account("default", MaxBytes="32M")
     assert problems(root) == [problem]
+    assert daemon.said().count(problem) == 1, "each change repeats what is wrong with others"
     root.unset_account("bob")
     assert problems(root) == []
     # Nor does what is kept make an account of the files somebody else's.
