@@ -8,8 +8,9 @@ import time
 
 from client import BUS, NO_REPLY, Gio, GLib
 from fixture import NAME, eventually
-from manager import (ALICE, ALLOCATION, BOB, CAROL, DAVE, EVE, MANAGER, MIB, PAGE, PATH, POOL, User,
-                     administrator, daemon_with_clients, expect_error, expect_prompt, user)
+from manager import (ACCOUNT, ALICE, ALLOCATION, BOB, CAROL, DAVE, EVE, MANAGER, MIB, PAGE, PATH,
+                     POOL, User, administrator, daemon_with_clients, expect_error, expect_prompt,
+                     user)
 
 LIMIT = 1.0
 # Of messages from one sender that lie with the bus: max_incoming_bytes, as dbus-daemon(1) has it.
@@ -64,6 +65,32 @@ def calls_whose_answers_nobody_reads(bus):
     for client in hostile:
         client.close()
     check_others_are_served(bus)
+
+
+def objects_nobody_reads(bus):
+    """The same of what sd-bus answers by itself, of accounts' properties, and of signals to all."""
+    daemon_with_clients(bus, *(f"pool{number:02}=4M" for number in range(16)), "main=64M")
+    root, alice = administrator(bus), user(bus, CAROL)
+    hostile = [user(bus, uid) for uid in (ALICE, BOB)]
+    held = [alice.allocate(count=1, pool=f"pool{number:02}") for number in range(16)]
+    account = f"{PATH}/account/default_3a{CAROL}"
+    calls = ((PATH, "ObjectManager", "GetManagedObjects", None),
+             (account, "Properties", "GetAll", GLib.Variant("(s)", (ACCOUNT,))),
+             (account, "Introspectable", "Introspect", None))
+    for client in hostile:
+        rule = GLib.Variant("(s)", (f"type='signal',sender='{NAME}'",))
+        client.start(BUS, "/org/freedesktop/DBus", BUS, "AddMatch", rule)
+    for path, interface, member, body in calls:
+        for client in hostile:
+            send_without_reading(client, 3000, lambda c=client: c.start(
+                NAME, path, f"{BUS}.{interface}", member, body))
+        root.pools()
+        unread = sum(bus_statistics(root, client)["OutgoingBytes"] for client in hostile)
+        print(f"after {member} {unread / MIB:.1f} MiB of answers lie with the bus")
+        assert unread < UNREAD_LIMIT / 2, f"{unread} bytes are unread"
+        check_others_are_served(bus)
+    for allocation in held:
+        allocation.close()
 
 
 def long_names_whose_refusals_nobody_reads(bus):
