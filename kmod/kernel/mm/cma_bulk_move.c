@@ -7,6 +7,11 @@
  * with other pieces, as far as there are CPUs for them: a worker that has not
  * begun is not waited for. Isolation, grabbing and all decisions remain the
  * caller's alone.
+ *
+ * Pages of a file it moves alone: each is replaced under the lock of its mapping,
+ * which is one for all of them. CPUs that queue for that lock take longer than one
+ * of them would, and where they are virtual, and more than there are real ones, a
+ * thousand times as long.
  */
 #include <linux/cma.h>
 #include <linux/cpumask.h>
@@ -18,7 +23,7 @@
 
 #include "cma_bulk.h"
 
-/* So many pages to move are worth a worker. */
+/* So many pages of anonymous memory to move are worth a worker. */
 #define PAGES_PER_WORKER	256
 
 /* More would be in each other's way in the zone's lock. */
@@ -47,7 +52,7 @@ struct ahead_range {
  * struct cma_bulk_ahead - moving pages out of a batch of ranges, on several CPUs
  * @call:	the call whose batch it is
  * @until:	when to begin no further piece
- * @migrate:	pages in use in all ranges, an estimate
+ * @anonymous:	pages of anonymous memory in all ranges, an estimate
  * @lock:	protects what follows while workers run; a leaf
  * @stop:	there is no use in going on
  * @nr_ranges:	ranges of this batch in @ranges
@@ -59,7 +64,7 @@ struct ahead_range {
 struct cma_bulk_ahead {
 	struct cma_bulk_call *call;
 	ktime_t until;
-	u64 migrate;
+	u64 anonymous;
 	spinlock_t lock;	/* @stop, @next, and @next and @error of @ranges */
 	bool stop;
 	u32 nr_ranges;
@@ -136,14 +141,14 @@ static void move_work(struct work_struct *work)
  * that, a worker, which may, must not do it instead. Its cpuset and its policy do
  * not bind workers: what they allocate is for whom the moved pages belong to.
  */
-static unsigned int nr_workers(u64 migrate)
+static unsigned int nr_workers(u64 anonymous)
 {
 	const unsigned int restricted =
 		PF_MEMALLOC | PF_MEMALLOC_NOIO | PF_MEMALLOC_NOFS | PF_MEMALLOC_PIN;
 
 	if (current->flags & restricted)
 		return 0;
-	return min3((unsigned int)(migrate / PAGES_PER_WORKER), num_online_cpus() - 1,
+	return min3((unsigned int)(anonymous / PAGES_PER_WORKER), num_online_cpus() - 1,
 		    MAX_WORKERS);
 }
 
@@ -178,7 +183,7 @@ void cma_bulk_ahead_begin(struct cma_bulk_call *call)
 	ahead->call = call;
 	ahead->nr_ranges = 0;
 	ahead->next = 0;
-	ahead->migrate = 0;
+	ahead->anonymous = 0;
 	ahead->stop = false;
 }
 
@@ -194,7 +199,7 @@ void cma_bulk_ahead_add(struct cma_bulk_call *call, u32 index, unsigned long sta
 {
 	struct cma_bulk_ahead *ahead = call->ahead;
 
-	ahead->migrate += call->ranges[index].migrate;
+	ahead->anonymous += cma_bulk_survey_anonymous(start, end);
 	ahead->ranges[ahead->nr_ranges++] = (struct ahead_range){
 		.index = index,
 		.next = start,
@@ -207,13 +212,13 @@ void cma_bulk_ahead_add(struct cma_bulk_call *call, u32 index, unsigned long sta
  * @call:	the call
  * @until:	ktime_get() after which no further piece is begun
  *
- * They have been isolated, and per-CPU lists drained since. When there is little to
- * move, or nobody to help, the caller does it alone.
+ * They have been isolated, and per-CPU lists drained since. When there is little that
+ * others could move, or nobody to help, the caller does it alone.
  */
 void cma_bulk_ahead_run(struct cma_bulk_call *call, ktime_t until)
 {
 	struct cma_bulk_ahead *ahead = call->ahead;
-	const unsigned int workers = nr_workers(ahead->migrate);
+	const unsigned int workers = nr_workers(ahead->anonymous);
 	unsigned int i;
 
 	ahead->until = until;

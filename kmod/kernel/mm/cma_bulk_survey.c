@@ -136,6 +136,32 @@ static unsigned long survey_page(unsigned long pfn, bool claimed, enum cma_bulk_
 	return 1;
 }
 
+/**
+ * cma_bulk_survey_anonymous() - count pages of anonymous memory
+ * @pfn:	first PFN
+ * @end:	one past the last PFN
+ */
+unsigned long cma_bulk_survey_anonymous(unsigned long pfn, unsigned long end)
+{
+	unsigned long nr = 0;
+
+	while (pfn < end) {
+		const struct page *page = pfn_to_page(pfn);
+		const struct page *head = (const struct page *)_compound_head(page);
+		unsigned long run = 1;
+
+		if (cma_bulk_is_buddy(READ_ONCE(page->page_type))) {
+			const unsigned long order = buddy_order_unsafe(page);
+
+			run = order <= MAX_PAGE_ORDER ? 1UL << order : 1;
+		} else if ((unsigned long)READ_ONCE(head->mapping) & CMA_BULK_MAPPING_ANON) {
+			nr++;
+		}
+		pfn += run;
+	}
+	return nr;
+}
+
 /*
  * A walk over pages, with what CMA handed out, that steps over those of a kind
  * together. @claimed: the pages are this call's own, their bits in the bitmap say
