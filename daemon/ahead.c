@@ -88,8 +88,7 @@ void ahead_take_over(struct broker *broker, struct broker_request *request)
  * Letting go
  */
 
-/* Its account may have all that it asks for, and the pool has not got it. */
-static bool lacks_memory(const struct broker *broker, const struct broker_request *request)
+bool ahead_lacks_memory(const struct broker *broker, const struct broker_request *request)
 {
 	if (request->stage != REQUEST_QUEUED || request->ask.is_ahead || !ledger_allows(request))
 		return false;
@@ -99,7 +98,7 @@ static bool lacks_memory(const struct broker *broker, const struct broker_reques
 struct broker_request *ahead_find_lacking(const struct broker *broker)
 {
 	for (GList *link = broker->requests.head; link; link = link->next)
-		if (lacks_memory(broker, link->data))
+		if (ahead_lacks_memory(broker, link->data))
 			return link->data;
 	return NULL;
 }

@@ -165,13 +165,15 @@ static bool is_ready_ahead(const struct queue_member *member, void *userdata)
 	return request->ask.is_ahead && could_go_on(userdata, request);
 }
 
-/* Could go on, or could but for those it gave way to. */
+/* Could go on, or could but for those it gave way to, or for the memory that others have. */
 static bool wants_worker(const struct queue_member *member, void *userdata)
 {
 	const struct broker_request *request = head_of(member);
 
-	return is_ready(member, userdata) ||
-	       (!request->ask.is_ahead && gives_way(userdata, request));
+	if (request->ask.is_ahead)
+		return false;
+	return is_ready(member, userdata) || gives_way(userdata, request) ||
+	       ahead_lacks_memory(userdata, request);
 }
 
 /* Before it is content with less than it asked for, it waits for pages on their way back, once. */

@@ -217,19 +217,15 @@ static void print(const struct world *world)
 			       (double)world->actors[i].worked_ns / 1e9);
 }
 
-/* 1 : 2 : 4, whatever sizes they ask for. */
-static void bytes_by_weight(void)
+/* 1 : 2 : 4 */
+static void check_served_by_weight(const struct actor *actors, unsigned int count,
+				   unsigned int fills)
 {
-	static const struct actor actors[] = {
-		{ .name = "one", .weight = 100, .least = 1, .most = 20000 },
-		{ .name = "two", .weight = 200, .least = 4000, .most = 4000 },
-		{ .name = "four", .weight = 400, .least = 1, .most = 300 },
-	};
 	struct world world;
 	double share;
 
-	init(&world, actors, G_N_ELEMENTS(actors));
-	work(&world, FILLS);
+	init(&world, actors, count);
+	work(&world, fills);
 	print(&world);
 	share = (double)(world.actors[0].served + world.actors[1].served + world.actors[2].served) /
 		7;
@@ -238,6 +234,30 @@ static void bytes_by_weight(void)
 						       (world.actors[i].weight / 100.0) / share,
 					       1, 0.05);
 	clear(&world);
+}
+
+/* Whatever sizes they ask for. */
+static void bytes_by_weight(void)
+{
+	static const struct actor actors[] = {
+		{ .name = "one", .weight = 100, .least = 1, .most = 20000 },
+		{ .name = "two", .weight = 200, .least = 4000, .most = 4000 },
+		{ .name = "four", .weight = 400, .least = 1, .most = 300 },
+	};
+
+	check_served_by_weight(actors, G_N_ELEMENTS(actors), FILLS);
+}
+
+/* Not the worker is what they wait for, but each other's memory: no two of them fit at a time. */
+static void memory_by_weight(void)
+{
+	static const struct actor actors[] = {
+		{ .name = "one", .weight = 100, .least = 40000, .most = 60000 },
+		{ .name = "two", .weight = 200, .least = 50000, .most = 50000 },
+		{ .name = "four", .weight = 400, .least = 35000, .most = 40000 },
+	};
+
+	check_served_by_weight(actors, G_N_ELEMENTS(actors), 4000);
 }
 
 /* Looking in vain is work, too: who finds nothing has no more of it than his weight. */
@@ -308,6 +328,7 @@ static void a_page_among_them(void)
 void add_fairness(void)
 {
 	g_test_add_func("/fairness/bytes-by-weight", bytes_by_weight);
+	g_test_add_func("/fairness/memory-by-weight", memory_by_weight);
 	g_test_add_func("/fairness/vain-work-by-weight", vain_work_by_weight);
 	g_test_add_func("/fairness/a-page-among-them", a_page_among_them);
 }
