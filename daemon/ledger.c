@@ -188,8 +188,8 @@ static gboolean is_unused(void *name, void *value, void *userdata)
 	if (account->rule && is_counting(userdata, account->rule, account))
 		return FALSE;
 	return !account->minimum_pages && !account->exported_pages && !account->buffers &&
-	       !account->booked_pages && !account->n_ahead && !account->pending && account->member.place == QUEUE_AWAY &&
-	       !account->member.requests.length;
+	       !account->booked_pages && !account->n_ahead && !account->pending &&
+	       account->member.place == QUEUE_AWAY && !account->member.requests.length;
 }
 
 void ledger_collect(struct ledger *ledger)
@@ -406,8 +406,7 @@ void ledger_unkeep(struct ledger *ledger, struct broker_request *request)
 	request->stage = REQUEST_BOOKED;
 }
 
-static void hand_over(struct ledger *ledger, struct broker_request *from,
-		      struct broker_request *to)
+static void hand_over(struct ledger *ledger, struct broker_request *from, struct broker_request *to)
 {
 	uint64_t pages = from->held_pages;
 

@@ -89,8 +89,7 @@ static void ten_thousand_are_read_in_no_time(void)
 
 	scene_init(&scene);
 	for (uint64_t i = 0; i < MANY; i++) {
-		g_autofree char *account =
-			g_strdup_printf("default:%" PRIu64, 2000 + i % 50);
+		g_autofree char *account = g_strdup_printf("default:%" PRIu64, 2000 + i % 50);
 
 		entries[i] = buffer(i + 1, 1, account);
 	}

@@ -233,8 +233,7 @@ static bool is_at_end(const struct model_request *request)
 /* What is ahead is only filled when nobody could be, or lacks what it takes. */
 static void check_nobody_else(const struct model *model, uint64_t now_ns)
 {
-	g_assert_false(
-		model_is_other_ready(model, MODEL_ACCOUNTS, model->free_pages, now_ns));
+	g_assert_false(model_is_other_ready(model, MODEL_ACCOUNTS, model->free_pages, now_ns));
 	for (unsigned int i = 0; i < model->requests->len; i++)
 		g_assert_false(model_lacks_memory(model, model_request_at(model, i)));
 }
@@ -502,11 +501,10 @@ static void say_ask_back(struct model *model, const struct broker_action *action
 	if (account < 0)
 		return;
 	draining = model_draining_pages(model, (unsigned int)account, &count);
-	g_assert_cmpuint(action->bytes / MODEL_PAGE_SIZE + draining +
-				 (model->accounts[account].is_known ?
-					  model->accounts[account].minimum :
-					  0),
-			 <=, model_exported_pages(model, (unsigned int)account, &count));
+	g_assert_cmpuint(
+		action->bytes / MODEL_PAGE_SIZE + draining +
+			(model->accounts[account].is_known ? model->accounts[account].minimum : 0),
+		<=, model_exported_pages(model, (unsigned int)account, &count));
 }
 
 void model_action(struct model *model, const struct broker_action *action, uint64_t now_ns)
@@ -516,8 +514,7 @@ void model_action(struct model *model, const struct broker_action *action, uint6
 	if (action->type != BROKER_GIVE_BACK)
 		look_at_clock(model, now_ns);
 	model_look_ahead(model);
-	g_assert_true(request || action->type == BROKER_NOTHING ||
-		      action->type == BROKER_ASK_BACK);
+	g_assert_true(request || action->type == BROKER_NOTHING || action->type == BROKER_ASK_BACK);
 	switch (action->type) {
 	case BROKER_NOTHING:
 		g_assert_null(request);

@@ -56,7 +56,8 @@ uint64_t model_promised_buffers(const struct model_request *request)
 		return 0;
 	if (!request->is_decided)
 		return request->ask.buffers;
-	return request->ask.is_ahead || request->is_cancelled || request->held < request->ask.minimum ?
+	return request->ask.is_ahead || request->is_cancelled ||
+			       request->held < request->ask.minimum ?
 		       0 :
 		       MIN(request->held, request->ask.buffers);
 }

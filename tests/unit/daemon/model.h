@@ -129,8 +129,8 @@ struct model {
 	bool is_long; /* the fill that runs is more than a turn */
 	/* How often what was tried, so that a test knows that it saw it. */
 	uint64_t fills, slices, interrupts, give_backs, short_bookings, finished[4], one_chunks,
-		refusals, waits_for_draining, guarded, uncovered, rated, waits, kept, taken, dropped,
-		asked_back;
+		refusals, waits_for_draining, guarded, uncovered, rated, waits, kept, taken,
+		dropped, asked_back;
 };
 
 void model_init(struct model *model, uint64_t pages, unsigned int n_accounts);

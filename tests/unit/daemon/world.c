@@ -179,8 +179,8 @@ void world_draw_rules(struct world *world)
 	}
 	account_rules_unref(world->rules);
 	count = rules->len;
-	world->rules = account_rules_new((struct account_rule *)(void *)g_array_free(rules, FALSE),
-					 count);
+	world->rules =
+		account_rules_new((struct account_rule *)(void *)g_array_free(rules, FALSE), count);
 }
 
 void world_take_rules(struct world *world, const struct world *from)
