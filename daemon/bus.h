@@ -39,6 +39,17 @@ int bus_account_unset(sd_bus_message *call, void *userdata, sd_bus_error *error)
 /* Of the manager, for its vtable. */
 int bus_method_get_pool_for_device(sd_bus_message *call, void *userdata, sd_bus_error *error);
 
+/* Methods of the manager that have a file of their own. */
+int bus_method_allocate(sd_bus_message *call, void *userdata, sd_bus_error *error);
+int bus_method_prepare(sd_bus_message *call, void *userdata, sd_bus_error *error);
+int bus_method_cancel(sd_bus_message *call, void *userdata, sd_bus_error *error);
+
+/* The pool of that name; negative: @error is set. */
+int bus_find_pool(const struct manager *manager, const char *name, struct pool **ret,
+		  sd_bus_error *error);
+/* What a pool that could not be looked at is for who asked. */
+int bus_look_error(const struct pool *pool, int r, sd_bus_error *error);
+
 /* Whether so much lies unread at the client that it gets no answer to @call: it is told. */
 bool bus_refuse_behind(struct client *client, sd_bus_message *call);
 
