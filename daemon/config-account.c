@@ -150,14 +150,14 @@ void config_accounts_begin(struct config_accounts *accounts, const struct config
 static const char *set_user(struct draft *draft, const struct config_place *place,
 			    const char *value)
 {
-	draft->rule.has_uid = user_parse(value, &draft->rule.uid) >= 0;
+	draft->rule.has_uid = user_parse(place->names, value, &draft->rule.uid) >= 0;
 	return draft->rule.has_uid ? NULL : "there is no such user";
 }
 
 static const char *set_group(struct draft *draft, const struct config_place *place,
 			     const char *value)
 {
-	draft->rule.has_gid = group_parse(value, &draft->rule.gid) >= 0;
+	draft->rule.has_gid = group_parse(place->names, value, &draft->rule.gid) >= 0;
 	return draft->rule.has_gid ? NULL : "there is no such group";
 }
 

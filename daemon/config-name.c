@@ -8,12 +8,11 @@
 
 #include <linux/cmabulk.h>
 
-#include <glib.h>
-
 #include "config-name.h"
 #include "size.h"
 
 /* All ones is nobody: it means "unchanged" to the kernel. */
+#define NO_NUMBER     UINT32_MAX
 #define MAX_NUMBER    (UINT32_MAX - 1)
 #define FIRST_BUFFER  1024
 #define LAST_BUFFER   (1 << 20)
@@ -47,32 +46,71 @@ static int look_up_group(const char *text, char *buffer, size_t size, uint32_t *
 	return r;
 }
 
-static int parse(const char *text, lookup look_up, uint32_t *ret)
+/* NO_NUMBER: there is none. */
+static uint32_t ask_system(const char *text, lookup look_up)
 {
 	g_autofree char *buffer = NULL;
+	uint32_t number = NO_NUMBER;
 	bool is_found = false;
-	uint64_t number;
 	int r = ERANGE;
 
-	if (number_parse(text, 0, MAX_NUMBER, &number) >= 0) {
-		*ret = (uint32_t)number;
-		return 0;
-	}
 	for (size_t size = FIRST_BUFFER; r == ERANGE && size <= LAST_BUFFER; size *= 2) {
 		buffer = g_realloc(buffer, size);
-		r = look_up(text, buffer, size, ret, &is_found);
+		r = look_up(text, buffer, size, &number, &is_found);
 	}
-	return is_found ? 0 : -ESRCH;
+	return is_found ? number : NO_NUMBER;
 }
 
-int user_parse(const char *text, uid_t *ret)
+GHashTable *names_new(void)
 {
-	return parse(text, look_up_user, ret);
+	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
-int group_parse(const char *text, gid_t *ret)
+static bool is_known(const struct names *names, const char *key, uint32_t *ret)
 {
-	return parse(text, look_up_group, ret);
+	void *number;
+
+	if (!g_hash_table_lookup_extended(names->known, key, NULL, &number))
+		return false;
+	*ret = GPOINTER_TO_UINT(number);
+	return *ret != NO_NUMBER || !names->is_trial;
+}
+
+/* A user and a group may have one name: @kind tells them apart. */
+static uint32_t find(const struct names *names, char kind, const char *text, lookup look_up)
+{
+	g_autofree char *key = g_strdup_printf("%c%s", kind, text);
+	uint32_t number;
+
+	if (is_known(names, key, &number))
+		return number;
+	number = ask_system(text, look_up);
+	if (number != NO_NUMBER || !names->is_trial)
+		g_hash_table_insert(names->known, g_steal_pointer(&key), GUINT_TO_POINTER(number));
+	return number;
+}
+
+static int parse(const struct names *names, char kind, const char *text, lookup look_up,
+		 uint32_t *ret)
+{
+	uint64_t number;
+
+	if (number_parse(text, 0, MAX_NUMBER, &number) < 0)
+		number = find(names, kind, text, look_up);
+	if (number == NO_NUMBER)
+		return -ESRCH;
+	*ret = (uint32_t)number;
+	return 0;
+}
+
+int user_parse(const struct names *names, const char *text, uid_t *ret)
+{
+	return parse(names, 'u', text, look_up_user, ret);
+}
+
+int group_parse(const struct names *names, const char *text, gid_t *ret)
+{
+	return parse(names, 'g', text, look_up_group, ret);
 }
 
 bool unit_name_is_valid(const char *text)

@@ -53,13 +53,14 @@ static const char *set_fetch_timeout(struct config *config, const char *value)
 
 static const char *set_clients_group(struct config *config, const char *value)
 {
+	const struct names names = { .known = config->names };
 	gid_t gid;
 
 	/* Who is trusted is not to depend on what was there before a slip of the pen. */
 	g_free(config->clients_group);
 	config->clients_group = g_strdup(value);
 	config->clients_gid = NO_GID;
-	if (group_parse(value, &gid) < 0)
+	if (group_parse(&names, value, &gid) < 0)
 		return "there is no such group, so that nobody is in it";
 	config->clients_gid = gid;
 	return NULL;
@@ -154,6 +155,7 @@ struct reading {
 	struct config_accounts *accounts;
 	struct config_devices *devices;
 	GPtrArray *problems;
+	struct names names;
 	const char *only; /* NULL, or the group beside which nothing counts */
 };
 
@@ -238,6 +240,7 @@ static void apply_source(struct reading *reading, const struct source *source)
 			.file = source->path,
 			.group = *group,
 			.problems = reading->problems,
+			.names = &reading->names,
 		};
 
 		if (is_wanted(reading, *group))
@@ -255,6 +258,7 @@ static void apply_changes(struct reading *reading, const struct config_runtime *
 			.file = config_runtime_get_name(runtime, layer),
 			.group = *group,
 			.problems = reading->problems,
+			.names = &reading->names,
 			.is_runtime = true,
 		};
 
@@ -283,8 +287,10 @@ static void apply_all(struct reading *reading, const GPtrArray *sources,
  * The whole
  */
 
-static struct config *config_new(void)
+/* Takes @known. */
+static struct config *config_new(GHashTable *known)
 {
+	const struct names names = { .known = known };
 	struct config *config = g_new0(struct config, 1);
 
 	config->default_timeout_usec = DEFAULT_TIMEOUT_USEC;
@@ -292,11 +298,12 @@ static struct config *config_new(void)
 	config->fetch_timeout_usec = DEFAULT_FETCH_TIMEOUT_USEC;
 	config->clients_group = g_strdup(DEFAULT_CLIENTS_GROUP);
 	/* It need not be there unless somebody asked for it. */
-	if (group_parse(DEFAULT_CLIENTS_GROUP, &config->clients_gid) < 0)
+	if (group_parse(&names, DEFAULT_CLIENTS_GROUP, &config->clients_gid) < 0)
 		config->clients_gid = NO_GID;
 	config->pools = config_pools_new();
 	config->problems = g_ptr_array_new_with_free_func(g_free);
 	config->sources = g_ptr_array_new_with_free_func(source_free);
+	config->names = known;
 	return config;
 }
 
@@ -324,6 +331,7 @@ static void apply(struct config *config, const struct config_runtime *runtime)
 		.accounts = config_accounts_new(),
 		.devices = config_devices_new(),
 		.problems = config->problems,
+		.names = { .known = config->names },
 	};
 
 	if (runtime)
@@ -339,7 +347,7 @@ static void apply(struct config *config, const struct config_runtime *runtime)
 int config_load(const char *file, const char *directory, const struct config_runtime *runtime,
 		const struct config *previous, struct config **ret, GPtrArray **ret_problems)
 {
-	g_autoptr(Config) config = config_new();
+	g_autoptr(Config) config = config_new(names_new());
 	int r = read_files(config, file, directory);
 
 	apply(config, runtime);
@@ -353,7 +361,7 @@ int config_load(const char *file, const char *directory, const struct config_run
 
 struct config *config_rebuild(const struct config *config, const struct config_runtime *runtime)
 {
-	struct config *rebuilt = config_new();
+	struct config *rebuilt = config_new(g_hash_table_ref(config->names));
 
 	g_ptr_array_unref(rebuilt->sources);
 	rebuilt->sources = g_ptr_array_ref(config->sources);
@@ -371,6 +379,7 @@ struct account_rules *config_try_account(const struct config *config,
 	struct reading reading = {
 		.accounts = config_accounts_new(),
 		.problems = problems,
+		.names = { .known = config->names, .is_trial = true },
 		.only = group,
 	};
 	struct account_rules *rules;
@@ -391,6 +400,7 @@ struct config *config_free(struct config *config)
 	g_free(config->clients_group);
 	g_ptr_array_unref(config->problems);
 	g_ptr_array_unref(config->sources);
+	g_hash_table_unref(config->names);
 	g_free(config);
 	return NULL;
 }

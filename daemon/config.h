@@ -37,8 +37,12 @@ struct config {
 	/* What was wrong, a sentence each: "FILE: [GROUP] KEY: ..." */
 	GPtrArray *problems;
 
-	/* What the files said, for config_rebuild(); and how many of the problems are with reading them. */
+	/*
+	 * What the files said, and whom the names in them meant then (struct names), for config_rebuild(); and how many
+	 * of the problems are with reading them.
+	 */
 	GPtrArray *sources;
+	GHashTable *names;
 	unsigned int n_unread;
 };
 
@@ -58,9 +62,13 @@ struct config {
  */
 int config_load(const char *file, const char *directory, const struct config_runtime *runtime,
 		const struct config *previous, struct config **ret, GPtrArray **ret_problems);
-/* The files as they were read for @config, with other changes at run time. */
+/*
+ * The files as they were read for @config, with other changes at run time. Names are who they were then: only those
+ * that are new are looked up.
+ */
 struct config *config_rebuild(const struct config *config, const struct config_runtime *runtime);
-/* What would come of one account, if it were the only one; what is wrong with it is added, a sentence each. */
+/* What would come of one account, if it were the only one; what is wrong with it is added, a sentence each. Names
+ * that there were not are looked up again. */
 struct account_rules *config_try_account(const struct config *config,
 					 const struct config_runtime *runtime, const char *account,
 					 GPtrArray *problems);

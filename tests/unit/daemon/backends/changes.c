@@ -1,13 +1,39 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Changes of accounts at run time: what applies, what is kept, and what changes nothing. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <grp.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "config-change.h"
 #include "fixture.h"
+
+/* Whether users and groups have no names, as when a directory server is away. */
+static bool are_names_lost;
+
+/* Instead of the C library's, for all that is linked here. */
+int getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t size,
+	       struct passwd **ret)
+{
+	int (*next)(const char *, struct passwd *, char *, size_t, struct passwd **) =
+		dlsym(RTLD_NEXT, "getpwnam_r");
+
+	*ret = NULL;
+	return are_names_lost ? 0 : next(name, entry, buffer, size, ret);
+}
+
+int getgrnam_r(const char *name, struct group *entry, char *buffer, size_t size, struct group **ret)
+{
+	int (*next)(const char *, struct group *, char *, size_t, struct group **) =
+		dlsym(RTLD_NEXT, "getgrnam_r");
+
+	*ret = NULL;
+	return are_names_lost ? 0 : next(name, entry, buffer, size, ret);
+}
 
 /* A directory with a configuration, what it says now, and what was changed. */
 struct place {
@@ -319,6 +345,39 @@ static void what_the_files_lost_matches_nobody(void)
 	end(&place);
 }
 
+static void names_are_who_they_were(void)
+{
+	struct place place;
+
+	begin(&place, "[Daemon]\nClientsGroup=root\n[Account a]\nUser=root\n"
+		      "[Account b]\nGroup=root\n[Account c]\nUser=5\n");
+	are_names_lost = true;
+	CHANGE(&place, "c", false, "Weight", "3");
+	are_names_lost = false;
+	g_assert_true(rule_of(&place, "a")->has_uid && rule_of(&place, "b")->has_gid);
+	g_assert_cmpuint(place.config->clients_gid, ==, 0);
+	g_assert_cmpuint(place.config->problems->len, ==, 0);
+	end(&place);
+}
+
+static void names_that_came_can_be_used(void)
+{
+	struct place place;
+
+	are_names_lost = true;
+	begin(&place, "[Account a]\nUser=root\n");
+	REFUSED(&place, "new", false, "no such user", "User", "root");
+	REFUSED(&place, "new", false, "no such group", "Group", "root");
+	are_names_lost = false;
+	/* Nobody asks for what the change is not about. */
+	CHANGE(&place, "new", false, "Group", "root");
+	g_assert_true(rule_of(&place, "new")->has_gid);
+	g_assert_null(account_rules_find(place.config->accounts, "a"));
+	CHANGE(&place, "newer", false, "User", "root");
+	g_assert_true(rule_of(&place, "newer")->has_uid);
+	end(&place);
+}
+
 /* Root may write where it likes, but not into what is no directory. */
 static void where_nothing_can_be_written_nothing_changes(void)
 {
@@ -425,6 +484,8 @@ void add_change_tests(void)
 			a_new_account_is_kept_with_whom_it_matches);
 	g_test_add_func("/change/what-the-files-lost-matches-nobody",
 			what_the_files_lost_matches_nobody);
+	g_test_add_func("/change/names-are-who-they-were", names_are_who_they_were);
+	g_test_add_func("/change/names-that-came-can-be-used", names_that_came_can_be_used);
 	g_test_add_func("/change/where-nothing-can-be-written-nothing-changes",
 			where_nothing_can_be_written_nothing_changes);
 	g_test_add_func("/change/what-nobody-could-read-is-left-alone",
