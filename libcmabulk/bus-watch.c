@@ -48,9 +48,12 @@ int bus_wait(struct cmabulk_connection *connection, uint64_t timeout_usec)
 	int r = watch(connection);
 
 	while (r >= 0 && !bus->has_owner_changed) {
-		if (now_ns(CLOCK_MONOTONIC) >= deadline_ns)
-			return 0;
+		bool is_over = now_ns(CLOCK_MONOTONIC) >= deadline_ns;
+
+		/* What came in time counts, though nobody has looked at it until now. */
 		r = bus_process(connection, deadline_ns);
+		if (r == 0 && is_over)
+			return 0;
 	}
 	if (r < 0)
 		return r;

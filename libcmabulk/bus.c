@@ -119,6 +119,8 @@ int bus_process(struct cmabulk_connection *connection, uint64_t deadline_ns)
 {
 	int r = sd_bus_process(connection->bus->connection, NULL);
 
+	if (r > 0)
+		return 1;
 	if (r == 0)
 		r = wait_for_bus(connection->bus, deadline_ns);
 	return r < 0 ? bus_lost(connection, r) : 0;

@@ -54,7 +54,7 @@ int bus_new_call(struct cmabulk_connection *connection, const char *destination,
 int bus_call(struct cmabulk_connection *connection, sd_bus_message *call,
 	     struct bus_patience *patience, sd_bus_message **ret_reply);
 
-/* Handles something that arrived, or waits for that until @deadline_ns, or for a wakeup. */
+/* Handles something that arrived: 1. Else waits for that until @deadline_ns, or for a wakeup: 0. */
 int bus_process(struct cmabulk_connection *connection, uint64_t deadline_ns);
 
 /* What became of the connection to the bus, in the library's words. */

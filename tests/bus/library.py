@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from fixture import NAME, Process, environment
+from fixture import NAME, Process, environment, eventually
 from installed import Application, run
 from manager import (BOB, CLIENTS, STRANGER, administrator, daemon_with_clients)
 
@@ -177,6 +177,10 @@ def waits_for_the_daemon(bus):
         daemon_with_clients(bus, name="second")
         application.expect("wait 60000000", "wait: 1")
         application.expect("pools", "pools: main/sim")
+        # Who only looks hears of it, too.
+        bus.running_daemons()[-1].kill()
+        eventually("it is heard of", lambda: application.ask("wait 0") == "wait: 1")
+        application.expect("wait 0", "wait: 0")
         bus.process.kill()
         application.expect("wait 60000000", "wait: ENOTCONN retryable=1 ")
     for daemon in bus.running_daemons():
