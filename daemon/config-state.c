@@ -3,14 +3,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <glib.h>
 
 #include "config-state.h"
 
-#define DIRECTORY_MODE 0755
-#define FILE_MODE      0644
+/* Whom the accounts are for is nobody's business who cannot have them listed; what is above the directory is not ours. */
+#define PARENT_MODE    0755
+#define DIRECTORY_MODE 0700
+#define FILE_MODE      0600
 
 static int write_all(int file, const char *text, size_t size)
 {
@@ -60,13 +63,22 @@ static int replace(int directory, const char *name, const char *text, size_t siz
 	return 0;
 }
 
+static int make_directory(const char *directory)
+{
+	g_autofree char *parent = g_path_get_dirname(directory);
+
+	if (g_mkdir_with_parents(parent, PARENT_MODE) < 0)
+		return -errno;
+	return mkdir(directory, DIRECTORY_MODE) < 0 && errno != EEXIST ? -errno : 0;
+}
+
 int config_state_write(const char *directory, const char *name, const char *text, size_t size)
 {
+	int r = make_directory(directory);
 	int opened;
-	int r;
 
-	if (g_mkdir_with_parents(directory, DIRECTORY_MODE) < 0)
-		return -errno;
+	if (r < 0)
+		return r;
 	opened = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (opened < 0)
 		return -errno;

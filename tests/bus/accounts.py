@@ -185,7 +185,8 @@ def survives_a_restart_when_it_is_to(bus):
     allocation.close()
     text = kept(daemon)
     assert "[Account default]" in text and "MaxBytes=16M" in text and "MaxPending" not in text
-    assert not stat.S_IMODE(os.stat(daemon.state).st_mode) & 0o022
+    for path in daemon.state, os.path.join(daemon.state, "accounts.conf"):
+        assert not stat.S_IMODE(os.stat(path).st_mode) & 0o077, path
     assert os.listdir(daemon.state) == ["accounts.conf"], "something was left beside it"
     daemon.stop()
     daemon_with_clients(bus)

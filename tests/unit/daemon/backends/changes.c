@@ -378,6 +378,31 @@ static void names_that_came_can_be_used(void)
 	end(&place);
 }
 
+static void assert_mode(const char *path, unsigned int mode)
+{
+	struct stat status;
+
+	g_assert_cmpint(stat(path, &status), ==, 0);
+	g_assert_cmphex(status.st_mode & 07777, ==, mode);
+}
+
+/* But what it makes on the way there is everybody's. */
+static void what_is_kept_is_hidden(void)
+{
+	mode_t mask = umask(022);
+	g_autofree char *parent = NULL;
+	struct place place;
+
+	begin(&place, files);
+	parent = g_path_get_dirname(place.state);
+	CHANGE(&place, "media", true, "Weight", "30");
+	assert_mode(parent, 0755);
+	assert_mode(place.state, 0700);
+	assert_mode(place.runtime->path, 0600);
+	end(&place);
+	umask(mask);
+}
+
 /* Root may write where it likes, but not into what is no directory. */
 static void where_nothing_can_be_written_nothing_changes(void)
 {
@@ -486,6 +511,7 @@ void add_change_tests(void)
 			what_the_files_lost_matches_nobody);
 	g_test_add_func("/change/names-are-who-they-were", names_are_who_they_were);
 	g_test_add_func("/change/names-that-came-can-be-used", names_that_came_can_be_used);
+	g_test_add_func("/change/what-is-kept-is-hidden", what_is_kept_is_hidden);
 	g_test_add_func("/change/where-nothing-can-be-written-nothing-changes",
 			where_nothing_can_be_written_nothing_changes);
 	g_test_add_func("/change/what-nobody-could-read-is-left-alone",
