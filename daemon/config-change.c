@@ -109,18 +109,30 @@ static bool sets_something(const struct config_change *change)
 	return false;
 }
 
-/* One made at run time is kept with whom it matches, or it would be nobody's after the next start. */
-static void keep_whom(const struct config_change *change, struct config_runtime *runtime)
+static bool decides_whom(char **keys)
+{
+	for (; keys && *keys; keys++)
+		if (config_account_key_decides_whom(*keys))
+			return true;
+	return false;
+}
+
+/*
+ * One that was made until the daemon ends is kept as a whole: without whom it matches it would be nobody's after the
+ * next start, without its limits it could have all there is.
+ */
+static void keep_rest(const struct config_change *change, struct config_runtime *runtime)
 {
 	g_autofree char *group = g_strdup_printf("Account %s", change->account);
 	GKeyFile *passing = runtime->layers[CONFIG_LAYER_PASSING];
 	g_auto(GStrv) keys = g_key_file_get_keys(passing, group, NULL, NULL);
 
-	for (char **key = keys; key && *key; key++) {
+	if (!decides_whom(keys))
+		return;
+	for (char **key = keys; *key; key++) {
 		g_autofree char *value = g_key_file_get_value(passing, group, *key, NULL);
 
-		if (config_account_key_decides_whom(*key))
-			config_runtime_set(runtime, change->account, *key, value, true);
+		config_runtime_set(runtime, change->account, *key, value, true);
 	}
 }
 
@@ -189,8 +201,9 @@ int config_change_apply(const struct config_change *change, const struct config 
 	if (r < 0)
 		return r;
 	apply_settings(change, changed);
-	if (change->is_persistent && sets_something(change))
-		keep_whom(change, changed);
+	if (change->is_persistent && sets_something(change) &&
+	    !config_has_account(config, change->account))
+		keep_rest(change, changed);
 	r = try(change, config, *runtime, changed, &result, ret_problem);
 	if (r >= 0)
 		r = config_runtime_write(changed, *runtime, ret_problem);

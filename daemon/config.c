@@ -390,6 +390,19 @@ struct account_rules *config_try_account(const struct config *config,
 	return rules;
 }
 
+bool config_has_account(const struct config *config, const char *account)
+{
+	g_autofree char *group = g_strdup_printf(ACCOUNT_PREFIX "%s", account);
+
+	for (guint i = 0; i < config->sources->len; i++) {
+		const struct source *source = config->sources->pdata[i];
+
+		if (g_key_file_has_group(source->file, group))
+			return true;
+	}
+	return false;
+}
+
 struct config *config_free(struct config *config)
 {
 	if (!config)

@@ -72,6 +72,8 @@ struct config *config_rebuild(const struct config *config, const struct config_r
 struct account_rules *config_try_account(const struct config *config,
 					 const struct config_runtime *runtime, const char *account,
 					 GPtrArray *problems);
+/* Whether the files have such an account, be it right or wrong. */
+bool config_has_account(const struct config *config, const char *account);
 struct config *config_free(struct config *config);
 typedef struct config Config; /* the macro below needs one word */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)

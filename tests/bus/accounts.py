@@ -218,12 +218,12 @@ def a_new_account(bus):
     assert sorted(account["runtime"]) == ["MaxBytes", "User"], account
     sentence = expect_error("InvalidArgument", root.set_account, "bob", User=str(ALICE))
     assert "cannot be changed" in sentence
-    # To keep a part of it is to keep whose it is, too.
+    # To keep a part of it is to keep all of it: whose it is, and its limits.
     root.set_account("bob", persistent=True, MaxBuffers="9")
     daemon.stop()
     daemon = daemon_with_clients(bus)
     account = root.account("bob", BOB)
-    assert (account["maximum"], account["maximum-buffers"]) == (64 * MIB, 9), account
+    assert (account["maximum"], account["maximum-buffers"]) == (16 * MIB, 9), account
     assert problems(root) == []
     allocation = bob.allocate(count=1)
     root.unset_account("bob")

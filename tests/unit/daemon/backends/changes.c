@@ -302,7 +302,7 @@ static void what_is_kept_is_read_again(void)
 	end(&place);
 }
 
-static void a_new_account_is_kept_with_whom_it_matches(void)
+static void a_new_account_is_kept_as_a_whole(void)
 {
 	const gid_t gids[] = { 8 };
 	struct identity identity = { .uid = 9, .gids = gids, .n_gids = 1 };
@@ -316,14 +316,21 @@ static void a_new_account_is_kept_with_whom_it_matches(void)
 	g_assert_cmpuint(place.config->problems->len, ==, 0);
 	g_assert_cmpstr(account_rules_match(place.config->accounts, &identity)->name, ==, "guests");
 	g_assert_true(rule_of(&place, "guests")->is_shared);
-	g_assert_true(rule_of(&place, "guests")->maximum.is_share);
+	g_assert_cmpuint(rule_of(&place, "guests")->maximum.bytes, ==, 1 << 20);
+	/* Once it is kept, each key is for itself. */
+	CHANGE(&place, "guests", false, "MaxBytes", "2M");
+	CHANGE(&place, "guests", true, "Weight", "6");
+	assert_keys(&place, "guests", true, "Weight Group Shared MaxBytes");
+	restart(&place);
+	g_assert_cmpuint(rule_of(&place, "guests")->maximum.bytes, ==, 1 << 20);
+	g_assert_cmpuint(rule_of(&place, "guests")->weight, ==, 6);
 	/* The files have one of that name now, for others. */
 	write_file(place.file, "[Account guests]\nUser=10\n");
 	load(&place);
 	g_assert_cmpuint(place.config->problems->len, ==, 2);
 	g_assert_cmpstr(account_rules_match(place.config->accounts, &identity)->name, ==,
 			"default");
-	g_assert_cmpuint(rule_of(&place, "guests")->weight, ==, 5);
+	g_assert_cmpuint(rule_of(&place, "guests")->weight, ==, 6);
 	end(&place);
 }
 
@@ -505,8 +512,8 @@ void add_change_tests(void)
 	g_test_add_func("/change/mistakes-of-the-files-are-theirs",
 			mistakes_of_the_files_are_theirs);
 	g_test_add_func("/change/what-is-kept-is-read-again", what_is_kept_is_read_again);
-	g_test_add_func("/change/a-new-account-is-kept-with-whom-it-matches",
-			a_new_account_is_kept_with_whom_it_matches);
+	g_test_add_func("/change/a-new-account-is-kept-as-a-whole",
+			a_new_account_is_kept_as_a_whole);
 	g_test_add_func("/change/what-the-files-lost-matches-nobody",
 			what_the_files_lost_matches_nobody);
 	g_test_add_func("/change/names-are-who-they-were", names_are_who_they_were);
