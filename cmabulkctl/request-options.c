@@ -63,6 +63,13 @@ int request_option_time(const char *name, const char *value, uint64_t *ret_usec)
 		       1;
 }
 
+int request_options_check(const struct cmabulk_request *request)
+{
+	if (cmabulk_request_get_pool(request) && cmabulk_request_get_device(request))
+		return cli_usage("--pool and --device exclude each other");
+	return EXIT_OK;
+}
+
 int request_set_amount(struct cmabulk_request *request, int order, const char *text,
 		       uint64_t *ret_chunk_size)
 {

@@ -17,6 +17,9 @@ int request_option_label(struct cmabulk_request *request, const char *value);
 int request_option_number(const char *name, const char *value, uint64_t max, uint64_t *ret);
 int request_option_time(const char *name, const char *value, uint64_t *ret_usec);
 
+/* Of all options together, when they were read: an exit code. */
+int request_options_check(const struct cmabulk_request *request);
+
 /* The amount after the options, with @order, or -1: an exit code. */
 int request_set_amount(struct cmabulk_request *request, int order, const char *text,
 		       uint64_t *ret_chunk_size);

@@ -183,11 +183,9 @@ static int parse(struct context *context, int argc, char **argv, struct argument
 			return -EINVAL;
 		}
 	}
-	if (cmabulk_request_get_pool(arguments->request) &&
-	    cmabulk_request_get_device(arguments->request)) {
-		*ret_code = cli_usage("--pool and --device exclude each other");
+	*ret_code = request_options_check(arguments->request);
+	if (*ret_code != EXIT_OK)
 		return -EINVAL;
-	}
 	if (optind != command - 1) {
 		*ret_code = cli_usage("alloc needs one amount: a count as 4800, a size as 300M, or "
 				      "both as 4800x64K");

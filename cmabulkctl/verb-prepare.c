@@ -153,6 +153,9 @@ int verb_prepare(struct context *context, int argc, char **argv)
 	r = options_parse(&usage, context, argc, argv, handle_option, &arguments);
 	if (r <= 0)
 		return r < 0 ? EXIT_USAGE : EXIT_OK;
+	code = request_options_check(request);
+	if (code != EXIT_OK)
+		return code;
 	if (optind != argc - 1)
 		return cli_usage("prepare needs one amount: a count as 4800, a size as 300M, or "
 				 "both as 4800x64K");
