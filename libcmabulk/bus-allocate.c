@@ -405,5 +405,11 @@ int bus_prepare(struct cmabulk_connection *connection, struct cmabulk_request *r
 		r = sd_bus_message_append(call, "{sv}", "expire-usec", "t", expire_usec);
 	if (r >= 0)
 		r = sd_bus_message_close_container(call);
-	return r < 0 ? r : bus_call(connection, call, NULL, &reply);
+	if (r < 0)
+		return r;
+	r = bus_call(connection, call, NULL, &reply);
+	/* Who was told that it failed is not to be charged for it. */
+	if (r == -ETIMEDOUT)
+		send_cancel(connection, token);
+	return r;
 }

@@ -405,6 +405,7 @@ static const struct {
 	{ "Fetch", append_fetched },
 	{ "Release", append_nothing },
 	{ "Cancel", append_nothing },
+	{ "Prepare", append_nothing },
 	{ "Reload", append_nothing },
 	{ "GetPoolForDevice", append_device_pools },
 	{ "SetAccount", append_nothing },
@@ -440,7 +441,7 @@ static void tell(struct server *server, sd_bus_message *call)
 	const char *token;
 	uint64_t serial;
 
-	if (is("Cancel", member) || is("Allocate", member)) {
+	if (is("Cancel", member) || is("Allocate", member) || is("Prepare", member)) {
 		must(sd_bus_message_read(call, "s", &token));
 		fprintf(server->events, "%s %s\n", member, token);
 	} else if (is("Release", member)) {
@@ -465,7 +466,7 @@ static int handle(sd_bus_message *call, void *userdata, sd_bus_error *error)
 	tell(server, call);
 	if (is(server->script->dies_at, member))
 		_exit(0);
-	if (is("Allocate", member) && server->script->waits) {
+	if ((is("Allocate", member) || is("Prepare", member)) && server->script->waits) {
 		server->waiting = sd_bus_message_ref(call);
 		return 1;
 	}

@@ -21,7 +21,7 @@ struct script {
 	const char *error_message;
 	/* Answers this method with a string, whatever it should be. */
 	const char *nonsense;
-	/* Allocate: waits for Cancel before it answers; or for ever. */
+	/* Allocate and Prepare: waits for Cancel before it answers; or for ever. */
 	bool waits;
 	bool never_answers;
 	/* Fetch: does not answer; or takes so long. */

@@ -167,6 +167,22 @@ static void no_answer_is_given_up(void)
 	talk_end(&talk);
 }
 
+static void no_answer_to_prepare_is_given_up(void)
+{
+	struct talk talk;
+	struct script script;
+
+	script_init(&script);
+	script.waits = true;
+	script.never_answers = true;
+	talk_begin(&talk, &script);
+	g_assert_cmpint(cmabulk_connection_prepare(talk.connection, talk.request, 1000), ==,
+			-ETIMEDOUT);
+	talk_expect_event(&talk, "Prepare l1");
+	talk_expect_event(&talk, "Cancel l1");
+	talk_end(&talk);
+}
+
 /* Each of four Fetches is answered within the 25 seconds that all of them have. */
 static void slow_fetches_are_given_up(void)
 {
@@ -238,6 +254,8 @@ void add_silences(void)
 	g_test_add_func("/reply/cancelled-before-it-asks", cancelled_before_it_asks);
 	g_test_add_func("/reply/cancelled-while-fetching", cancelled_while_fetching);
 	g_test_add_func("/reply/no-answer-is-given-up", no_answer_is_given_up);
+	g_test_add_func("/reply/no-answer-to-prepare-is-given-up",
+			no_answer_to_prepare_is_given_up);
 	g_test_add_func("/reply/slow-fetches-are-given-up", slow_fetches_are_given_up);
 	g_test_add_func("/reply/a-lost-bus-is-said", a_lost_bus_is_said);
 	g_test_add_func("/reply/a-child-lets-go", a_child_lets_go);
