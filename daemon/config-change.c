@@ -173,7 +173,8 @@ static int try(const struct config_change *change, const struct config *config,
 		return -EINVAL;
 	}
 	changed = config_rebuild(config, after);
-	if (change->count > 0 && !account_rules_find(changed->accounts, change->account))
+	/* One of which nothing is left need not be there. */
+	if (sets_something(change) && !account_rules_find(changed->accounts, change->account))
 		return refuse(
 			-E2BIG, ret_problem,
 			"there are %zu accounts, and no more can be made; take back those that "
@@ -192,7 +193,7 @@ int config_change_apply(const struct config_change *change, const struct config 
 
 	if (r < 0)
 		return r;
-	if (change->count == 0 && !config_runtime_has(*runtime, change->account) &&
+	if (!sets_something(change) && !config_runtime_has(*runtime, change->account) &&
 	    !account_rules_find(config->accounts, change->account))
 		return refuse(-EINVAL, ret_problem,
 			      "there is no account %s, and nothing of one to take back",

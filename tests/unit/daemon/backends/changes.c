@@ -250,6 +250,7 @@ static void what_is_wrong_changes_nothing(void)
 		REFUSED(&place, "default", is_persistent, "cannot be changed", "Shared", "yes");
 		REFUSED(&place, "no name", is_persistent, "no name", "Weight", "1");
 	}
+	REFUSED(&place, "crewe", false, "there is no account crewe", "Weight", "", "User", "");
 	refused(&place, "crewe", false, "nothing of one to take back",
 		(const char *const[]){ NULL });
 	g_assert_cmpuint(rule_of(&place, "media")->weight, ==, 30);
@@ -348,6 +349,12 @@ static void what_the_files_lost_matches_nobody(void)
 	write_file(place.file, files);
 	load(&place);
 	g_assert_cmpuint(rule_of(&place, "media")->maximum.bytes, ==, 1 << 20);
+	g_assert_cmpuint(place.config->problems->len, ==, 0);
+	/* Unless it is taken back, key by key. */
+	write_file(place.file, "");
+	load(&place);
+	CHANGE(&place, "media", false, "MaxBytes", "");
+	g_assert_false(config_runtime_has(place.runtime, "media"));
 	g_assert_cmpuint(place.config->problems->len, ==, 0);
 	end(&place);
 }
