@@ -66,15 +66,23 @@ static int run(int argc, char **argv)
 	return verb->function(&context, argc, argv);
 }
 
+/* A full disk or a closed pipe is a failure too, also when a line before the last met it. */
+static int finish(void)
+{
+	if (fflush(stdout) != 0)
+		perror("cmabulkctl: cannot write to standard output");
+	else if (ferror(stdout))
+		fputs("cmabulkctl: cannot write to all of standard output\n", stderr);
+	else
+		return EXIT_OK;
+	return EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
 	int code;
 
 	setlocale(LC_CTYPE, "");
 	code = run(argc, argv);
-	/* A full disk or a closed pipe is a failure too. */
-	if (fflush(stdout) == 0 || code != EXIT_OK)
-		return code;
-	perror("cmabulkctl: cannot write to standard output");
-	return EXIT_FAILED;
+	return code == EXIT_OK ? finish() : code;
 }

@@ -318,7 +318,7 @@ static int monitor_turn(struct monitor *monitor)
 	}
 	if (r < 0)
 		return r;
-	if (fflush(stdout) != 0)
+	if (fflush(stdout) != 0 || ferror(stdout))
 		return -EIO;
 	return wait_a_while(monitor);
 }
