@@ -310,7 +310,8 @@ int cmabulk_connection_wait(struct cmabulk_connection *connection,
  * who manages the daemon. What is in use stays; there are no new grants until it fits.
  * @param name Name of the account, as configured; copied, as are the settings.
  * @param settings "KEY=VALUE" each, as in cmabulkd.conf(5), with a NULL after the last. "KEY=" makes it what
- *                 the configuration says again, a blank behind it is an empty value.
+ *                 the configuration says again, a blank behind it is an empty value. No settings at all take back
+ *                 everything, as cmabulk_connection_unset_account().
  * @param persistent 1: keep what is set, for the daemon's next start; else 0.
  * @return 0; `-EINVAL`: a setting or the name makes no sense, or it says whom an account matches that
  *         is there; `-EIO`: it cannot be kept; `-EACCES`: only who manages the daemon may; `-EOPNOTSUPP` in direct
