@@ -132,13 +132,15 @@ int broker_submit(struct broker *broker, const struct account_rule *rule, uid_t 
 	if (!ask->is_ahead && broker->retry.timeout_ns < UINT64_MAX - now_ns)
 		request->ask.deadline_ns = MIN(ask->deadline_ns, now_ns + broker->retry.timeout_ns);
 	request->account = account;
+	request->uid = uid;
 	request->retry = broker->retry;
 	request->efforts = get_efforts(broker, rule, ask);
 	account->pending++;
 	account->n_ahead += ask->is_ahead;
 	ledger_count_request(&broker->ledger, rule, account);
-	counters_admit(account->counters, ask->chunks,
-		       (ask->chunks << ask->order) * broker->ledger.geometry.page_size);
+	if (!ask->is_ahead)
+		counters_admit(account->counters, ask->chunks,
+			       (ask->chunks << ask->order) * broker->ledger.geometry.page_size);
 	broker_set_weight(broker, account);
 	g_queue_push_tail(&account->member.requests, request);
 	queue_join(&broker->queue, &account->member);

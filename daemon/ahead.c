@@ -17,7 +17,8 @@ bool ahead_is_worth_keeping(const struct broker_request *request)
 
 void ahead_keep(struct broker *broker, struct broker_request *request)
 {
-	ledger_keep(&broker->ledger, request);
+	ledger_settle(&broker->ledger, request, 0);
+	request->stage = REQUEST_KEPT;
 	request->was_kept = true;
 	request->account->pending--;
 }
@@ -39,7 +40,8 @@ void ahead_check_accounts(struct broker *broker)
 static bool suits(const struct broker_request *kept, const struct broker_request *request)
 {
 	return kept->stage == REQUEST_KEPT && kept->account == request->account &&
-	       kept->ask.order == request->ask.order && kept->ask.align >= request->ask.align;
+	       kept->uid == request->uid && kept->ask.order == request->ask.order &&
+	       kept->ask.align >= request->ask.align;
 }
 
 /* The most that it needs, and of what is more than it needs the least: the rest goes back. */
@@ -65,11 +67,26 @@ static struct broker_request *find_kept(const struct broker *broker,
 	return best;
 }
 
+/* Somebody who might have the memory that is free. */
+static bool is_anybody_else_pending(const struct broker *broker,
+				    const struct broker_request *request)
+{
+	for (const GList *link = broker->requests.head; link; link = link->next) {
+		const struct broker_request *other = link->data;
+
+		if (other != request && !other->ask.is_ahead && other->stage < REQUEST_KEPT)
+			return true;
+	}
+	return false;
+}
+
+/* What else it needs it has out of its turn: not while others wait for theirs. */
 void ahead_take_over(struct broker *broker, struct broker_request *request)
 {
 	struct broker_request *kept = find_kept(broker, request);
 
-	if (!kept || !ledger_take_over(&broker->ledger, request, kept))
+	if (!kept || !ledger_take_over(&broker->ledger, request, kept,
+				       !is_anybody_else_pending(broker, request)))
 		return;
 	request->taken_from = kept;
 	request->ahead = request->claimed;
@@ -90,8 +107,10 @@ void ahead_take_over(struct broker *broker, struct broker_request *request)
 
 bool ahead_lacks_memory(const struct broker *broker, const struct broker_request *request)
 {
-	if (request->stage != REQUEST_QUEUED || request->ask.is_ahead || !ledger_allows(request))
+	if (request->stage != REQUEST_QUEUED || request->ask.is_ahead)
 		return false;
+	if (!ledger_allows(request))
+		return ledger_allows_but_for_ahead(request);
 	return request->wait == REQUEST_WAITS_FOR_RELEASE || !ledger_fits(&broker->ledger, request);
 }
 
@@ -103,18 +122,42 @@ struct broker_request *ahead_find_lacking(const struct broker *broker)
 	return NULL;
 }
 
-/* Others cannot have what is guaranteed to its account. */
-static bool may_go(const struct broker_request *request)
+/* What of the account's was let go before, and is not gone yet. */
+static uint64_t leaving_pages(const struct broker *broker, const struct account *account)
 {
-	return request->ask.is_ahead && request->booked_pages && !request->is_cancelled &&
-	       (request->stage == REQUEST_KEPT || request_is_running(request)) &&
-	       ledger_may_drop_ahead(request->account);
+	uint64_t pages = 0;
+
+	for (const GList *link = broker->requests.head; link; link = link->next) {
+		const struct broker_request *request = link->data;
+
+		if (request->account == account && request->ask.is_ahead && request->is_cancelled)
+			pages += request->booked_pages;
+	}
+	return pages;
 }
 
-bool ahead_drop_one(struct broker *broker)
+/* Others cannot have what is guaranteed to its account. */
+static bool may_go(const struct broker *broker, const struct broker_request *request,
+		   const struct broker_request *lacking)
+{
+	if (!request->ask.is_ahead || !request->booked_pages || request->is_cancelled)
+		return false;
+	if (request->stage != REQUEST_KEPT && !request_is_running(request))
+		return false;
+	return request->account == lacking->account ||
+	       ledger_is_above_minimum(request->account, leaving_pages(broker, request->account));
+}
+
+/* Of what is in the way of its account's own, others' memory is no help. */
+static bool is_of_use(const struct broker_request *request, const struct broker_request *lacking)
+{
+	return ledger_allows(lacking) || request->account == lacking->account;
+}
+
+bool ahead_drop_one(struct broker *broker, const struct broker_request *lacking)
 {
 	for (GList *link = broker->requests.tail; link; link = link->prev)
-		if (may_go(link->data)) {
+		if (may_go(broker, link->data, lacking) && is_of_use(link->data, lacking)) {
 			broker_cancel(broker, link->data);
 			return true;
 		}

@@ -19,11 +19,14 @@ void ahead_take_over(struct broker *broker, struct broker_request *request);
 /* What belongs to accounts that are not configured any more goes. */
 void ahead_check_accounts(struct broker *broker);
 
-/* Its account may have all that it asks for, and the pool has not got it. Never of one that is ahead. */
+/*
+ * Its account may have all that it asks for, and the pool has not got it; or what it has claimed ahead is in its
+ * way. Never of one that is ahead.
+ */
 bool ahead_lacks_memory(const struct broker *broker, const struct broker_request *request);
 /* The oldest that would go on if there were more memory; NULL: nobody lacks any. */
 struct broker_request *ahead_find_lacking(const struct broker *broker);
-/* Lets the youngest go that anybody else may have. False: there is none. */
-bool ahead_drop_one(struct broker *broker);
+/* Lets the youngest go that @lacking may have. False: there is none. */
+bool ahead_drop_one(struct broker *broker, const struct broker_request *lacking);
 
 #endif

@@ -216,9 +216,7 @@ void broker_end(struct broker *broker, struct broker_request *request)
 {
 	bool is_kept = broker_request_is_kept(request);
 
-	if (request->stage == REQUEST_KEPT) {
-		ledger_unkeep(&broker->ledger, request);
-	} else {
+	if (request->stage != REQUEST_KEPT) {
 		leave_queue(broker, request);
 		if (ahead_is_worth_keeping(request)) {
 			ahead_keep(broker, request);

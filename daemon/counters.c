@@ -103,7 +103,7 @@ static const char *const reason_names[COUNTERS_REASONS] = {
 	[COUNTERS_REASON_EFFORT] = "effort",   [COUNTERS_REASON_QUOTA] = "quota",
 	[COUNTERS_REASON_BUFFERS] = "buffers", [COUNTERS_REASON_GUARANTEE] = "guarantee",
 	[COUNTERS_REASON_PENDING] = "pending", [COUNTERS_REASON_RATE] = "rate",
-	[COUNTERS_REASON_GONE] = "gone",
+	[COUNTERS_REASON_AHEAD] = "ahead",     [COUNTERS_REASON_GONE] = "gone",
 };
 
 const char *counters_reason_name(enum counters_reason reason)

@@ -17,7 +17,7 @@
 #define COUNTERS_EFFORTS  (CMABULK_EFFORT_HARD + 1)
 #define COUNTERS_STATUSES (BROKER_CANCELLED + 1)
 
-/* Why a request was refused: the reasons of struct broker_refusal. */
+/* Why a request was refused, also one that is ahead: the reasons of struct broker_refusal. */
 enum counters_reason {
 	COUNTERS_REASON_INVALID,
 	COUNTERS_REASON_SIZE,
@@ -27,6 +27,7 @@ enum counters_reason {
 	COUNTERS_REASON_GUARANTEE,
 	COUNTERS_REASON_PENDING,
 	COUNTERS_REASON_RATE,
+	COUNTERS_REASON_AHEAD,
 	COUNTERS_REASON_GONE,
 	COUNTERS_REASONS,
 };
@@ -47,7 +48,7 @@ enum counters_result {
 #define COUNTERS_BUCKETS 13
 
 struct counters {
-	uint64_t admitted;
+	uint64_t admitted; /* and not ahead, here and below */
 	uint64_t refused[COUNTERS_REASONS];
 	uint64_t finished[COUNTERS_STATUSES]; /* by enum broker_status */
 	uint64_t chunks_asked; /* by what was admitted */

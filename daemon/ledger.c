@@ -50,12 +50,25 @@ static uint64_t minimum_pages(const struct ledger *ledger, const struct account_
 	return MIN(bytes / geometry->page_size, ledger_maximum_pages(ledger, rule));
 }
 
+/* What was counted by another rate says nothing; but to change anything else forgives nobody. */
+static void forget_rate(struct account *account)
+{
+	uint64_t burst = account->rule ? account->rule->rate_burst : 0;
+	uint64_t interval = account->rule ? account->rule->rate_interval_usec : 0;
+
+	if (account->rate_burst == burst && account->rate_interval_usec == interval)
+		return;
+	account->rate_burst = burst;
+	account->rate_interval_usec = interval;
+	account->rate_count = 0;
+}
+
 static void apply_rule(struct account *account, const struct ledger *ledger)
 {
 	account->rule = account_rules_find_of(ledger->rules, account->name);
 	account->maximum_pages = account->rule ? ledger_maximum_pages(ledger, account->rule) : 0;
 	account->minimum_pages = 0; /* find_guaranteed() says */
-	account->rate_count = 0;
+	forget_rate(account);
 }
 
 struct account *ledger_get_account(struct ledger *ledger, const char *name, uid_t uid)
@@ -217,6 +230,18 @@ bool ledger_allows(const struct broker_request *request)
 			    request->ask.buffers);
 }
 
+bool ledger_allows_but_for_ahead(const struct broker_request *request)
+{
+	const struct account *account = request->account;
+	uint64_t pages = request_pages(request, request->ask.chunks);
+
+	if (!account->n_ahead)
+		return false;
+	/* Each has booked a buffer while it is being filled. */
+	return has_rule_for(account, subtract(pages, account->ahead_pages),
+			    subtract(request->ask.buffers, account->n_ahead));
+}
+
 /* What requests have and what they can get. */
 static uint64_t unpromised(const struct ledger *ledger)
 {
@@ -302,9 +327,10 @@ uint64_t ledger_excess(const struct account *account)
 			add(account->draining_pages, account->minimum_pages));
 }
 
-bool ledger_may_drop_ahead(const struct account *account)
+bool ledger_is_above_minimum(const struct account *account, uint64_t leaving_pages)
 {
-	return add(account->exported_pages, account->booked_pages) > account->minimum_pages;
+	return subtract(add(account->exported_pages, account->booked_pages), leaving_pages) >
+	       account->minimum_pages;
 }
 
 bool ledger_is_guaranteed(const struct broker_request *request)
@@ -341,7 +367,7 @@ static void set_booked(struct ledger *ledger, struct broker_request *request, ui
 {
 	struct account *account = request->account;
 
-	if (request->stage != REQUEST_KEPT)
+	if (!request->ask.is_ahead)
 		ledger->bookings += !!pages - !!request->booked_pages;
 	ledger->booked_pages = ledger->booked_pages - request->booked_pages + pages;
 	account->booked_pages = account->booked_pages - request->booked_pages + pages;
@@ -393,19 +419,6 @@ void ledger_export(struct ledger *ledger, struct broker_request *request, uint64
 	set_booked_buffers(request, subtract(request->booked_buffers, 1));
 }
 
-void ledger_keep(struct ledger *ledger, struct broker_request *request)
-{
-	ledger_settle(ledger, request, 0);
-	ledger->bookings -= request->booked_pages > 0;
-	request->stage = REQUEST_KEPT;
-}
-
-void ledger_unkeep(struct ledger *ledger, struct broker_request *request)
-{
-	ledger->bookings += request->booked_pages > 0;
-	request->stage = REQUEST_BOOKED;
-}
-
 static void hand_over(struct ledger *ledger, struct broker_request *from, struct broker_request *to)
 {
 	uint64_t pages = from->held_pages;
@@ -417,14 +430,14 @@ static void hand_over(struct ledger *ledger, struct broker_request *from, struct
 }
 
 bool ledger_take_over(struct ledger *ledger, struct broker_request *request,
-		      struct broker_request *from)
+		      struct broker_request *from, bool may_book_more)
 {
 	uint64_t more;
 
 	hand_over(ledger, from, request);
 	request->claimed = MIN(from->claimed, request->ask.chunks);
 	request->target = request->claimed;
-	more = ledger_offer_more(ledger, request);
+	more = may_book_more ? ledger_offer_more(ledger, request) : 0;
 	if (request->claimed + more < request->ask.chunks ||
 	    !has_rule_for(request->account, 0, request->ask.buffers)) {
 		request->claimed = 0;

@@ -33,6 +33,8 @@ struct account {
 	uint64_t spared_until_ns; /* was asked to give back: not before then again */
 	/* Requests let in since then, for its rate. */
 	uint64_t rate_begin_ns;
+	uint64_t rate_burst; /* by which they are counted */
+	uint64_t rate_interval_usec;
 	uint64_t rate_count;
 	struct account_counters *counters;
 };
@@ -49,7 +51,8 @@ struct ledger {
 	uint64_t free_before;
 	uint64_t held_pages; /* by requests */
 	uint64_t booked_pages; /* by requests: what they hold and may get */
-	unsigned int bookings; /* requests with booked pages, but for those that are kept ahead */
+	unsigned int
+		bookings; /* requests with booked pages, but for those ahead: nobody waits for their end */
 };
 
 void ledger_init(struct ledger *ledger, const struct broker_geometry *geometry,
@@ -74,6 +77,8 @@ uint64_t ledger_maximum_pages(const struct ledger *ledger, const struct account_
 
 /* May its account have all that it asks for, on top of what it has and is getting? */
 bool ledger_allows(const struct broker_request *request);
+/* It may not, and perhaps could if nothing was claimed ahead for that account. */
+bool ledger_allows_but_for_ahead(const struct broker_request *request);
 /* Is there memory for all of it, besides what others are promised and guaranteed? */
 bool ledger_fits(const struct ledger *ledger, const struct broker_request *request);
 /*
@@ -88,8 +93,8 @@ uint64_t ledger_offer_more(const struct ledger *ledger, const struct broker_requ
 uint64_t ledger_lacking(const struct ledger *ledger, const struct broker_request *request);
 /* Pages that the account has in its hands above its guarantee. */
 uint64_t ledger_excess(const struct account *account);
-/* Without what it has booked ahead, would its guarantee be met all the same? */
-bool ledger_may_drop_ahead(const struct account *account);
+/* Has it, without so many of its booked pages, more than it is guaranteed? */
+bool ledger_is_above_minimum(const struct account *account, uint64_t leaving_pages);
 /* Would it still be within its guarantee? */
 bool ledger_is_guaranteed(const struct broker_request *request);
 /* Why no more can be booked for it: -ENOSPC where others are guaranteed what is left, or -EBUSY. */
@@ -105,16 +110,12 @@ void ledger_claim(struct ledger *ledger, struct broker_request *request, uint64_
 void ledger_settle(struct ledger *ledger, struct broker_request *request, uint64_t buffers);
 /* Pages of it became a buffer. */
 void ledger_export(struct ledger *ledger, struct broker_request *request, uint64_t pages);
-/* Ahead, it is kept: nobody waits for its end. */
-void ledger_keep(struct ledger *ledger, struct broker_request *request);
-/* Not any more. */
-void ledger_unkeep(struct ledger *ledger, struct broker_request *request);
 /*
- * @request, which has nothing, takes over what @from holds, and is booked what else it asks for. False: that does
- * not all fit, and nothing was done.
+ * @request, which has nothing, takes over what @from holds, and is booked what else it asks for, if it
+ * may be. False: that is not all that it asks for, and nothing was done.
  */
 bool ledger_take_over(struct ledger *ledger, struct broker_request *request,
-		      struct broker_request *from);
+		      struct broker_request *from, bool may_book_more);
 /* It has nothing any more. Returns the pages that it held. */
 uint64_t ledger_release(struct ledger *ledger, struct broker_request *request);
 

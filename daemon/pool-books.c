@@ -171,7 +171,9 @@ void pool_refresh_query(struct pool *pool)
 	}
 	pool->query = query;
 	broker_set_free(pool->broker, query.free_pages);
-	broker_set_draining(pool->broker, query.states.draining);
+	/* What somebody still references may never come. */
+	broker_set_draining(pool->broker,
+			    query.states.draining - MIN(query.stuck, query.states.draining));
 }
 
 int pool_survey(struct pool *pool, struct cmabulk_survey *ret)

@@ -43,7 +43,7 @@ static int export_buffer(struct pool *pool, struct pool_request *request, uint64
 		.chunks = chunks,
 		.pages = chunks << ask->order,
 		.reservation = request->reservation_id,
-		.owner = request->owner,
+		.owner = request->reservation_owner,
 	};
 	int r = pool_ops(pool)->export(request->reservation, chunks, ret->name, &buffer);
 
@@ -55,7 +55,7 @@ static int export_buffer(struct pool *pool, struct pool_request *request, uint64
 	ret->chunks = chunks;
 	g_strlcpy(info.name, ret->name, sizeof(info.name));
 	broker_request_exported(pool->broker, request->request, &info);
-	pool_add_live(pool, &info, request->cookie);
+	pool_add_live(pool, &info, request->owner.cookie);
 	pool->is_snapshot_stale = true;
 	return 0;
 }
@@ -77,7 +77,7 @@ void pool_export(struct pool *pool, struct pool_request *request, struct pool_ou
 	for (unsigned int i = 0; i < count; i++) {
 		struct pool_buffer *buffer = &outcome->buffers[i];
 
-		name_buffer(buffer->name, request->label, i, count);
+		name_buffer(buffer->name, request->owner.label, i, count);
 		r = export_buffer(pool, request, chunks_of(outcome->claimed, count, i), buffer);
 		if (r < 0)
 			break;

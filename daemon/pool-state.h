@@ -49,9 +49,9 @@ struct pool_request {
 	struct broker_request *request;
 	struct backend_reservation *reservation;
 	uint64_t reservation_id;
-	struct cmabulk_owner owner; /* as the kernel has it, of its reservation and buffers */
-	uint64_t cookie; /* whom to tell */
-	char label[CMABULK_LABEL_LEN]; /* what its buffers are named after */
+	struct cmabulk_owner owner;
+	struct cmabulk_owner
+		reservation_owner; /* as the kernel has it: whoever had it claimed ahead */
 	uint64_t start_ns;
 	bool is_abandoned;
 	void *userdata;

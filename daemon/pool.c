@@ -90,6 +90,7 @@ static int reserve(struct pool *pool, struct pool_request *request)
 				    &request->reservation, &request->reservation_id);
 	if (r < 0)
 		return r;
+	request->reservation_owner = request->owner;
 	broker_request_set_reservation(request->request, request->reservation_id);
 	pool->is_snapshot_stale = true;
 	return 0;
@@ -488,8 +489,6 @@ static struct pool_request *request_new(const struct cmabulk_owner *owner, uint6
 	struct pool_request *request = g_new0(struct pool_request, 1);
 
 	request->owner = *owner;
-	request->cookie = owner->cookie;
-	g_strlcpy(request->label, owner->label, sizeof(request->label));
 	request->userdata = userdata;
 	request->link.data = request;
 	request->start_ns = since_ns;
@@ -517,7 +516,7 @@ static void take_over(struct pool_request *request)
 
 	if (!from)
 		return;
-	request->owner = from->owner;
+	request->reservation_owner = from->reservation_owner;
 	request->reservation = from->reservation;
 	request->reservation_id = from->reservation_id;
 	from->reservation = NULL;

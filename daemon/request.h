@@ -34,6 +34,7 @@ struct account;
 
 struct broker_request {
 	struct account *account;
+	uid_t uid; /* who asked: users may share an account */
 	struct broker_ask ask;
 	void *userdata;
 	uint64_t number; /* in the order of admission: the higher, the younger */
@@ -74,6 +75,7 @@ struct broker_request {
 	enum request_wait wait;
 	uint64_t waits_until_ns; /* at most */
 	bool has_waited; /* once is enough */
+	bool has_dropped; /* what was claimed ahead, for it: likewise */
 	/* It gave way to those booked up to here, and may have the memory after them. */
 	uint64_t waits_for;
 

@@ -124,7 +124,8 @@ static bool gives_way(const struct broker *broker, const struct broker_request *
 	for (const GList *link = broker->requests.head; link; link = link->next) {
 		const struct broker_request *other = link->data;
 
-		if (request_is_running(other) && other->booking <= request->waits_for)
+		if (!other->ask.is_ahead && request_is_running(other) &&
+		    other->booking <= request->waits_for)
 			return true;
 	}
 	return false;
@@ -250,6 +251,18 @@ static void start_fill(struct broker *broker, struct broker_request *request, ui
 	};
 }
 
+/* Somebody who waits for a moment in the middle of it, and might need what is claimed ahead meanwhile. */
+static bool is_anybody_at_work(const struct broker *broker)
+{
+	for (const GList *link = broker->requests.head; link; link = link->next) {
+		const struct broker_request *request = link->data;
+
+		if (!request->ask.is_ahead && request_is_running(request))
+			return true;
+	}
+	return false;
+}
+
 static void say_fill(struct broker *broker, uint64_t now_ns, struct broker_action *ret)
 {
 	struct queue_member *member;
@@ -259,7 +272,7 @@ static void say_fill(struct broker *broker, uint64_t now_ns, struct broker_actio
 		be_patient(broker, link->data, now_ns);
 	member = queue_next(&broker->queue, is_ready, broker);
 	/* What anybody lacks is not claimed for nobody. */
-	if (!member && !ahead_find_lacking(broker))
+	if (!member && !is_anybody_at_work(broker) && !ahead_find_lacking(broker))
 		member = queue_next(&broker->queue, is_ready_ahead, broker);
 	if (!member)
 		return;
@@ -312,8 +325,9 @@ static bool say_finish(struct broker *broker, uint64_t now_ns, struct broker_act
 	request->account->pending -= !request->was_kept;
 	if (!request->has_started)
 		request->queued_ns = now_ns - request->submitted_ns;
-	counters_finish(request->account->counters, request->status, request->queued_ns,
-			now_ns - request->submitted_ns);
+	if (!request->ask.is_ahead)
+		counters_finish(request->account->counters, request->status, request->queued_ns,
+				now_ns - request->submitted_ns);
 	*ret = (struct broker_action){ .type = BROKER_FINISH, .request = request };
 	return true;
 }
@@ -328,6 +342,7 @@ static void give_back(struct broker *broker, struct broker_request *request)
 		g_array_append_val(request->given_back, request->reservation);
 	request->reservation = 0;
 	request->claimed = 0;
+	request->ahead = 0;
 	request->gives_back = false;
 	request->has_waited = false;
 	if (request->wait != REQUEST_WAITS_FOR_RELEASE)
@@ -350,20 +365,25 @@ static bool say_give_back(struct broker *broker, struct broker_action *ret)
 	return false;
 }
 
-/* Pages that will be free in a moment. What is stuck for good stands in the books, too. */
-static bool are_pages_coming(const struct broker *broker)
+/* As many pages as @request lacks will be free in a moment. What is stuck for good stands in the books, too. */
+static bool are_pages_coming(const struct broker *broker, const struct broker_request *request)
 {
 	const struct broker_request *filling = broker->filling;
 
-	return broker->draining_pages || is_anything_given_back(broker) ||
-	       (filling && filling->ask.is_ahead && filling->is_cancelled);
+	if (is_anything_given_back(broker) ||
+	    (filling && filling->ask.is_ahead && filling->is_cancelled))
+		return true;
+	return ledger_allows(request) && broker->draining_pages &&
+	       broker->draining_pages >= ledger_lacking(&broker->ledger, request);
 }
 
 /* One at a time: what comes back of one may be enough. */
 static void drop_ahead(struct broker *broker)
 {
-	if (!are_pages_coming(broker) && ahead_find_lacking(broker))
-		ahead_drop_one(broker);
+	const struct broker_request *lacking = ahead_find_lacking(broker);
+
+	if (lacking && !are_pages_coming(broker, lacking))
+		ahead_drop_one(broker, lacking);
 }
 
 void broker_next(struct broker *broker, uint64_t now_ns, struct broker_action *ret)
@@ -433,11 +453,17 @@ static void charge(struct broker *broker, struct broker_request *request, uint64
 		     });
 }
 
+/* Of what is ahead all went that could: nobody waits for the rest. */
+static bool is_rival(const struct broker_request *request)
+{
+	return !request->ask.is_ahead && request_is_partial_holder(request);
+}
+
 static struct broker_request *youngest_other_holder(struct broker *broker,
 						    const struct broker_request *request)
 {
 	for (GList *link = broker->requests.tail; link; link = link->prev)
-		if (link->data != request && request_is_partial_holder(link->data))
+		if (link->data != request && is_rival(link->data))
 			return link->data;
 	return NULL;
 }
@@ -491,6 +517,19 @@ static void shift_charge(const struct broker *broker, struct broker_request *los
 			   loser->held_pages * broker->ledger.geometry.page_size);
 }
 
+/* Once for a request: more may be claimed ahead meanwhile, and it would begin anew each time. */
+static bool drop_all_ahead(struct broker *broker, struct broker_request *request)
+{
+	bool has_dropped = false;
+
+	if (request->has_dropped)
+		return false;
+	while (ahead_drop_one(broker, request))
+		has_dropped = true;
+	request->has_dropped = has_dropped;
+	return has_dropped;
+}
+
 /*
  * Although all that is promised fits, chunks of one can be in the way of another's. The youngest
  * starts again when the others are done, so that the oldest always gets on.
@@ -504,7 +543,7 @@ static void come_short(struct broker *broker, struct broker_request *request, in
 
 	if (request->ask.is_ahead) {
 		come_short_ahead(broker, request, error, now_ns);
-	} else if (ahead_drop_one(broker)) {
+	} else if (drop_all_ahead(broker, request)) {
 		policy_wait(request, now_ns);
 	} else if (other && other->number > request->number) {
 		give_way(broker, other);

@@ -352,8 +352,8 @@ int cmabulk_connection_reload(struct cmabulk_connection *connection) CMABULK_MUS
  *                    configuration lets any request take.
  *
  * Returns as soon as the daemon has let it in. As many chunks as can be had are claimed in the background, while
- * nobody else wants any, and charged to the account. Its next allocate of that order, and of no larger alignment, takes them
- * over, from whichever connection it comes: cmabulk_allocation_get_prepared() says how many it was. They go
+ * nobody else wants any, and charged to the account. Once they are there, the same user's next allocate in it of that order, and of no
+ * larger alignment, takes them over, from whichever connection it comes; while others wait, only if it needs no more: cmabulk_allocation_get_prepared() says how many it was. They go
  * back when they are not used in time, and before that as soon as anybody lacks memory, unless the account is
  * guaranteed them. They stay when this connection is closed.
  *

@@ -336,26 +336,152 @@ static void it_waits_for_those_who_lack_memory(void)
 	scene_clear(&scene);
 }
 
-/* It counts for its account's limits, as anything does that it holds. */
+/* It counts for its account's limits, and is in nobody's way, least of all its own account's. */
 static void it_is_charged(void)
 {
-	struct broker_request *ahead, *waiting;
+	struct broker_request *ahead, *request;
 	struct broker_ask ask;
 	struct scene scene;
 
 	scene_init(&scene);
 	ahead = keep(&scene, 1001, 400, 77);
+	g_assert_cmpuint(scene_usage(&scene, "half:1001").booked_bytes, ==, 400 * SCENE_PAGE);
 	/* Not of its order, so that it cannot take it over. */
 	ask = scene_ask(&scene, 75);
 	ask.order = 1;
-	waiting = scene_submit_ask(&scene, 1001, &ask);
-	scene_expect_asked(&scene, "");
-	broker_cancel(scene.broker, ahead);
+	request = scene_submit_ask(&scene, 1001, &ask);
+	g_assert_null(broker_request_take_over(request));
 	expect_dropped(&scene, ahead, 400);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 75);
+	scene_filled(&scene, request, 0, 75);
 	comes_back(&scene, 400);
-	scene_expect_fill(&scene, waiting, CMABULK_EFFORT_FAST, 75);
-	scene_filled(&scene, waiting, 0, 75);
-	scene_expect_export(&scene, waiting, BROKER_COMPLETE, 0, 75);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 75);
+	scene_clear(&scene);
+}
+
+/* Asked for before it was there: it goes, and what was asked is claimed as ever. */
+static void asked_for_too_soon(void)
+{
+	struct broker_request *ahead, *request;
+	struct scene scene;
+
+	scene_init(&scene);
+	ahead = submit_ahead(&scene, 1001, 400);
+	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 400);
+	request = scene_submit(&scene, 1001, 400);
+	g_assert_null(broker_request_take_over(request));
+	scene_expect_interrupt(&scene, ahead);
+	scene_filled(&scene, ahead, -EINTR, 100);
+	expect_dropped(&scene, ahead, 100);
+	comes_back(&scene, 100);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 400);
+	scene_filled(&scene, request, 0, 400);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 400);
+	scene_clear(&scene);
+}
+
+/* Two that together are all that its account may have: one is taken over, or both go. */
+static void more_than_one_of_them(void)
+{
+	struct broker_request *one, *other, *request;
+	struct scene scene;
+
+	scene_init(&scene);
+	one = keep(&scene, 1001, 250, 71);
+	other = keep(&scene, 1001, 250, 72);
+	request = scene_submit(&scene, 1001, 500);
+	g_assert_null(broker_request_take_over(request));
+	expect_dropped(&scene, other, 250);
+	scene_expect_finish(&scene, one, BROKER_CANCELLED, -ECANCELED, 250);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 500);
+	scene_filled(&scene, request, 0, 500);
+	comes_back(&scene, 500);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 500);
+	scene_clear(&scene);
+}
+
+/* What an account is guaranteed it can have, whatever it had claimed ahead. */
+static void its_own_guarantee_is_not_in_its_way(void)
+{
+	struct broker_request *ahead, *request;
+	struct broker_ask ask;
+	struct scene scene;
+
+	scene_init(&scene);
+	scene_guarantee(&scene, 300, 0);
+	scene_give(&scene, 1000, 700);
+	ahead = keep(&scene, 1001, 300, 77);
+	ask = scene_ask(&scene, 120);
+	ask.order = 1;
+	request = scene_submit_ask(&scene, 1001, &ask);
+	expect_dropped(&scene, ahead, 300);
+	scene_expect_nothing(&scene);
+	comes_back(&scene, 300);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 120);
+	scene_filled(&scene, request, 0, 120);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 120);
+	scene_clear(&scene);
+}
+
+/* Interrupted, it holds a part and cannot be dropped: nobody waits for its end. */
+static void nobody_waits_for_what_is_being_filled(void)
+{
+	struct broker_request *ahead, *request;
+	struct broker_ask ask;
+	struct scene scene;
+
+	scene_init(&scene);
+	scene_guarantee(&scene, 300, 0);
+	ahead = submit_ahead(&scene, 1001, 300);
+	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 300);
+	ask = scene_ask(&scene, 1000);
+	ask.minimum = 1;
+	request = scene_submit_ask(&scene, 2000, &ask);
+	scene_expect_interrupt(&scene, ahead);
+	scene_filled(&scene, ahead, -EINTR, 100);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 700);
+	scene_filled(&scene, request, -EBUSY, 500);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_NORMAL, 200);
+	scene_filled(&scene, request, 0, 200);
+	scene_expect_export(&scene, request, BROKER_PARTIAL, -EBUSY, 700);
+	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 200);
+	scene_filled(&scene, ahead, 0, 200);
+	scene_expect_nothing(&scene);
+	broker_cancel(scene.broker, ahead);
+	expect_dropped(&scene, ahead, 300);
+	scene_clear(&scene);
+}
+
+/* However many are claimed ahead meanwhile: it gets on to its next effort. */
+static void it_is_dropped_once_for_a_request(void)
+{
+	struct broker_request *first, *second, *request;
+	struct scene scene;
+
+	scene_init(&scene);
+	first = keep(&scene, 1000, 100, 71);
+	second = keep(&scene, 1000, 100, 72);
+	request = scene_submit(&scene, 2000, 300);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 300);
+	scene_filled(&scene, request, -EBUSY, 0);
+	expect_dropped(&scene, second, 100);
+	scene_expect_finish(&scene, first, BROKER_CANCELLED, -ECANCELED, 100);
+	/* Nothing is claimed ahead while it waits for those. */
+	first = submit_ahead(&scene, 1000, 100);
+	scene_expect_nothing(&scene);
+	g_assert_cmpint(scene_event(&scene, CMABULK_CMD_DROPPED, 71, 100), ==, 0);
+	g_assert_cmpint(scene_event(&scene, CMABULK_CMD_DROPPED, 72, 100), ==, 0);
+	comes_back(&scene, 200);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 300);
+	scene_filled(&scene, request, -EBUSY, 0);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_NORMAL, 300);
+	scene_filled(&scene, request, 0, 300);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 300);
+	scene_expect_fill(&scene, first, CMABULK_EFFORT_FAST, 100);
+	scene_filled(&scene, first, 0, 100);
+	scene_expect_nothing(&scene);
+	broker_cancel(scene.broker, first);
+	expect_dropped(&scene, first, 100);
 	scene_clear(&scene);
 }
 
@@ -422,6 +548,14 @@ void add_ahead(void)
 	g_test_add_func("/ahead/it-waits-for-those-who-lack-memory",
 			it_waits_for_those_who_lack_memory);
 	g_test_add_func("/ahead/it-is-charged", it_is_charged);
+	g_test_add_func("/ahead/asked-for-too-soon", asked_for_too_soon);
+	g_test_add_func("/ahead/more-than-one-of-them", more_than_one_of_them);
+	g_test_add_func("/ahead/its-own-guarantee-is-not-in-its-way",
+			its_own_guarantee_is_not_in_its_way);
+	g_test_add_func("/ahead/nobody-waits-for-what-is-being-filled",
+			nobody_waits_for_what_is_being_filled);
+	g_test_add_func("/ahead/it-is-dropped-once-for-a-request",
+			it_is_dropped_once_for_a_request);
 	g_test_add_func("/ahead/sixteen-are-enough", sixteen_are_enough);
 	g_test_add_func("/ahead/it-goes-with-its-account", it_goes_with_its_account);
 	g_test_add_func("/ahead/it-goes-with-the-pool", it_goes_with_the_pool);

@@ -234,8 +234,13 @@ static bool is_at_end(const struct model_request *request)
 static void check_nobody_else(const struct model *model, uint64_t now_ns)
 {
 	g_assert_false(model_is_other_ready(model, MODEL_ACCOUNTS, model->free_pages, now_ns));
-	for (unsigned int i = 0; i < model->requests->len; i++)
-		g_assert_false(model_lacks_memory(model, model_request_at(model, i)));
+	for (unsigned int i = 0; i < model->requests->len; i++) {
+		const struct model_request *other = model_request_at(model, i);
+
+		g_assert_false(model_lacks_memory(model, other));
+		g_assert_true(other->ask.is_ahead || other->stage == MODEL_WAITS ||
+			      other->stage == MODEL_DONE);
+	}
 }
 
 static void say_fill(struct model *model, struct model_request *request,
@@ -330,7 +335,7 @@ static void check_youngest(const struct model *model, const struct model_request
 	for (unsigned int i = 0; i < model->requests->len; i++) {
 		const struct model_request *other = model_request_at(model, i);
 
-		if (other->stage != MODEL_RUNS || !other->held)
+		if (other->stage != MODEL_RUNS || !other->held || other->ask.is_ahead)
 			continue;
 		holders++;
 		if (other->held < other->promised)
@@ -433,14 +438,24 @@ static bool is_anybody_else_there(const struct model *model)
 	return false;
 }
 
+bool model_has_requests(const struct model *model, unsigned int account)
+{
+	for (unsigned int i = 0; i < model->requests->len; i++)
+		if (model_request_at(model, i)->account == account &&
+		    !model_request_at(model, i)->ask.is_ahead)
+			return true;
+	return false;
+}
+
 /* Who needed it may have left meanwhile. */
 static void check_dropped(struct model *model, const struct model_request *request)
 {
 	const struct model_account *account = &model->accounts[request->account];
 
 	model->dropped++;
-	/* Not what is guaranteed to it, and nobody else could have. */
-	if (account->is_known && request->was_kept && !model->has_changed)
+	/* Not what is guaranteed to it, and nobody else could have; but for its own. */
+	if (account->is_known && request->was_kept && !model->has_changed &&
+	    !account->had_requests && !model_has_requests(model, request->account))
 		g_assert_cmpuint(model_used_pages(model, request->account), >, account->minimum);
 }
 
@@ -451,7 +466,7 @@ static void check_ahead(struct model *model, const struct model_request *request
 
 	g_assert_false(broker_request_is_kept(request->handle));
 	g_assert_cmpuint(broker_request_get_claimed(request->handle), ==, request->held);
-	if (request->is_taken && !request->is_cancelled) {
+	if (request->is_taken && !request->is_cancelled && !model->is_gone) {
 		g_assert_true(status == BROKER_COMPLETE && !error);
 	} else if (status == BROKER_CANCELLED) {
 		g_assert_cmpint(error, ==, -ECANCELED);
@@ -485,8 +500,9 @@ static void say_finish(struct model *model, struct model_request *request, uint6
 	if (!model_head(model, request->account))
 		model->accounts[request->account].is_fresh = false;
 	model->finished[broker_request_get_status(request->handle)]++;
-	model_happened(model, MODEL_FINISHED, (int)request->account,
-		       (int)broker_request_get_status(request->handle), 1);
+	if (!request->ask.is_ahead)
+		model_happened(model, MODEL_FINISHED, (int)request->account,
+			       (int)broker_request_get_status(request->handle), 1);
 }
 
 /* Somebody waits, and it has so much above its guarantee. */

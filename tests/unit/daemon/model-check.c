@@ -140,6 +140,8 @@ void model_check(struct model *model, const struct broker *broker, uint64_t now_
 	check_usage(model, broker);
 	check_books(model, broker);
 	model->has_changed = false;
+	for (unsigned int i = 0; i < model->n_accounts; i++)
+		model->accounts[i].had_requests = model_has_requests(model, i);
 }
 
 static uint64_t pages_in(const struct fake_pool *pool, enum cmabulk_state state)

@@ -40,6 +40,8 @@ bool model_is_anybody_promised(const struct model *model);
 unsigned int model_next_position(const struct model_request *request, unsigned int position);
 unsigned int model_first_effort(const struct model_request *request);
 bool model_has_waits(const struct model_request *request);
+/* Is there any of the account that is not freed, and not ahead? */
+bool model_has_requests(const struct model *model, unsigned int account);
 /* What broker and model know of those ahead must be the same. */
 void model_look_ahead(struct model *model);
 /* The oldest of the account that is not done, and not kept; of those ahead only when there is no other; NULL for none. */

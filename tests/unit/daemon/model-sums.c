@@ -155,7 +155,7 @@ uint64_t model_pages_for(const struct model *model, unsigned int account, uint64
 bool model_is_anybody_promised(const struct model *model)
 {
 	for (unsigned int i = 0; i < model->requests->len; i++)
-		if (model_request_at(model, i)->stage != MODEL_KEPT &&
+		if (!model_request_at(model, i)->ask.is_ahead &&
 		    model_promised_pages(model_request_at(model, i)))
 			return true;
 	return false;

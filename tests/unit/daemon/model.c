@@ -170,6 +170,8 @@ void model_admitted(struct model *model, struct broker_request *handle, unsigned
 				     buffers + ask->buffers > model->accounts[account].max_buffers;
 	g_array_append_val(model->accounts[account].let_in, now_ns);
 	g_array_append_val(model->requests, request);
+	if (ask->is_ahead)
+		return;
 	model_happened(model, MODEL_ADMITTED, (int)account, 0, 1);
 	model_happened(model, MODEL_ASKED, (int)account, 0, ask->chunks);
 	model_happened(model, MODEL_ASKED, (int)account, 1,
@@ -225,6 +227,19 @@ static struct model_request *find_kept(const struct model *model,
 	return best;
 }
 
+static bool is_anybody_else_pending(const struct model *model, const struct model_request *request)
+{
+	for (unsigned int i = 0; i < model->requests->len; i++) {
+		const struct model_request *other = model_request_at(model, i);
+
+		/* What was decided and not said yet waits for nothing. */
+		if (other != request && !other->ask.is_ahead && other->stage != MODEL_DONE &&
+		    !other->is_cancelled)
+			return true;
+	}
+	return false;
+}
+
 /* With what was kept for it instead of nothing, it would have all that it asks for. */
 static bool would_be_whole(const struct model *model, struct model_request *request,
 			   const struct model_request *kept)
@@ -236,6 +251,8 @@ static bool would_be_whole(const struct model *model, struct model_request *requ
 	uint64_t buffers = request->ask.buffers;
 	uint64_t count;
 
+	if (there < pages && is_anybody_else_pending(model, request))
+		return false;
 	model_exported_pages(model, request->account, &count);
 	for (unsigned int i = 0; i < model->requests->len; i++)
 		if (model_request_at(model, i)->account == request->account)

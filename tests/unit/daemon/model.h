@@ -25,6 +25,7 @@ struct model_account {
 	uint64_t rate_interval_ns;
 	GArray *let_in; /* uint64_t: when each of its requests was */
 	uint64_t quantum; /* bytes */
+	bool had_requests; /* when it was checked last */
 	/* When everybody had nothing to do it had nothing either: it goes first. */
 	bool is_rested;
 	bool is_fresh; /* had nothing to do, came, and has not had its turn */

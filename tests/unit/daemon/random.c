@@ -84,6 +84,22 @@ static void spoil(struct world *world, struct broker_ask *ask)
 	}
 }
 
+/* As whoever had it claimed ahead does, or nearly. */
+static void ask_for_what_is_kept(struct world *world, unsigned int account, struct broker_ask *ask)
+{
+	for (unsigned int i = 0; i < world->model.requests->len && !ask->is_ahead; i++) {
+		const struct model_request *request =
+			&g_array_index(world->model.requests, struct model_request, i);
+
+		if (request->account != account || request->stage != MODEL_KEPT)
+			continue;
+		ask->order = request->ask.order;
+		ask->chunks = request->held + world_below(world, 2);
+		ask->minimum = ask->chunks;
+		ask->buffers = 1;
+	}
+}
+
 static void submit(struct world *world)
 {
 	unsigned int index = (unsigned int)world_below(world, world->model.n_accounts);
@@ -98,6 +114,8 @@ static void submit(struct world *world)
 	if (!rule)
 		return;
 	draw_ask(world, &ask);
+	if (world_chance(world, 4))
+		ask_for_what_is_kept(world, index, &ask);
 	if (world_chance(world, 20))
 		spoil(world, &ask);
 	client = g_new0(struct client, 1);
@@ -234,7 +252,6 @@ static void forget_rates(struct world *world)
 /* The rules that it has now are new. */
 static void apply_rules(struct world *world)
 {
-	forget_rates(world);
 	world_draw_retry(world);
 	world->model.has_changed = true;
 	broker_set_rules(world->broker, world->rules);

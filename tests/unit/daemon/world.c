@@ -134,6 +134,15 @@ static uint64_t pages_of(const struct amount *amount)
 	return bytes / MODEL_PAGE_SIZE;
 }
 
+/* What was counted by another rate does not count. */
+static void tell_rate(struct model_account *account, uint64_t burst, uint64_t interval_ns)
+{
+	if (account->rate_burst != burst || account->rate_interval_ns != interval_ns)
+		g_array_set_size(account->let_in, 0);
+	account->rate_burst = burst;
+	account->rate_interval_ns = interval_ns;
+}
+
 /* What the model makes of it. */
 static void tell_rule(struct model *model, const struct account_rule *rule)
 {
@@ -147,8 +156,7 @@ static void tell_rule(struct model *model, const struct account_rule *rule)
 		model->accounts[i].minimum = MIN(minimum, maximum);
 		model->accounts[i].maximum = maximum;
 		model->accounts[i].efforts = rule->efforts;
-		model->accounts[i].rate_burst = rule->rate_burst;
-		model->accounts[i].rate_interval_ns = rule->rate_interval_usec * 1000;
+		tell_rate(&model->accounts[i], rule->rate_burst, rule->rate_interval_usec * 1000);
 		model->accounts[i].max_buffers = rule->max_buffers;
 		model->accounts[i].max_pending = rule->max_pending;
 		model->accounts[i].quantum = (uint64_t)WORLD_PAGES * MODEL_PAGE_SIZE / 8 *
@@ -198,8 +206,7 @@ void world_take_rules(struct world *world, const struct world *from)
 		account->max_buffers = other->max_buffers;
 		account->max_pending = other->max_pending;
 		account->efforts = other->efforts;
-		account->rate_burst = other->rate_burst;
-		account->rate_interval_ns = other->rate_interval_ns;
+		tell_rate(account, other->rate_burst, other->rate_interval_ns);
 		account->quantum = other->quantum;
 	}
 }
