@@ -21,7 +21,8 @@ static const struct broker_request *find_waiting(const struct broker *broker, ui
 {
 	const struct broker_request *request = ahead_find_lacking(broker);
 
-	if (!request)
+	/* What its own account has claimed ahead is nobody else's trouble. */
+	if (!request || !ledger_allows(request))
 		return NULL;
 	*ret_pages = pages_wanted(broker, request);
 	return *ret_pages ? request : NULL;

@@ -377,13 +377,13 @@ static bool are_pages_coming(const struct broker *broker, const struct broker_re
 	       broker->draining_pages >= ledger_lacking(&broker->ledger, request);
 }
 
-/* One at a time: what comes back of one may be enough. */
+/* One at a time: what comes back of one may be enough. What the oldest may not have may help another. */
 static void drop_ahead(struct broker *broker)
 {
-	const struct broker_request *lacking = ahead_find_lacking(broker);
-
-	if (lacking && !are_pages_coming(broker, lacking))
-		ahead_drop_one(broker, lacking);
+	for (const GList *link = broker->requests.head; link; link = link->next)
+		if (ahead_lacks_memory(broker, link->data) &&
+		    !are_pages_coming(broker, link->data) && ahead_drop_one(broker, link->data))
+			return;
 }
 
 void broker_next(struct broker *broker, uint64_t now_ns, struct broker_action *ret)

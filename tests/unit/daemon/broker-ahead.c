@@ -452,6 +452,32 @@ static void nobody_waits_for_what_is_being_filled(void)
 	scene_clear(&scene);
 }
 
+/* The oldest cannot be helped: that is no reason not to help the next. */
+static void whoever_can_be_helped_is(void)
+{
+	struct broker_request *ahead, *hopeless, *request;
+	struct broker_ask ask;
+	struct scene scene;
+
+	scene_init(&scene);
+	scene_guarantee(&scene, 300, 0);
+	scene_give(&scene, 1000, 700);
+	ahead = keep(&scene, 1001, 300, 77);
+	hopeless = scene_submit(&scene, 2000, 500);
+	scene_expect_nothing(&scene);
+	ask = scene_ask(&scene, 150);
+	ask.order = 1;
+	request = scene_submit_ask(&scene, 1001, &ask);
+	expect_dropped(&scene, ahead, 300);
+	comes_back(&scene, 300);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 150);
+	scene_filled(&scene, request, 0, 150);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 150);
+	broker_cancel(scene.broker, hopeless);
+	scene_expect_finish(&scene, hopeless, BROKER_CANCELLED, -ECANCELED, 0);
+	scene_clear(&scene);
+}
+
 /* However many are claimed ahead meanwhile: it gets on to its next effort. */
 static void it_is_dropped_once_for_a_request(void)
 {
@@ -554,6 +580,7 @@ void add_ahead(void)
 			its_own_guarantee_is_not_in_its_way);
 	g_test_add_func("/ahead/nobody-waits-for-what-is-being-filled",
 			nobody_waits_for_what_is_being_filled);
+	g_test_add_func("/ahead/whoever-can-be-helped-is", whoever_can_be_helped_is);
 	g_test_add_func("/ahead/it-is-dropped-once-for-a-request",
 			it_is_dropped_once_for_a_request);
 	g_test_add_func("/ahead/sixteen-are-enough", sixteen_are_enough);
