@@ -113,6 +113,9 @@ static int return_nothing(struct client *client, sd_bus_message *call, uint64_t 
 static int return_cancelled(struct client *client, sd_bus_message *call, uint64_t since_ns,
 			    sd_bus_error *error)
 {
+	/* Nothing was claimed for it, which is all that was to be. */
+	if (bus_request_is_ahead(call))
+		return sd_bus_reply_method_return(call, NULL);
 	return return_nothing(client, call, since_ns, BROKER_CANCELLED, -ECANCELED, NULL, error);
 }
 

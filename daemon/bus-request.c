@@ -276,10 +276,16 @@ int bus_request_read_ahead(sd_bus_message *call, struct allocation_ask *ret, sd_
 	return 0;
 }
 
+bool bus_request_is_ahead(sd_bus_message *call)
+{
+	return sd_bus_message_is_method_call(call, NULL, "Prepare") > 0;
+}
+
 bool bus_request_is(sd_bus_message *call, const char *token)
 {
 	const char *found;
-	bool is_it = sd_bus_message_is_method_call(call, NULL, "Allocate") > 0 &&
+	bool is_it = (sd_bus_message_is_method_call(call, NULL, "Allocate") > 0 ||
+		      bus_request_is_ahead(call)) &&
 		     sd_bus_message_rewind(call, true) >= 0 &&
 		     sd_bus_message_read(call, "s", &found) > 0 && strcmp(found, token) == 0;
 

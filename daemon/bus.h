@@ -67,7 +67,9 @@ int bus_pool_append(sd_bus_message *message, struct pool *pool);
 int bus_request_read(sd_bus_message *call, struct allocation_ask *ret, sd_bus_error *error);
 /* The same of Prepare. */
 int bus_request_read_ahead(sd_bus_message *call, struct allocation_ask *ret, sd_bus_error *error);
-/* Whether @call is the Allocate of that token. It is read from its begin afterwards. */
+/* Whether @call is a Prepare. */
+bool bus_request_is_ahead(sd_bus_message *call);
+/* Whether @call is the Allocate, or the Prepare, of that token. It is read from its begin afterwards. */
 bool bus_request_is(sd_bus_message *call, const char *token);
 
 /*

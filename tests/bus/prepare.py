@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Prepare claims ahead: for the account's next Allocate, and until anybody else wants the memory."""
 
+import signal
+
 from client import GLib
 from fixture import eventually
 from manager import (BOB, CLIENTS_CONFIGURATION, MIB, PAGE, STRANGER, administrator,
@@ -72,6 +74,22 @@ def goes_back_when_it_is_cancelled(bus):
     root.wait_whole()
     expect_error("NoSuchAllocation", alice.cancel, "soon")
     alice.allocate("soon", count=1).close()
+
+
+def cancelled_before_its_sender_is_known(bus):
+    """The very first calls of a connection, both there when the daemon looks."""
+    daemon = daemon_with_clients(bus)
+    alice, root = user(bus), administrator(bus)
+    daemon.signal(signal.SIGSTOP)
+    serial = alice.start_prepare("early", count=512, order=2)
+    cancel = alice.start_manager("Cancel", GLib.Variant("(s)", ("early",)))
+    alice.call_bus("GetId")
+    daemon.signal(signal.SIGCONT)
+    alice.finish(serial)
+    alice.finish(cancel)
+    assert root.pool()["Reservations"] == 0
+    expect_error("NoSuchAllocation", alice.cancel, "early")
+    root.wait_whole()
 
 
 def anybody_who_needs_it_has_it(bus):
