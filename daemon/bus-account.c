@@ -294,10 +294,10 @@ static int find(struct client *client, sd_bus_message *call, struct found *ret, 
 			return 0;
 		}
 	}
-	return sd_bus_error_setf(
-		error, SD_BUS_ERROR_UNKNOWN_OBJECT,
-		"there is no account at '%s' that user %u may see; see ListAccounts",
-		text_excerpt(excerpt, path), client->user->uid);
+	sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT,
+			  "there is no account at '%s' that user %u may see; see ListAccounts",
+			  text_excerpt(excerpt, path), client->user->uid);
+	return -ENOENT;
 }
 
 static int check_interface(const char *interface, sd_bus_error *error)

@@ -216,6 +216,9 @@ static void apply_group(struct reading *reading, const struct config_place *plac
 			       place->file, place->group);
 		return;
 	}
+	/* When an account is tried there is nothing else. */
+	if (group != GROUP_ACCOUNT && !reading->config)
+		return;
 	if (group == GROUP_ACCOUNT)
 		config_accounts_begin(reading->accounts, place, name);
 	if (group == GROUP_POOL)

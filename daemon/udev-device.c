@@ -44,7 +44,7 @@ static int read_number(const char *path, struct stat *ret)
 
 static struct udev_device *find_by_node(struct udev *udev, const char *path)
 {
-	struct stat status;
+	struct stat status = { 0 };
 
 	if (read_number(path, &status) < 0 || !(S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode)))
 		return NULL;

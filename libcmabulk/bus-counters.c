@@ -110,8 +110,8 @@ static void listing_clear(struct listing *listing)
 /* A place in the listing, which frees what is put there. */
 static int add_counters(struct listing *listing, struct cmabulk_counters **ret)
 {
-	struct cmabulk_counters **counters =
-		reallocarray(listing->counters, listing->count + 2, sizeof(*counters));
+	struct cmabulk_counters **counters = reallocarray(listing->counters, listing->count + 2,
+							  sizeof(struct cmabulk_counters *));
 	int r;
 
 	if (!counters)

@@ -13,7 +13,7 @@
 
 static struct cmabulk_pool **make_pools(size_t count, const char *const *names)
 {
-	struct cmabulk_pool **pools = calloc(count + 1, sizeof(*pools));
+	struct cmabulk_pool **pools = calloc(count + 1, sizeof(struct cmabulk_pool *));
 
 	for (size_t i = 0; i < count; i++) {
 		g_assert_cmpint(pool_new(names[i], "area", &pools[i]), ==, 0);
@@ -26,7 +26,7 @@ static struct cmabulk_pool **make_pools(size_t count, const char *const *names)
 
 static struct cmabulk_account **make_accounts(size_t count, const char *const *names)
 {
-	struct cmabulk_account **accounts = calloc(count + 1, sizeof(*accounts));
+	struct cmabulk_account **accounts = calloc(count + 1, sizeof(struct cmabulk_account *));
 
 	for (size_t i = 0; i < count; i++) {
 		g_assert_cmpint(account_new(names[i], "video", &accounts[i]), ==, 0);
@@ -37,7 +37,7 @@ static struct cmabulk_account **make_accounts(size_t count, const char *const *n
 
 static struct cmabulk_counters **make_counters(void)
 {
-	struct cmabulk_counters **counters = calloc(2, sizeof(*counters));
+	struct cmabulk_counters **counters = calloc(2, sizeof(struct cmabulk_counters *));
 
 	g_assert_cmpint(counters_new(&counters[0]), ==, 0);
 	counters[0]->pool = strdup("video");
@@ -140,6 +140,7 @@ static void note(const struct look_object *before, const struct look_object *aft
 {
 	const struct look_object *object = after ? after : before;
 
+	g_assert_nonnull(object);
 	g_string_append_printf(userdata, "%s%s ",
 			       !before ? "+" :
 			       !after  ? "-" :

@@ -9,7 +9,7 @@
 #include "suites.h"
 #include "world.h"
 
-#define OPERATIONS  100000
+#define OPERATIONS  UINT64_C(100000)
 #define POOLS	    4
 #define SETTLE_EACH UINT64_C(200)
 
