@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Who hears of a release, and who is asked for one. */
+#include <stdarg.h>
 #include <string.h>
 
 #include "asker.h"
@@ -33,19 +34,22 @@ void asker_remove(struct client *client, uint64_t cookie)
 	g_hash_table_remove(client->manager->askers, &cookie);
 }
 
-static int tell_released(struct client *client, const struct pool *pool, uint64_t id,
-			 uint64_t inode)
+/* A signal to @client alone, with these arguments; none while it is far behind with reading. */
+static int tell(struct client *client, const char *member, const char *types, ...)
 {
 	sd_bus_message *signal = NULL;
 	bool is_far;
+	va_list arguments;
 	int r;
 
 	if (reader_is_behind(client, &is_far))
 		return 0;
 	r = sd_bus_message_new_signal(client->manager->bus, &signal, BUS_PATH_MANAGER, BUS_MANAGER,
-				      "BufferReleased");
+				      member);
+	va_start(arguments, types);
 	if (r >= 0)
-		r = sd_bus_message_append(signal, "stt", pool_get_name(pool), id, inode);
+		r = sd_bus_message_appendv(signal, types, arguments);
+	va_end(arguments);
 	if (r >= 0)
 		r = sd_bus_message_set_destination(signal, client->name);
 	if (r >= 0)
@@ -61,7 +65,7 @@ void asker_tell_released(struct manager *manager, const struct pool *pool, uint6
 
 	if (!asker)
 		return;
-	if (tell_released(asker->client, pool, id, inode) < 0)
+	if (tell(asker->client, "BufferReleased", "stt", pool_get_name(pool), id, inode) < 0)
 		log_warning("%s cannot be told of a release", asker->client->name);
 	if (--asker->n_live == 0)
 		g_hash_table_remove(manager->askers, &cookie);
@@ -76,38 +80,14 @@ static const char *pressure_name(enum broker_pressure pressure)
 
 static bool is_of_account(const struct client *client, const char *account)
 {
-	struct identity identity;
 	const struct account_rule *rule;
 	char name[CMABULK_ACCOUNT_LEN];
 
 	if (!client->is_known)
 		return false;
-	identity = client_get_identity(client);
-	rule = account_rules_match(client->manager->config->accounts, &identity);
-	account_format(rule->name, rule->is_shared ? ACCOUNT_UID_SHARED : identity.uid, name);
+	rule = client_get_rule(client);
+	account_format(rule->name, rule->is_shared ? ACCOUNT_UID_SHARED : client->user->uid, name);
 	return strcmp(name, account) == 0;
-}
-
-static int tell_pressure(struct client *client, const struct pool *pool, uint64_t bytes,
-			 enum broker_pressure pressure)
-{
-	sd_bus_message *signal = NULL;
-	bool is_far;
-	int r;
-
-	if (reader_is_behind(client, &is_far))
-		return 0;
-	r = sd_bus_message_new_signal(client->manager->bus, &signal, BUS_PATH_MANAGER, BUS_MANAGER,
-				      "MemoryPressure");
-	if (r >= 0)
-		r = sd_bus_message_append(signal, "sst", pool_get_name(pool),
-					  pressure_name(pressure), bytes);
-	if (r >= 0)
-		r = sd_bus_message_set_destination(signal, client->name);
-	if (r >= 0)
-		r = delivery_reply(client, signal, READER_BYTES_REPLY / 4);
-	sd_bus_message_unref(signal);
-	return r;
 }
 
 void asker_tell_pressure(struct manager *manager, const struct pool *pool, const char *account,
@@ -119,7 +99,8 @@ void asker_tell_pressure(struct manager *manager, const struct pool *pool, const
 		struct client *client = link->data;
 
 		if (is_of_account(client, account) &&
-		    tell_pressure(client, pool, bytes, pressure) < 0)
+		    tell(client, "MemoryPressure", "sst", pool_get_name(pool),
+			 pressure_name(pressure), bytes) < 0)
 			log_warning("%s cannot be told that memory is wanted", client->name);
 	}
 }
