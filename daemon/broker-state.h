@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What a broker is made of, for those of its files that work on the whole of it:
- * broker.c (what becomes known), admission.c, turn.c (what to do next), ahead.c (what is claimed
+ * broker.c (what becomes known), admission.c, turn.c (what to do next), filled.c (what a fill
+ * brought), ahead.c (what is claimed
  * ahead), pressure.c (who is asked to give back), usage.c.
  */
 #ifndef CMABULKD_BROKER_STATE_H
@@ -44,5 +45,9 @@ void broker_set_weight(struct broker *broker, struct account *account);
 void broker_end(struct broker *broker, struct broker_request *request);
 void broker_end_with(struct broker *broker, struct broker_request *request,
 		     enum broker_status status, int error);
+/* Pages are on their way back, or will be in a moment. */
+bool broker_is_draining(const struct broker *broker);
+/* A buffer lives, or another request has memory: that may come back. */
+bool broker_can_wait(const struct broker *broker, const struct broker_request *request);
 
 #endif

@@ -48,7 +48,7 @@ static bool is_anything_given_back(const struct broker *broker)
 }
 
 /* Pages are on their way back, or will be in a moment. */
-static bool is_draining(const struct broker *broker)
+bool broker_is_draining(const struct broker *broker)
 {
 	return broker->draining_pages || broker->books.states.draining ||
 	       is_anything_given_back(broker);
@@ -84,7 +84,7 @@ static void top_up(struct broker *broker, struct broker_request *request)
 }
 
 /* A buffer lives, or another request has memory: that may come back. */
-static bool can_wait(const struct broker *broker, const struct broker_request *request)
+bool broker_can_wait(const struct broker *broker, const struct broker_request *request)
 {
 	return broker->books.buffers || broker->ledger.booked_pages > request->booked_pages;
 }
@@ -92,9 +92,9 @@ static bool can_wait(const struct broker *broker, const struct broker_request *r
 static bool wait_is_over(const struct broker *broker, const struct broker_request *request,
 			 uint64_t now_ns)
 {
-	if (request->wait == REQUEST_WAITS_FOR_PAGES && !is_draining(broker))
+	if (request->wait == REQUEST_WAITS_FOR_PAGES && !broker_is_draining(broker))
 		return true;
-	if (request->wait == REQUEST_WAITS_FOR_RELEASE && !can_wait(broker, request))
+	if (request->wait == REQUEST_WAITS_FOR_RELEASE && !broker_can_wait(broker, request))
 		return true;
 	return now_ns >= request->waits_until_ns;
 }
@@ -183,7 +183,7 @@ static void be_patient(struct broker *broker, struct broker_request *request, ui
 	uint64_t chunks;
 
 	if (request->stage != REQUEST_QUEUED || request->has_waited || request->wait ||
-	    !is_draining(broker) || request != head_of(&request->account->member))
+	    !broker_is_draining(broker) || request != head_of(&request->account->member))
 		return;
 	chunks = offer(broker, request);
 	if (!chunks || chunks == request->ask.chunks)
@@ -240,7 +240,7 @@ static void start_fill(struct broker *broker, struct broker_request *request, ui
 		request->queued_ns = now_ns - request->submitted_ns;
 	request->has_started = true;
 	request->is_protected = false;
-	request->was_draining = is_draining(broker);
+	request->was_draining = broker_is_draining(broker);
 	request->stage = REQUEST_FILLING;
 	*ret = (struct broker_action){
 		.type = BROKER_FILL,
@@ -434,169 +434,4 @@ uint64_t broker_wakeup(const struct broker *broker)
 	for (const GList *link = broker->requests.head; link; link = link->next)
 		wakeup = MIN(wakeup, wakeup_of(broker, link->data));
 	return MIN(wakeup, pressure_wakeup(broker));
-}
-
-/*
- * Fills
- */
-
-static void charge(struct broker *broker, struct broker_request *request, uint64_t granted,
-		   uint64_t elapsed_ns, int result)
-{
-	queue_charge(&broker->queue, &request->account->member,
-		     &(struct queue_slice){
-			     .bytes = request_pages(request, granted) *
-				      broker->ledger.geometry.page_size,
-			     .elapsed_ns = elapsed_ns,
-			     .is_contended = broker->fill_is_contended,
-			     .is_interrupted = result == -EINTR,
-		     });
-}
-
-/* Of what is ahead all went that could: nobody waits for the rest. */
-static bool is_rival(const struct broker_request *request)
-{
-	return !request->ask.is_ahead && request_is_partial_holder(request);
-}
-
-static struct broker_request *youngest_other_holder(struct broker *broker,
-						    const struct broker_request *request)
-{
-	for (GList *link = broker->requests.tail; link; link = link->prev)
-		if (link->data != request && is_rival(link->data))
-			return link->data;
-	return NULL;
-}
-
-static void give_way(struct broker *broker, struct broker_request *request)
-{
-	request->gives_back = true;
-	request->waits_for = broker->last_booking;
-}
-
-static void raise_effort(struct broker *broker, struct broker_request *request, int error,
-			 uint64_t now_ns)
-{
-	const struct policy_facts facts = {
-		.now_ns = now_ns,
-		.is_draining = is_draining(broker),
-		/* Who has enough is content with it: it could not be sure to get it again. */
-		.can_wait = !request->ask.is_ahead && request->claimed < request->ask.minimum &&
-			    can_wait(broker, request),
-		.random = g_rand_int(broker->random),
-	};
-
-	switch (policy_raise(request, error, &facts)) {
-	case POLICY_NEXT_STEP:
-		break;
-	case POLICY_NEXT_WAIT:
-		/* Nobody holds, while he waits, what others may wait for. */
-		request->gives_back = true;
-		break;
-	case POLICY_NEXT_NONE:
-		broker_end(broker, request);
-		break;
-	}
-}
-
-/* Nobody gives anything back for what is only a hint: it is content with what it got. */
-static void come_short_ahead(struct broker *broker, struct broker_request *request, int error,
-			     uint64_t now_ns)
-{
-	if (youngest_other_holder(broker, request))
-		broker_end_with(broker, request, BROKER_PARTIAL, error);
-	else
-		raise_effort(broker, request, error, now_ns);
-}
-
-/* What @loser has to get again is the doing of @winner, who came short. */
-static void shift_charge(const struct broker *broker, struct broker_request *loser,
-			 struct broker_request *winner)
-{
-	queue_shift_charge(&loser->account->member, &winner->account->member,
-			   loser->held_pages * broker->ledger.geometry.page_size);
-}
-
-/* Once for a request: more may be claimed ahead meanwhile, and it would begin anew each time. */
-static bool drop_all_ahead(struct broker *broker, struct broker_request *request)
-{
-	bool has_dropped = false;
-
-	if (request->has_dropped)
-		return false;
-	while (ahead_drop_one(broker, request))
-		has_dropped = true;
-	request->has_dropped = has_dropped;
-	return has_dropped;
-}
-
-/*
- * Although all that is promised fits, chunks of one can be in the way of another's. The youngest
- * starts again when the others are done, so that the oldest always gets on.
- */
-static void come_short(struct broker *broker, struct broker_request *request, int error,
-		       uint64_t now_ns)
-{
-	struct broker_request *other = youngest_other_holder(broker, request);
-	bool is_enough = request->claimed >= request->ask.minimum;
-	bool is_last = policy_is_last(request, !is_enough && can_wait(broker, request));
-
-	if (request->ask.is_ahead) {
-		come_short_ahead(broker, request, error, now_ns);
-	} else if (drop_all_ahead(broker, request)) {
-		policy_wait(request, now_ns);
-	} else if (other && other->number > request->number) {
-		give_way(broker, other);
-		shift_charge(broker, other, request);
-		policy_wait(request, now_ns);
-	} else if (other && request->claimed > 0 && !(is_last && is_enough)) {
-		give_way(broker, request);
-	} else {
-		raise_effort(broker, request, error, now_ns);
-	}
-}
-
-static void judge(struct broker *broker, struct broker_request *request, int result,
-		  uint64_t granted, uint64_t now_ns)
-{
-	int error = result < 0 ? result : -EBUSY;
-
-	if (broker->is_gone && !request->is_cancelled)
-		result = -ENODEV;
-	switch (policy_judge(request, result, broker->fill_chunks, granted, now_ns)) {
-	case POLICY_GO_ON:
-	case POLICY_SATED:
-		break;
-	case POLICY_SHORT:
-		come_short(broker, request, error, now_ns);
-		break;
-	case POLICY_END:
-		broker_end(broker, request);
-		break;
-	}
-}
-
-void broker_filled(struct broker *broker, struct broker_request *request, int result,
-		   const struct cmabulk_fill *fill, uint64_t elapsed_ns, uint64_t now_ns)
-{
-	uint64_t granted = fill ? fill->nr_allocated : 0;
-	struct broker_step step = {
-		.effort = request->effort,
-		.error = result,
-		.requested = broker->fill_chunks,
-		.granted = granted,
-		.elapsed_ns = elapsed_ns,
-	};
-
-	if (fill)
-		step.report = fill->report;
-	request_add_step(request, &step);
-	counters_fill(request->account->counters, step.effort, result, elapsed_ns);
-	charge(broker, request, granted, elapsed_ns, result);
-	ledger_claim(&broker->ledger, request, granted);
-	broker->ledger.free_before = 0;
-	broker->is_free_stale = true;
-	broker->filling = NULL;
-	request->stage = REQUEST_BOOKED;
-	judge(broker, request, result, granted, now_ns);
 }
