@@ -252,4 +252,4 @@ def soak(bus, kills):
 
 def killed_at_random_moments(bus):
     """As many times as CMABULK_KILLS says."""
-    soak(bus, int(os.environ.get("CMABULK_KILLS") or 200))
+    soak(bus, int(os.environ.get("CMABULK_KILLS") or 100))

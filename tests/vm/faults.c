@@ -31,7 +31,7 @@
  * fewer of them: those are the same few places over and over.
  */
 #define EVERY_ONE      200
-/* The same where each try has to fill memory first. */
+/* The same where each try has to fill memory first, or to load and to unload the module. */
 #define EVERY_ONE_SLOW 24
 /* An operation that allocates more than this does not end. */
 #define MOST	       2000000
@@ -444,7 +444,7 @@ static void test_load(void)
 			module_unload("cmabulk");
 		g_assert_false(module_is_loaded("cmabulk"));
 		failed += ret != 0;
-		nth += nth < EVERY_ONE ? 1 : nth / 10;
+		nth += nth < EVERY_ONE_SLOW ? 1 : nth / 10;
 	} while (injected);
 	g_assert_cmpuint(failed, >, 0);
 	g_print("# loading failed %u times, with about %u allocations\n", failed, nth);
