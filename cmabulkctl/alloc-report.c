@@ -41,6 +41,16 @@ static void print_summary(const struct cmabulk_allocation *allocation, uint64_t 
 	fputc('\n', file);
 }
 
+static void print_cause(const struct cmabulk_allocation *allocation, FILE *file)
+{
+	const char *hint = cmabulk_allocation_get_hint(allocation);
+
+	if (cmabulk_allocation_get_cause(allocation) == CMABULK_ALLOCATION_CAUSE_NONE)
+		return;
+	fprintf(file, "cause: %s%s%s\n", cmabulk_allocation_get_cause_name(allocation),
+		*hint ? "; " : "", hint);
+}
+
 /* The first ones may have one chunk more than the others. */
 static void print_buffers(const struct cmabulk_allocation *allocation, FILE *file)
 {
@@ -127,6 +137,7 @@ void alloc_report_print(const struct cmabulk_allocation *allocation, uint64_t ch
 			FILE *file)
 {
 	print_summary(allocation, chunk_size, file);
+	print_cause(allocation, file);
 	print_buffers(allocation, file);
 	if (cmabulk_allocation_get_n_steps(allocation) > 0)
 		print_steps(allocation, file);

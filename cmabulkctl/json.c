@@ -231,6 +231,8 @@ struct json_object *json_from_allocation(const struct cmabulk_allocation *alloca
 	json_add_string(object, "status", cmabulk_allocation_get_status_name(allocation));
 	add_error(object, "error", cmabulk_allocation_get_error(allocation));
 	add_text(object, "reason", cmabulk_allocation_get_reason(allocation));
+	add_text(object, "cause", cmabulk_allocation_get_cause_name(allocation));
+	add_text(object, "hint", cmabulk_allocation_get_hint(allocation));
 	json_add_string(object, "pool", cmabulk_allocation_get_pool(allocation));
 	json_add_string(object, "kind", cmabulk_allocation_get_kind_name(allocation));
 	json_add_number(object, "order", cmabulk_allocation_get_order(allocation));

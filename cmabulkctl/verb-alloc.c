@@ -213,7 +213,7 @@ static int print_report(const struct context *context, const struct arguments *a
 
 static int complain_short(const struct cmabulk_allocation *allocation)
 {
-	const char *hint = cmabulk_error_get_hint(cmabulk_allocation_get_error(allocation));
+	const char *hint = cmabulk_allocation_get_hint(allocation);
 
 	fprintf(stderr, "cmabulkctl: the request came short: %s%s%s\n",
 		cmabulk_allocation_get_reason(allocation), *hint ? "; " : "", hint);

@@ -2,6 +2,7 @@
 /* What came of a request: filled in by a backend, then only read. */
 #include "allocation.h"
 #include "buffer.h"
+#include "cause.h"
 
 int allocation_new(const char *pool, struct cmabulk_allocation **ret)
 {
@@ -77,6 +78,7 @@ void allocation_cancel(struct cmabulk_allocation *allocation)
 	allocation->size = 0;
 	allocation->status = CMABULK_ALLOCATION_CANCELLED;
 	allocation->error = -ECANCELED;
+	allocation->cause = CMABULK_ALLOCATION_CAUSE_INTERRUPTED;
 	free(allocation->reason);
 	allocation->reason = NULL;
 }
@@ -115,6 +117,25 @@ EXPORT const char *cmabulk_allocation_get_reason(const struct cmabulk_allocation
 		return "";
 	return allocation->reason ? allocation->reason :
 				    cmabulk_error_get_message(allocation->error);
+}
+
+EXPORT enum cmabulk_allocation_cause
+cmabulk_allocation_get_cause(const struct cmabulk_allocation *allocation)
+{
+	return allocation->cause;
+}
+
+EXPORT const char *cmabulk_allocation_get_cause_name(const struct cmabulk_allocation *allocation)
+{
+	return cause_name(allocation->cause);
+}
+
+EXPORT const char *cmabulk_allocation_get_hint(const struct cmabulk_allocation *allocation)
+{
+	/* Who cancelled it knows. */
+	const char *hint = allocation->error == -ECANCELED ? "" : cause_hint(allocation->cause);
+
+	return *hint ? hint : cmabulk_error_get_hint(allocation->error);
 }
 
 EXPORT const char *cmabulk_allocation_get_kind_name(const struct cmabulk_allocation *allocation)

@@ -10,6 +10,7 @@ struct cmabulk_allocation {
 	atomic_uint references;
 	enum cmabulk_allocation_status status;
 	int error;
+	enum cmabulk_allocation_cause cause;
 	char *pool;
 	const char *kind; /* static; text_kind() */
 	char *reason; /* NULL: what the error says */
@@ -39,7 +40,7 @@ int allocation_make_room(struct cmabulk_allocation *allocation, unsigned int cou
 /* Takes the caller's reference over; there must be room. */
 void allocation_add_buffer(struct cmabulk_allocation *allocation, struct cmabulk_buffer *buffer);
 
-/* It was cancelled: lets go of its buffers, whatever came of it before. */
+/* It was cancelled: has no buffers, whatever came of it before. */
 void allocation_cancel(struct cmabulk_allocation *allocation);
 
 #endif

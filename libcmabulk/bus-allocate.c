@@ -321,8 +321,7 @@ static int allocate_nothing(const struct cmabulk_request *request, struct cmabul
 
 	if (r < 0)
 		return r;
-	allocation->status = CMABULK_ALLOCATION_CANCELLED;
-	allocation->error = -ECANCELED;
+	allocation_cancel(allocation);
 	allocation->order = request->order;
 	allocation->requested = request->count;
 	*ret = allocation;

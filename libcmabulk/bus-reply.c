@@ -5,6 +5,7 @@
 #include "buffer.h"
 #include "bus-dictionary.h"
 #include "bus-reply.h"
+#include "cause.h"
 #include "spread.h"
 #include "text.h"
 
@@ -16,6 +17,7 @@ struct report {
 	const char *pool;
 	const char *kind;
 	const char *reason;
+	const char *cause;
 	int32_t error;
 	uint64_t claimed;
 	uint64_t prepared;
@@ -148,6 +150,7 @@ static const struct bus_field report_fields[] = {
 	{ "pool", "s", offsetof(struct report, pool), true },
 	{ "kind", "s", offsetof(struct report, kind), true },
 	{ "reason", "s", offsetof(struct report, reason), false },
+	{ "cause", "s", offsetof(struct report, cause), false },
 	{ "error", "i", offsetof(struct report, error), true },
 	{ "claimed", "t", offsetof(struct report, claimed), true },
 	{ "prepared", "t", offsetof(struct report, prepared), false },
@@ -240,6 +243,16 @@ static int check_report(const struct report *report, const struct asked *asked,
 	return check_layout(report, granted, n_buffers);
 }
 
+static enum cmabulk_allocation_cause parse_cause(const struct report *report)
+{
+	if (report->error == 0)
+		return CMABULK_ALLOCATION_CAUSE_NONE;
+	/* It came short, so there is one. */
+	if (!report->cause || !*report->cause)
+		return CMABULK_ALLOCATION_CAUSE_UNKNOWN;
+	return cause_parse(report->cause);
+}
+
 static int make_allocation(struct report *report, enum cmabulk_allocation_status status,
 			   const struct asked *asked, struct cmabulk_allocation **ret)
 {
@@ -257,6 +270,7 @@ static int make_allocation(struct report *report, enum cmabulk_allocation_status
 	}
 	allocation->kind = text_kind(report->kind);
 	allocation->status = status;
+	allocation->cause = parse_cause(report);
 	allocation->order = asked->order;
 	allocation->requested = asked->count;
 	allocation->claimed = report->claimed;

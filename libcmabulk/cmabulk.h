@@ -799,6 +799,22 @@ enum cmabulk_allocation_status {
 	CMABULK_ALLOCATION_CANCELLED = 3,
 };
 
+/** @brief Why an allocate came short: what would have to be different. */
+enum cmabulk_allocation_cause {
+	CMABULK_ALLOCATION_CAUSE_UNKNOWN = -1, /**< not said, or one of later versions */
+	CMABULK_ALLOCATION_CAUSE_NONE = 0, /**< it did not */
+	CMABULK_ALLOCATION_CAUSE_QUOTA = 1, /**< the account's maximum */
+	CMABULK_ALLOCATION_CAUSE_GUARANTEE = 2, /**< what is left is guaranteed to others */
+	CMABULK_ALLOCATION_CAUSE_EXHAUSTED = 3, /**< others have it */
+	CMABULK_ALLOCATION_CAUSE_PINNED = 4, /**< pages that look pinned */
+	CMABULK_ALLOCATION_CAUSE_BUSY = 5, /**< pages that would not move */
+	CMABULK_ALLOCATION_CAUSE_NO_MEMORY = 6, /**< nowhere to move pages to */
+	CMABULK_ALLOCATION_CAUSE_INTERRUPTED =
+		7, /**< by its end or a cancel, before all was tried */
+	CMABULK_ALLOCATION_CAUSE_GONE = 8, /**< the pool */
+	CMABULK_ALLOCATION_CAUSE_FAILED = 9, /**< anything else: the error says */
+};
+
 /**
  * @brief What one step did: one try with one effort. Fields are only ever added at the end.
  *
@@ -858,6 +874,27 @@ int cmabulk_allocation_get_error(const struct cmabulk_allocation *allocation);
 
 /** @brief That as a sentence, with what the daemon knows about it; "" when complete. */
 const char *cmabulk_allocation_get_reason(const struct cmabulk_allocation *allocation);
+
+/**
+ * @brief What it came short of: of all that was in the way, what was most.
+ * @return One of enum cmabulk_allocation_cause, or a number of later versions.
+ *         #CMABULK_ALLOCATION_CAUSE_NONE when complete. In direct mode quota and guarantee do not occur.
+ */
+enum cmabulk_allocation_cause
+cmabulk_allocation_get_cause(const struct cmabulk_allocation *allocation);
+
+/**
+ * @brief Name of the cause.
+ * @return "quota", "guarantee", "exhausted", "pinned", "busy", "no-memory", "interrupted", "gone", "failed"
+ *         or "unknown"; "" when complete. Static.
+ */
+const char *cmabulk_allocation_get_cause_name(const struct cmabulk_allocation *allocation);
+
+/**
+ * @brief What to do about it.
+ * @return A short sentence without full stop, or "" when there is nothing to advise; static.
+ */
+const char *cmabulk_allocation_get_hint(const struct cmabulk_allocation *allocation);
 
 /** @brief What its memory is: as cmabulk_pool_get_kind_name(). */
 const char *cmabulk_allocation_get_kind_name(const struct cmabulk_allocation *allocation);

@@ -6,6 +6,7 @@
  */
 #include "allocation.h"
 #include "buffer.h"
+#include "cause.h"
 #include "connection.h"
 #include "device.h"
 #include "direct.h"
@@ -185,6 +186,9 @@ static int fill(struct filling *filling)
 	filling->allocation->claimed = filling->steps.held;
 	filling->allocation->error = filling->steps.error;
 	filling->allocation->status = steps_status(&filling->steps);
+	filling->allocation->cause = cause_find(filling->steps.error, filling->allocation->steps,
+						filling->allocation->n_steps,
+						filling->steps.wanted - filling->steps.held);
 	return 0;
 }
 

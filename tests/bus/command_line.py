@@ -68,9 +68,14 @@ def alloc_reports(bus):
     assert (report["status"], report["kind"], report["reason"]) == ("complete", "sim", None)
     assert [b["name"] for b in report["buffers"]] == [f"frames-{i}" for i in range(33)], report
     assert sum(step["granted"] for step in report["steps"]) == 100
+    assert report["cause"] is None and report["hint"] is None and "cause:" not in text, report
     report = read_json(bus, "alloc", "64M", "--minimum", "1", code=0)
     assert (report["status"], report["error"]) == ("partial", "EBUSY"), report
     assert 0 < report["granted"] < 1024 and report["reason"], report
+    # The unmovable pages: what they are called is the simulation's affair.
+    assert report["cause"] in ("pinned", "busy") and report["hint"], report
+    text = expect(bus, 0, "alloc", "64M", "--minimum", "1")
+    assert f"\ncause: {report['cause']}; {report['hint']}\n" in text, text
     expect(bus, 3, "alloc", "64M", stderr="the request came short: ")
     expect(bus, 1, "alloc", "1G", stderr="pool main")
     administrator(bus).wait_whole()

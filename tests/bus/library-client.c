@@ -101,11 +101,12 @@ static void do_allocate(const char *arguments)
 	if (r < 0)
 		say_error("allocate", r, cmabulk_connection_get_error_message(connection));
 	else
-		printf("allocate: %s granted=%" PRIu64 " buffers=%u kind=%s %s\n",
+		printf("allocate: %s granted=%" PRIu64 " buffers=%u kind=%s cause=%s %s\n",
 		       cmabulk_allocation_get_status_name(allocation),
 		       cmabulk_allocation_get_granted(allocation),
 		       cmabulk_allocation_get_n_buffers(allocation),
 		       cmabulk_allocation_get_kind_name(allocation),
+		       cmabulk_allocation_get_cause_name(allocation),
 		       cmabulk_allocation_get_reason(allocation));
 }
 

@@ -99,7 +99,8 @@ def short_says_why(bus):
         first.expect(f"allocate {MOST} 1 0", "allocate: complete")
         for _ in range(2):
             answer = second.expect(f"allocate {MOST} 1 300000", "allocate: timed-out granted=0")
-            assert answer.split(" ", 5)[5], "no reason"
+            assert answer.split(" ", 6)[6], "no reason"
+            assert " cause=exhausted " in answer, answer
 
 
 def cancelled(bus, by_thread):

@@ -342,6 +342,8 @@ static void append_allocation(sd_bus_message *reply, const struct script *script
 	append_text(reply, script, "kind", script->kind);
 	append_text(reply, script, "reason", script->error ? "pages are pinned" : "");
 	append_int(reply, script, "error", 'i', script->error);
+	if (script->cause)
+		append_text(reply, script, "cause", script->cause);
 	append_long(reply, script, "claimed", script->claimed);
 	if (script->prepared)
 		append_long(reply, script, "prepared", script->prepared);

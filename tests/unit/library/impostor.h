@@ -44,6 +44,7 @@ struct script {
 	const char *status;
 	const char *kind;
 	int error;
+	const char *cause; /* NULL: left out */
 	uint64_t granted;
 	uint64_t claimed;
 	uint64_t prepared; /* 0: left out */

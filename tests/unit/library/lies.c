@@ -61,6 +61,7 @@ LIE(no_serial, script->without = "serial")
 LIE(no_effort, script->without = "effort")
 LIE(error_of_a_type, script->mistyped = "error")
 LIE(claimed_of_a_type, script->mistyped = "claimed")
+LIE(cause_of_a_type, script->mistyped = script->cause = "cause")
 LIE(kind_of_a_type, script->mistyped = "kind")
 LIE(total_of_a_type, script->mistyped = "total-ns")
 LIE(kind_twice, script->twice = "kind")
@@ -113,6 +114,7 @@ static const struct lie lies[] = {
 	LIE(no_effort),
 	LIE(error_of_a_type),
 	LIE(claimed_of_a_type),
+	LIE(cause_of_a_type),
 	LIE(kind_of_a_type),
 	LIE(total_of_a_type),
 	LIE(kind_twice),

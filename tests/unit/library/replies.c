@@ -84,6 +84,16 @@ static void one_at_a_time(void)
 	talk_end(&talk);
 }
 
+/* Fewer than wanted, which were given back. */
+static void script_fall_short(struct script *script, int error)
+{
+	script->status = "partial";
+	script->error = error;
+	script->claimed = 5;
+	script->granted = script->buffers = script->layout = script->first = 0;
+	script->serial = 0;
+}
+
 static void a_short_one_says_why(void)
 {
 	struct cmabulk_allocation *allocation CLEANUP(cmabulk_allocation_unrefp) = NULL;
@@ -91,11 +101,7 @@ static void a_short_one_says_why(void)
 	struct script script;
 
 	script_init(&script);
-	script.status = "partial";
-	script.error = EBUSY;
-	script.claimed = 5;
-	script.granted = script.buffers = script.layout = script.first = 0;
-	script.serial = 0;
+	script_fall_short(&script, EBUSY);
 	talk_begin(&talk, &script);
 	g_assert_cmpint(cmabulk_connection_allocate(talk.connection, talk.request, &allocation), ==,
 			CMABULK_ALLOCATION_PARTIAL);
@@ -104,6 +110,41 @@ static void a_short_one_says_why(void)
 	g_assert_cmpuint(cmabulk_allocation_get_claimed(allocation), ==, 5);
 	g_assert_cmpuint(cmabulk_allocation_get_n_buffers(allocation), ==, 0);
 	talk_end(&talk);
+}
+
+/* Why it came short, when the daemon says @cause. */
+static void expect_cause(const char *cause, int error, enum cmabulk_allocation_cause expected,
+			 const char *name)
+{
+	struct cmabulk_allocation *allocation CLEANUP(cmabulk_allocation_unrefp) = NULL;
+	struct talk talk;
+	struct script script;
+
+	script_init(&script);
+	if (error != 0)
+		script_fall_short(&script, error);
+	script.cause = cause;
+	talk_begin(&talk, &script);
+	g_assert_cmpint(cmabulk_connection_allocate(talk.connection, talk.request, &allocation), >=,
+			0);
+	g_assert_cmpint(cmabulk_allocation_get_cause(allocation), ==, expected);
+	g_assert_cmpstr(cmabulk_allocation_get_cause_name(allocation), ==, name);
+	if (error != 0)
+		g_assert_cmpstr(cmabulk_allocation_get_hint(allocation), !=, "");
+	else
+		g_assert_cmpstr(cmabulk_allocation_get_hint(allocation), ==, "");
+	talk_end(&talk);
+}
+
+static void causes_are_read(void)
+{
+	expect_cause("pinned", EBUSY, CMABULK_ALLOCATION_CAUSE_PINNED, "pinned");
+	expect_cause("no-memory", EBUSY, CMABULK_ALLOCATION_CAUSE_NO_MEMORY, "no-memory");
+	expect_cause("taste", EBUSY, CMABULK_ALLOCATION_CAUSE_UNKNOWN, "unknown");
+	expect_cause("", EBUSY, CMABULK_ALLOCATION_CAUSE_UNKNOWN, "unknown");
+	expect_cause(NULL, EBUSY, CMABULK_ALLOCATION_CAUSE_UNKNOWN, "unknown");
+	expect_cause(NULL, 0, CMABULK_ALLOCATION_CAUSE_NONE, "");
+	expect_cause("quota", 0, CMABULK_ALLOCATION_CAUSE_NONE, "");
 }
 
 /* The daemon ran out of something when it had made 6 of 10 buffers, and kept those. */
@@ -412,6 +453,7 @@ void add_replies(void)
 	g_test_add_func("/reply/one-at-a-time", one_at_a_time);
 	g_test_add_func("/reply/a-short-one-says-why", a_short_one_says_why);
 	g_test_add_func("/reply/fewer-buffers-say-why", fewer_buffers_say_why);
+	g_test_add_func("/reply/causes-are-read", causes_are_read);
 	g_test_add_func("/reply/what-was-prepared-is-said", what_was_prepared_is_said);
 	g_test_add_func("/reply/later-versions-are-understood", later_versions_are_understood);
 	g_test_add_func("/reply/books-are-read", books_are_read);
