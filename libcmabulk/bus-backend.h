@@ -5,7 +5,9 @@
 
 #include <stdbool.h>
 
-#include "cmabulk.h"
+#include "connection.h"
+
+extern const struct backend_loop bus_loop;
 
 int bus_get_pool(struct cmabulk_connection *connection, const char *name,
 		 struct cmabulk_pool **ret);

@@ -221,7 +221,12 @@ static void bus_close(struct cmabulk_connection *connection)
 		sd_bus_close_unref(bus->connection);
 	else
 		sd_bus_unref(bus->connection);
+	/* After that, so that they say nothing over it either. */
+	sd_bus_slot_unref(bus->owner_changes);
+	sd_bus_slot_unref(bus->asked_signals);
+	sd_bus_slot_unref(bus->object_signals);
 	close_fdp(&bus->wakeup);
+	free(bus->owner);
 	free(bus);
 }
 
@@ -241,6 +246,7 @@ static const struct backend bus_backend = {
 	.reload = reload,
 	.prepare = bus_prepare,
 	.allocate = bus_allocate,
+	.loop = &bus_loop,
 	.close = bus_close,
 };
 

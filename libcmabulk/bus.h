@@ -17,14 +17,21 @@
 #define BUS_MANAGER_INTERFACE	 "org.cmabulk1.Manager"
 #define BUS_POOL_INTERFACE	 "org.cmabulk1.Pool"
 #define BUS_ALLOCATION_INTERFACE "org.cmabulk1.Allocation"
+#define BUS_OF_BUS		 "org.freedesktop.DBus"
+#define BUS_OF_BUS_PATH		 "/org/freedesktop/DBus"
 #define BUS_PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 
 struct bus {
 	sd_bus *connection;
 	int wakeup; /* eventfd: look whether what is waited for is still wanted */
 	uint64_t last_token;
-	bool is_watching; /* it is told who is the daemon */
+	bool is_watching; /* it is told who is the daemon: */
+	sd_bus_slot *owner_changes;
 	bool has_owner_changed; /* since that was last asked */
+	char *owner; /* when it is watched: the daemon's unique name; NULL: it is not there */
+	/* What the daemon tells: us alone, and everybody. NULL: not listened to. */
+	sd_bus_slot *asked_signals;
+	sd_bus_slot *object_signals;
 };
 
 static inline void bus_message_unrefp(sd_bus_message **message)
@@ -62,6 +69,12 @@ int bus_lost(struct cmabulk_connection *connection, int r);
 
 /* Sends it, whatever the daemon may say to it. */
 void bus_send(struct cmabulk_connection *connection, sd_bus_message *call);
+
+/* From now on, until the connection is closed, it is known who is the daemon. */
+int bus_watch(struct cmabulk_connection *connection);
+
+/* Tells whoever wants to know. */
+void bus_event_owner_changed(struct cmabulk_connection *connection, bool was_there, bool is_there);
 
 /* Calls a method of the manager without arguments. */
 int bus_call_manager(struct cmabulk_connection *connection, const char *member,

@@ -44,9 +44,12 @@
  * `..._ref()` returns its argument. Strings and objects that a getter returns belong to the object
  * asked and live as long as it does. No object keeps another alive but an allocation its buffers.
  *
+ * **Events.** A connection to the daemon can be part of an application's own loop, and be told of what happens: see
+ * cmabulk_connection_set_event_mask().
+ *
  * **Threads.** Reference counts are atomic. One thread at a time may use a connection or change a
  * request; different connections are independent. cmabulk_request_cancel() may be called from
- * any thread and from a signal handler. Pools, entries, counters, allocations and buffers do not change
+ * any thread and from a signal handler. Pools, entries, counters, allocations, events and buffers do not change
  * once made: any thread may use them. There is no global state, and the library starts no thread.
  *
  * **Fork.** A connection belongs to the process that opened it: in a child every call on it but
@@ -84,6 +87,7 @@ struct cmabulk_buffer;
 struct cmabulk_account;
 struct cmabulk_counters;
 struct cmabulk_daemon;
+struct cmabulk_event;
 
 /**
  * @defgroup library Library
@@ -406,6 +410,133 @@ int cmabulk_connection_prepare(struct cmabulk_connection *connection,
 int cmabulk_connection_allocate(struct cmabulk_connection *connection,
 				struct cmabulk_request *request,
 				struct cmabulk_allocation **ret) CMABULK_MUST_CHECK;
+
+/**
+ * @brief Say which events are to be told; until then there are none.
+ * @param mask Bits of enum cmabulk_event_type; 0: none any more. #CMABULK_EVENT_LOST is told with any other. What is
+ *             queued and not wanted any more is dropped.
+ *
+ * From then on, what the daemon tells is queued whenever this connection reads from the bus: in
+ * cmabulk_connection_process(), and in every call that waits for something. 255 events are kept; of more, only
+ * their number is (#CMABULK_EVENT_LOST). The connection survives a restart of the daemon, and is told by the next one
+ * as by the one before; what happened in between, or to buffers of before, is not told.
+ *
+ * To read them in a loop: poll cmabulk_connection_get_fd() for cmabulk_connection_get_events() until
+ * cmabulk_connection_get_timeout_usec(), ask for each again every time; then call
+ * cmabulk_connection_process(), and cmabulk_connection_next_event() until it returns 0.
+ *
+ * @return 0, or
+ *  - `-EINVAL`: a bit that this library does not know;
+ *  - `-EOPNOTSUPP` in direct mode;
+ *  - `-ENOTCONN`, `-ETIMEDOUT`, `-ENOBUFS`, `-EPROTO`, `-ECHILD`: as cmabulk_connection_get_pool(). That the
+ *    daemon is not there is no error.
+ */
+int cmabulk_connection_set_event_mask(struct cmabulk_connection *connection,
+				      uint64_t mask) CMABULK_MUST_CHECK;
+
+/**
+ * @brief What to poll.
+ * @return A file descriptor, which stays the connection's, and the same as long as it is open; `-EOPNOTSUPP` in
+ *         direct mode, `-ENOTCONN`, `-ECHILD`.
+ */
+int cmabulk_connection_get_fd(struct cmabulk_connection *connection) CMABULK_MUST_CHECK;
+
+/**
+ * @brief For what to poll it this time.
+ * @return Bits of poll(2), as `POLLIN`; or an error as cmabulk_connection_get_fd().
+ */
+int cmabulk_connection_get_events(struct cmabulk_connection *connection) CMABULK_MUST_CHECK;
+
+/**
+ * @brief Until when to poll this time, at most.
+ * @param ret Returns a time of `CLOCK_MONOTONIC` in microseconds; 0 when there is something to do already, as events to
+ *            be read that came while a call waited; `UINT64_MAX`: for ever.
+ * @return 0, or an error as cmabulk_connection_get_fd().
+ */
+int cmabulk_connection_get_timeout_usec(struct cmabulk_connection *connection,
+					uint64_t *ret) CMABULK_MUST_CHECK;
+
+/**
+ * @brief Take what arrived, without waiting for anything.
+ * @return 0; 1: there is more, come back; or an error as cmabulk_connection_get_fd().
+ */
+int cmabulk_connection_process(struct cmabulk_connection *connection) CMABULK_MUST_CHECK;
+
+/**
+ * @brief Read the oldest event that is queued. It does not look whether more has arrived.
+ * @param ret Returns a new event.
+ * @return 1; 0: there is none, @p ret is untouched; or `-EOPNOTSUPP` in direct mode, `-ECHILD`.
+ */
+int cmabulk_connection_next_event(struct cmabulk_connection *connection,
+				  struct cmabulk_event **ret) CMABULK_MUST_CHECK;
+
+/**
+ * @}
+ *
+ * @defgroup event Event
+ *
+ * What the daemon told of its own accord. What an event's type does not have is "" or 0.
+ * @{
+ */
+
+/** @brief What happened: a bit each. */
+enum cmabulk_event_type {
+	/** More happened than was kept: look at everything again. */
+	CMABULK_EVENT_LOST = 1,
+	/** A buffer that this connection asked for is gone, and its memory back: pool, buffer id, inode. */
+	CMABULK_EVENT_BUFFER_RELEASED = 2,
+	/** Others wait for memory, and this account has more than it is guaranteed: pool, level, bytes. */
+	CMABULK_EVENT_MEMORY_PRESSURE = 4,
+	/** There is a pool: pool. */
+	CMABULK_EVENT_POOL_ADDED = 8,
+	/** There is a pool no more: pool. */
+	CMABULK_EVENT_POOL_REMOVED = 16,
+	/** The daemon left the bus: it ended, or restarts. Its pools are not told of one by one. */
+	CMABULK_EVENT_DAEMON_GONE = 32,
+	/** A daemon is on the bus again. What there is now may be listed. */
+	CMABULK_EVENT_DAEMON_BACK = 64,
+};
+
+/** @brief How much memory is wanted. */
+enum cmabulk_event_level {
+	CMABULK_EVENT_LEVEL_UNKNOWN = 0, /**< of later versions; or no such event */
+	CMABULK_EVENT_LEVEL_MODERATE = 1, /**< a request waits for it */
+	CMABULK_EVENT_LEVEL_CRITICAL = 2, /**< one waits for it that is guaranteed it */
+};
+
+/** @brief Take a reference. */
+struct cmabulk_event *cmabulk_event_ref(struct cmabulk_event *event);
+
+/** @brief Drop a reference. @return NULL. */
+struct cmabulk_event *cmabulk_event_unref(struct cmabulk_event *event);
+
+/** @brief What happened. */
+enum cmabulk_event_type cmabulk_event_get_type(const struct cmabulk_event *event);
+
+/**
+ * @brief Name of its type.
+ * @return "lost", "buffer-released", "memory-pressure", "pool-added", "pool-removed", "daemon-gone" or
+ *         "daemon-back"; static.
+ */
+const char *cmabulk_event_get_type_name(const struct cmabulk_event *event);
+
+/** @brief Name of the pool. */
+const char *cmabulk_event_get_pool(const struct cmabulk_event *event);
+
+/** @brief Of a released buffer: its id, see cmabulk_buffer_get_id(). */
+uint64_t cmabulk_event_get_buffer_id(const struct cmabulk_event *event);
+
+/** @brief Of a released buffer: its inode, see cmabulk_buffer_get_inode(). */
+uint64_t cmabulk_event_get_inode(const struct cmabulk_event *event);
+
+/** @brief Of memory pressure: how much it is wanted. */
+enum cmabulk_event_level cmabulk_event_get_level(const struct cmabulk_event *event);
+
+/** @brief Of memory pressure: bytes that are wanted of what the account has in the pool. */
+uint64_t cmabulk_event_get_bytes(const struct cmabulk_event *event);
+
+/** @brief Of lost events: how many were. */
+uint64_t cmabulk_event_get_n_lost(const struct cmabulk_event *event);
 
 /**
  * @}
@@ -1271,6 +1402,11 @@ static inline void cmabulk_connection_unrefp(struct cmabulk_connection **connect
 static inline void cmabulk_request_unrefp(struct cmabulk_request **request)
 {
 	cmabulk_request_unref(*request);
+}
+
+static inline void cmabulk_event_unrefp(struct cmabulk_event **event)
+{
+	cmabulk_event_unref(*event);
 }
 
 static inline void cmabulk_pool_unrefp(struct cmabulk_pool **pool)

@@ -31,6 +31,7 @@ static void connection_destroy(struct cmabulk_connection *connection)
 {
 	if (connection->backend->close)
 		connection->backend->close(connection);
+	free(connection->events);
 	free(connection->sentence);
 	free(connection);
 }
@@ -71,8 +72,7 @@ EXPORT const char *cmabulk_connection_get_error_message(const struct cmabulk_con
 				      cmabulk_error_get_message(connection->error);
 }
 
-/* Every call on a connection starts here, and ends with end(). */
-static int begin(struct cmabulk_connection *connection)
+int connection_begin(struct cmabulk_connection *connection)
 {
 	free(connection->sentence);
 	connection->sentence = NULL;
@@ -81,14 +81,14 @@ static int begin(struct cmabulk_connection *connection)
 
 static int begin_with_pool(struct cmabulk_connection *connection, const char *pool_name)
 {
-	int r = begin(connection);
+	int r = connection_begin(connection);
 
 	if (r < 0)
 		return r;
 	return pool_name && text_is_pool_name(pool_name) ? 0 : -EINVAL;
 }
 
-static int end(struct cmabulk_connection *connection, int result)
+int connection_end(struct cmabulk_connection *connection, int result)
 {
 	connection->error = result < 0 ? result : 0;
 	return result;
@@ -99,15 +99,17 @@ EXPORT int cmabulk_connection_get_pool(struct cmabulk_connection *connection, co
 {
 	int r = begin_with_pool(connection, name);
 
-	return end(connection, r < 0 ? r : connection->backend->get_pool(connection, name, ret));
+	return connection_end(connection,
+			      r < 0 ? r : connection->backend->get_pool(connection, name, ret));
 }
 
 EXPORT int cmabulk_connection_list_pools(struct cmabulk_connection *connection,
 					 struct cmabulk_pool ***ret)
 {
-	int r = begin(connection);
+	int r = connection_begin(connection);
 
-	return end(connection, r < 0 ? r : connection->backend->list_pools(connection, ret));
+	return connection_end(connection,
+			      r < 0 ? r : connection->backend->list_pools(connection, ret));
 }
 
 EXPORT int cmabulk_connection_list_buffers(struct cmabulk_connection *connection,
@@ -117,7 +119,7 @@ EXPORT int cmabulk_connection_list_buffers(struct cmabulk_connection *connection
 
 	if (r >= 0)
 		r = connection->backend->list_buffers(connection, pool_name, ret);
-	return end(connection, r);
+	return connection_end(connection, r);
 }
 
 EXPORT int cmabulk_connection_survey_pool(struct cmabulk_connection *connection,
@@ -131,7 +133,7 @@ EXPORT int cmabulk_connection_survey_pool(struct cmabulk_connection *connection,
 		r = connection->backend->survey_pool(connection, pool_name, &survey);
 	if (r >= 0)
 		copy_versioned(ret, size, &survey, sizeof(survey));
-	return end(connection, r);
+	return connection_end(connection, r);
 }
 
 static int list_device_pools(struct cmabulk_connection *connection, const char *device, char ***ret)
@@ -148,39 +150,39 @@ static int list_device_pools(struct cmabulk_connection *connection, const char *
 EXPORT int cmabulk_connection_list_device_pools(struct cmabulk_connection *connection,
 						const char *device, char ***ret)
 {
-	int r = begin(connection);
+	int r = connection_begin(connection);
 
-	return end(connection, r < 0 ? r : list_device_pools(connection, device, ret));
+	return connection_end(connection, r < 0 ? r : list_device_pools(connection, device, ret));
 }
 
 EXPORT int cmabulk_connection_list_accounts(struct cmabulk_connection *connection,
 					    struct cmabulk_account ***ret)
 {
-	int r = begin(connection);
+	int r = connection_begin(connection);
 
 	if (r >= 0)
 		r = connection->backend->list_accounts ?
 			    connection->backend->list_accounts(connection, ret) :
 			    -EOPNOTSUPP;
-	return end(connection, r);
+	return connection_end(connection, r);
 }
 
 EXPORT int cmabulk_connection_get_counters(struct cmabulk_connection *connection,
 					   struct cmabulk_counters ***ret)
 {
-	int r = begin(connection);
+	int r = connection_begin(connection);
 
 	if (r >= 0)
 		r = connection->backend->get_counters ?
 			    connection->backend->get_counters(connection, ret) :
 			    -EOPNOTSUPP;
-	return end(connection, r);
+	return connection_end(connection, r);
 }
 
 /* What the bus could not carry the daemon cannot refuse with a sentence. */
 static int begin_with_account(struct cmabulk_connection *connection, const char *name)
 {
-	int r = begin(connection);
+	int r = connection_begin(connection);
 
 	if (r < 0)
 		return r;
@@ -207,18 +209,18 @@ EXPORT int cmabulk_connection_set_account(struct cmabulk_connection *connection,
 			    connection->backend->set_account(connection, name, settings,
 							     persistent) :
 			    -EOPNOTSUPP;
-	return end(connection, r);
+	return connection_end(connection, r);
 }
 
 EXPORT int cmabulk_connection_wait(struct cmabulk_connection *connection, uint64_t timeout_usec)
 {
-	int r = begin(connection);
+	int r = connection_begin(connection);
 
 	if (r >= 0)
 		r = connection->backend->wait ?
 			    connection->backend->wait(connection, timeout_usec) :
 			    -EOPNOTSUPP;
-	return end(connection, r);
+	return connection_end(connection, r);
 }
 
 EXPORT int cmabulk_connection_unset_account(struct cmabulk_connection *connection, const char *name)
@@ -229,29 +231,29 @@ EXPORT int cmabulk_connection_unset_account(struct cmabulk_connection *connectio
 		r = connection->backend->unset_account ?
 			    connection->backend->unset_account(connection, name) :
 			    -EOPNOTSUPP;
-	return end(connection, r);
+	return connection_end(connection, r);
 }
 
 EXPORT int cmabulk_connection_get_daemon(struct cmabulk_connection *connection,
 					 struct cmabulk_daemon **ret)
 {
-	int r = begin(connection);
+	int r = connection_begin(connection);
 
 	if (r >= 0)
 		r = connection->backend->get_daemon ?
 			    connection->backend->get_daemon(connection, ret) :
 			    -EOPNOTSUPP;
-	return end(connection, r);
+	return connection_end(connection, r);
 }
 
 EXPORT int cmabulk_connection_reload(struct cmabulk_connection *connection)
 {
-	int r = begin(connection);
+	int r = connection_begin(connection);
 
 	if (r >= 0)
 		r = connection->backend->reload ? connection->backend->reload(connection) :
 						  -EOPNOTSUPP;
-	return end(connection, r);
+	return connection_end(connection, r);
 }
 
 /* 0: nobody else uses it until request_end(). */
@@ -303,11 +305,11 @@ static int prepare(struct cmabulk_connection *connection, struct cmabulk_request
 EXPORT int cmabulk_connection_prepare(struct cmabulk_connection *connection,
 				      struct cmabulk_request *request, uint64_t expire_usec)
 {
-	int r = begin(connection);
+	int r = connection_begin(connection);
 
 	if (r >= 0)
 		r = prepare(connection, request, expire_usec);
-	return end(connection, r);
+	return connection_end(connection, r);
 }
 
 EXPORT int cmabulk_connection_allocate(struct cmabulk_connection *connection,
@@ -315,11 +317,11 @@ EXPORT int cmabulk_connection_allocate(struct cmabulk_connection *connection,
 				       struct cmabulk_allocation **ret)
 {
 	struct cmabulk_allocation *allocation = NULL;
-	int r = begin(connection);
+	int r = connection_begin(connection);
 
 	if (r >= 0)
 		r = allocate(connection, request, &allocation);
-	end(connection, r);
+	connection_end(connection, r);
 	if (r < 0)
 		return r;
 	*ret = allocation;

@@ -11,6 +11,18 @@
 #include "cmabulk.h"
 #include "util.h"
 
+struct event_queue;
+
+/* For an application that has a loop of its own. */
+struct backend_loop {
+	/* The connection has a queue; its mask is set when this succeeded. */
+	int (*set_event_mask)(struct cmabulk_connection *connection, uint64_t mask);
+	int (*get_fd)(struct cmabulk_connection *connection);
+	int (*get_events)(struct cmabulk_connection *connection);
+	int (*get_timeout_usec)(struct cmabulk_connection *connection, uint64_t *ret);
+	int (*process)(struct cmabulk_connection *connection);
+};
+
 /* What is NULL cannot be done this way: -EOPNOTSUPP. */
 struct backend {
 	const char *mode;
@@ -37,6 +49,7 @@ struct backend {
 	/* 0 and an allocation when admitted, however it ended. */
 	int (*allocate)(struct cmabulk_connection *connection, struct cmabulk_request *request,
 			struct cmabulk_allocation **ret);
+	const struct backend_loop *loop;
 	/* May be NULL. Must do no more than close file descriptors in a forked child. */
 	void (*close)(struct cmabulk_connection *connection);
 };
@@ -47,6 +60,8 @@ struct cmabulk_connection {
 	const struct backend *backend;
 	struct bus *bus; /* of the backend "bus" */
 
+	struct event_queue *events; /* NULL until any is wanted */
+
 	/* Of the last call: how it ended, and what is known about that beyond the number. */
 	int error;
 	char *sentence;
@@ -54,6 +69,10 @@ struct cmabulk_connection {
 
 /* For the backends: a connection with one reference. */
 int connection_new(const struct backend *backend, struct cmabulk_connection **ret);
+
+/* Every call on a connection starts with this, -ECHILD in another process, and ends with the other. */
+int connection_begin(struct cmabulk_connection *connection);
+int connection_end(struct cmabulk_connection *connection, int result);
 
 /* For the backends: why the call that is about to fail does. */
 void connection_explain(struct cmabulk_connection *connection, const char *sentence);

@@ -8,6 +8,7 @@
 #include <err.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CHUNK_ORDER 4
@@ -212,6 +214,91 @@ static void do_wait(const char *arguments)
 		printf("wait: %d\n", r);
 }
 
+/* listen MASK */
+static void do_listen(const char *arguments)
+{
+	int r = cmabulk_connection_set_event_mask(connection, strtoull(arguments, NULL, 10));
+
+	if (r < 0)
+		say_error("listen", r, cmabulk_connection_get_error_message(connection));
+	else
+		printf("listen: done\n");
+}
+
+static uint64_t now_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* As an application with a loop of its own waits. */
+static int poll_connection(uint64_t deadline_usec)
+{
+	uint64_t usec;
+	uint64_t now = now_usec();
+	struct pollfd polled = { .fd = cmabulk_connection_get_fd(connection) };
+	int events = cmabulk_connection_get_events(connection);
+	int r = cmabulk_connection_get_timeout_usec(connection, &usec);
+
+	if (polled.fd < 0 || events < 0 || r < 0)
+		return polled.fd < 0 ? polled.fd : events < 0 ? events : r;
+	polled.events = (short)events;
+	if (usec > deadline_usec)
+		usec = deadline_usec;
+	if (poll(&polled, 1, usec > now ? (int)((usec - now) / 1000) + 1 : 0) < 0)
+		err(1, "poll");
+	do
+		r = cmabulk_connection_process(connection);
+	while (r > 0);
+	return r;
+}
+
+static void say_event(const struct cmabulk_event *event)
+{
+	printf("next: %s pool=%s id=%" PRIu64 " level=%d bytes=%" PRIu64 " lost=%" PRIu64 "\n",
+	       cmabulk_event_get_type_name(event), cmabulk_event_get_pool(event),
+	       cmabulk_event_get_buffer_id(event), (int)cmabulk_event_get_level(event),
+	       cmabulk_event_get_bytes(event), cmabulk_event_get_n_lost(event));
+}
+
+/* next USEC: the next event, if there is one within that time */
+static void do_next(const char *arguments)
+{
+	uint64_t deadline_usec = now_usec() + strtoull(arguments, NULL, 10);
+	struct cmabulk_event *event = NULL;
+	int r = cmabulk_connection_next_event(connection, &event);
+
+	while (r == 0) {
+		bool is_over = now_usec() >= deadline_usec;
+
+		r = poll_connection(deadline_usec);
+		if (r >= 0)
+			r = cmabulk_connection_next_event(connection, &event);
+		if (is_over)
+			break;
+	}
+	if (r < 0)
+		say_error("next", r, cmabulk_connection_get_error_message(connection));
+	else if (r == 0)
+		printf("next: none\n");
+	else
+		say_event(event);
+	cmabulk_event_unref(event);
+}
+
+/* ids: of the buffers */
+static void do_ids(void)
+{
+	struct cmabulk_buffer *buffer;
+
+	printf("ids:");
+	for (unsigned int i = 0; (buffer = cmabulk_allocation_get_buffer(allocation, i)); i++)
+		printf(" %" PRIu64, cmabulk_buffer_get_id(buffer));
+	printf("\n");
+}
+
 static void obey(char *line)
 {
 	line[strcspn(line, "\n")] = '\0';
@@ -229,6 +316,12 @@ static void obey(char *line)
 		do_pools();
 	else if (strncmp(line, "wait ", 5) == 0)
 		do_wait(line + 5);
+	else if (strncmp(line, "listen ", 7) == 0)
+		do_listen(line + 7);
+	else if (strncmp(line, "next ", 5) == 0)
+		do_next(line + 5);
+	else if (strcmp(line, "ids") == 0)
+		do_ids();
 	else
 		errx(1, "what is '%s'?", line);
 	fflush(stdout);

@@ -5,12 +5,18 @@ import os
 import signal
 import time
 
+from client import BUS, Gio, GLib
 from fixture import NAME, Process, environment, eventually
 from installed import Application, run
-from manager import (BOB, CLIENTS, STRANGER, administrator, daemon_with_clients)
+from manager import (BOB, CLIENTS, MANAGER, PATH, POOL, STRANGER, administrator,
+                     daemon_with_clients, user)
 
 # Of 64 KiB; the pool has 1024.
 MOST = 768
+
+# enum cmabulk_event_type
+RELEASED, PRESSURE, ADDED, REMOVED, EVERYTHING = 2, 4, 8, 16, 127
+LONG, SHORT = 60000000, 300000
 
 
 def the_example_of_the_manual(bus):
@@ -238,3 +244,155 @@ def two_users_at_once(bus):
                 assert answer.startswith("allocate: complete granted=64 buffers=40"), answer
             for application in first, second:
                 application.expect("release", "release: done")
+
+
+def next_event(application, kind, usec=LONG):
+    """The fields of the next event, which has to be of that kind."""
+    words = application.expect(f"next {usec}", f"next: {kind} ").split(" ")[2:]
+    return dict(word.split("=", 1) for word in words)
+
+
+def released_buffers_are_told(bus):
+    """In a loop, or when they came during a call; to who asked for them, and for being told."""
+    daemon_with_clients(bus)
+    root = administrator(bus)
+    with (Application(bus) as alice, Application(bus) as silent,
+          Application(bus, uid=BOB) as bob):
+        alice.expect(f"listen {RELEASED}", "listen: done")
+        bob.expect(f"listen {EVERYTHING}", "listen: done")
+        for calls in (), ("pools", "allocate 16 1 0", "release"):
+            alice.expect("allocate 64 20 0", "allocate: complete")
+            silent.expect("allocate 64 20 0", "allocate: complete")
+            ids = set(alice.ask("ids").split(" ")[1:])
+            for application in alice, silent:
+                application.expect("release", "release: done")
+            if calls:
+                root.wait_whole()
+            for call in calls:
+                alice.ask(call)
+            told = [next_event(alice, "buffer-released") for _ in range(20)]
+            assert {event["id"] for event in told} == ids, (told, ids)
+            assert all(event["pool"] == "main" for event in told), told
+            if calls:
+                next_event(alice, "buffer-released")
+            alice.expect(f"next {SHORT}", "next: none")
+        silent.expect(f"next {SHORT}", "next: none")
+        bob.expect(f"next {SHORT}", "next: none")
+
+
+def more_events_than_are_kept_are_counted(bus):
+    daemon_with_clients(bus)
+    root = administrator(bus)
+    with Application(bus) as application:
+        application.expect(f"listen {RELEASED}", "listen: done")
+        for _ in range(4):
+            application.expect("allocate 100 100 0", "allocate: complete")
+            application.expect("release", "release: done")
+            root.wait_whole()
+        application.expect("pools", "pools: main/sim")
+        for _ in range(255):
+            next_event(application, "buffer-released", 0)
+        lost = int(next_event(application, "lost", 0)["lost"])
+        assert 0 < lost <= 145, lost
+        for _ in range(145 - lost):
+            next_event(application, "buffer-released")
+        application.expect(f"next {SHORT}", "next: none")
+
+
+def asked_to_give_back(bus):
+    """Also a connection that does nothing but listen, and of a daemon that came later."""
+    daemon = daemon_with_clients(bus)
+    root = administrator(bus)
+    with (Application(bus) as holder, Application(bus) as listener,
+          Application(bus, uid=BOB) as other):
+        holder.expect(f"listen {RELEASED}", "listen: done")
+        listener.expect(f"listen {EVERYTHING}", "listen: done")
+        for name in None, "second":
+            if name:
+                daemon.kill()
+                next_event(listener, "daemon-gone")
+                daemon_with_clients(bus, name=name)
+                next_event(listener, "daemon-back")
+            holder.expect(f"allocate {MOST} 1 0", "allocate: complete")
+            other.start(f"allocate {MOST} 1 0")
+            root.wait_pending(1)
+            event = next_event(listener, "memory-pressure")
+            # As much as there is too little.
+            assert event == {"pool": "main", "id": "0", "level": "1", "bytes": str(512 * 65536),
+                             "lost": "0"}, event
+            holder.expect("release", "release: done")
+            assert other.answer().startswith("allocate: complete")
+            next_event(holder, "buffer-released")
+            other.expect("release", "release: done")
+            root.wait_whole()
+
+
+def pools_come_and_go(bus):
+    daemon = daemon_with_clients(bus, "main=64M", "camera=16M,removable=yes")
+    with Application(bus) as application:
+        application.expect(f"listen {ADDED + REMOVED}", "listen: done")
+        for kind in "pool-removed", "pool-added", "pool-removed":
+            daemon.signal(signal.SIGUSR1)
+            assert next_event(application, kind)["pool"] == "camera"
+        # Who does not want to know any more is told no more.
+        application.expect(f"listen {RELEASED}", "listen: done")
+        daemon.signal(signal.SIGUSR1)
+        eventually("it is there",
+                   lambda: application.ask("pools") == "pools: camera/sim main/sim")
+        application.expect(f"next {SHORT}", "next: none")
+
+
+def the_daemon_is_told_to_come_and_go(bus):
+    daemon = daemon_with_clients(bus)
+    with Application(bus) as application:
+        application.expect(f"listen {EVERYTHING}", "listen: done")
+        daemon.kill()
+        next_event(application, "daemon-gone")
+        # Nobody is there, and that is no error.
+        application.expect(f"listen {RELEASED}", "listen: done")
+        application.expect(f"listen {EVERYTHING}", "listen: done")
+        application.expect(f"next {SHORT}", "next: none")
+        daemon_with_clients(bus, name="second")
+        next_event(application, "daemon-back")
+        application.expect("allocate 16 1 0", "allocate: complete")
+        application.expect("release", "release: done")
+        next_event(application, "buffer-released")
+        bus.process.kill()
+        application.expect(f"next {LONG}", "next: ENOTCONN retryable=1 ")
+        application.expect(f"next {LONG}", "next: ENOTCONN retryable=1 ")
+    for running in bus.running_daemons():
+        running.wait()
+
+
+def forge(client, name):
+    """All that a daemon and a bus would tell, to one alone."""
+    pool = f"{PATH}/pool/main"
+    bus_path, objects = "/org/freedesktop/DBus", f"{BUS}.ObjectManager"
+    for path, interface, member, body in (
+            (PATH, MANAGER, "BufferReleased", GLib.Variant("(stt)", ("main", 1, 2))),
+            (PATH, MANAGER, "MemoryPressure", GLib.Variant("(sst)", ("main", "critical", 2))),
+            (PATH, objects, "InterfacesRemoved", GLib.Variant("(oas)", (pool, [POOL]))),
+            (bus_path, BUS, "NameOwnerChanged", GLib.Variant("(sss)", (NAME, client.name, ""))),
+            (bus_path, BUS, "NameOwnerChanged", GLib.Variant("(sss)", (NAME, "", client.name))),
+            (PATH, MANAGER, "BufferReleased", GLib.Variant("(stt)", ("main", 3, 4)))):
+        message = Gio.DBusMessage.new_signal(path, interface, member)
+        message.set_destination(name)
+        message.set_body(body)
+        client.send(message)
+
+
+def who_forges_is_not_believed(bus):
+    """Anybody may send a signal to anybody: it is the sender that counts."""
+    daemon_with_clients(bus)
+    bob, root = user(bus, BOB), administrator(bus)
+    with Application(bus) as application:
+        application.expect(f"listen {EVERYTHING}", "listen: done")
+        application.expect("wait 0", "wait: 0")
+        names = root.call_bus("ListNames").arguments[0]
+        for name in names:
+            if name.startswith(":") and name not in (bob.name, root.name):
+                forge(bob, name)
+        bob.call_bus("GetId")
+        application.expect("pools", "pools: main/sim")
+        application.expect(f"next {SHORT}", "next: none")
+        application.expect("wait 0", "wait: 0")

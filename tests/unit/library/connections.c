@@ -239,6 +239,23 @@ static void not_everything_can_be_done(void)
 	g_assert_cmpint(cmabulk_connection_unset_account(connection, NULL), ==, -EINVAL);
 }
 
+static void who_tells_nothing_says_so(void)
+{
+	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = make();
+	struct cmabulk_event *event = UNTOUCHED;
+	uint64_t usec = 5;
+
+	g_assert_cmpint(cmabulk_connection_set_event_mask(connection, 0), ==, -EOPNOTSUPP);
+	g_assert_nonnull(strstr(cmabulk_connection_get_error_message(connection),
+				"in direct mode there are none"));
+	g_assert_cmpint(cmabulk_connection_get_fd(connection), ==, -EOPNOTSUPP);
+	g_assert_cmpint(cmabulk_connection_get_events(connection), ==, -EOPNOTSUPP);
+	g_assert_cmpint(cmabulk_connection_get_timeout_usec(connection, &usec), ==, -EOPNOTSUPP);
+	g_assert_cmpint(cmabulk_connection_process(connection), ==, -EOPNOTSUPP);
+	g_assert_cmpint(cmabulk_connection_next_event(connection, &event), ==, -EOPNOTSUPP);
+	g_assert_true(event == UNTOUCHED && usec == 5);
+}
+
 static void who_knows_no_devices_says_so(void)
 {
 	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = make();
@@ -367,6 +384,7 @@ void add_connections(void)
 	g_test_add_func("/connection/the-last-reference-closes", the_last_reference_closes);
 	g_test_add_func("/connection/names-are-checked", names_are_checked);
 	g_test_add_func("/connection/not-everything-can-be-done", not_everything_can_be_done);
+	g_test_add_func("/connection/who-tells-nothing-says-so", who_tells_nothing_says_so);
 	g_test_add_func("/connection/who-knows-no-devices-says-so", who_knows_no_devices_says_so);
 	g_test_add_func("/connection/the-last-error-has-a-message", the_last_error_has_a_message);
 	g_test_add_func("/connection/structures-may-grow", structures_may_grow);

@@ -6,6 +6,7 @@
 #include <glib/gstdio.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -51,6 +52,22 @@ static void must(int r)
 		fprintf(stderr, "impostor: %s\n", strerror(-r));
 		_exit(1);
 	}
+}
+
+void impostor_signal(sd_bus *bus, const char *sender, const char *path, const char *interface,
+		     const char *member, const char *types, ...)
+{
+	sd_bus_message *signal = NULL;
+	va_list arguments;
+
+	must(sd_bus_message_new_signal(bus, &signal, path, interface, member));
+	va_start(arguments, types);
+	must(sd_bus_message_appendv(signal, types, arguments));
+	va_end(arguments);
+	if (sender)
+		must(sd_bus_message_set_sender(signal, sender));
+	must(sd_bus_send(bus, signal, NULL));
+	sd_bus_message_unref(signal);
 }
 
 struct server {
@@ -388,6 +405,11 @@ static void append_name(sd_bus_message *reply, const struct script *script)
 	must(sd_bus_message_append(reply, "s", ":1.7"));
 }
 
+static void append_owner(sd_bus_message *reply, const struct script *script)
+{
+	must(sd_bus_message_append(reply, "s", IMPOSTOR_NAME));
+}
+
 static void append_nothing(sd_bus_message *reply, const struct script *script)
 {
 }
@@ -397,6 +419,9 @@ static const struct {
 	void (*append)(sd_bus_message *reply, const struct script *script);
 } methods[] = {
 	{ "Hello", append_name },
+	{ "AddMatch", append_nothing },
+	{ "RemoveMatch", append_nothing },
+	{ "GetNameOwner", append_owner },
 	{ "GetAll", append_manager },
 	{ "ListPools", append_pools },
 	{ "ListBuffers", append_entries },
@@ -477,8 +502,12 @@ static int handle(sd_bus_message *call, void *userdata, sd_bus_error *error)
 			return 1;
 		sleep(server->script->fetch_seconds);
 	}
+	if (is(server->script->tells_at, member) && !server->script->tells_later)
+		server->script->signals(sd_bus_message_get_bus(call));
 	if (sd_bus_message_get_expect_reply(call) > 0)
 		answer(server, call);
+	if (is(server->script->tells_at, member) && server->script->tells_later)
+		server->script->signals(sd_bus_message_get_bus(call));
 	if (is("Cancel", member) && server->waiting && !server->script->never_answers)
 		answer(server, server->waiting);
 	return 1;

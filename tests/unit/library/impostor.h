@@ -11,6 +11,11 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include <systemd/sd-bus.h>
+
+/* Whose signals are the daemon's. */
+#define IMPOSTOR_NAME ":1.8"
+
 /* What it answers. Copied when it starts. */
 struct script {
 	/* Dies when this method is called; NULL: it lives. */
@@ -21,6 +26,10 @@ struct script {
 	const char *error_message;
 	/* Answers this method with a string, whatever it should be. */
 	const char *nonsense;
+	/* When this method is called, sends signals before the answer, or after it. */
+	const char *tells_at;
+	bool tells_later;
+	void (*signals)(sd_bus *bus);
 	/* Allocate and Prepare: waits for Cancel before it answers; or for ever. */
 	bool waits;
 	bool never_answers;
@@ -64,6 +73,10 @@ struct script {
 
 /* Complete: 20 buffers of one chunk of one page each, 16 of them at once. */
 void script_init(struct script *script);
+
+/* To be called by script.signals. @sender NULL: it comes without. */
+void impostor_signal(sd_bus *bus, const char *sender, const char *path, const char *interface,
+		     const char *member, const char *types, ...);
 
 struct impostor {
 	pid_t pid;

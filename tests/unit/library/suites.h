@@ -8,6 +8,7 @@ void add_causes(void);
 void add_requests(void);
 void add_texts(void);
 void add_connections(void);
+void add_events(void);
 void add_objects(void);
 void add_replies(void);
 void add_lies(void);

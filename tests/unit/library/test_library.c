@@ -12,6 +12,7 @@ int main(int argc, char **argv)
 	add_requests();
 	add_texts();
 	add_connections();
+	add_events();
 	add_objects();
 	add_replies();
 	add_lies();

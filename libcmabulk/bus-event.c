@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What the daemon tells, put into the connection's queue; and the application's own loop. A signal that makes
+ * no sense is passed over: nobody waits for it.
+ */
+#include "bus-backend.h"
+#include "bus-dictionary.h"
+#include "bus.h"
+#include "event-queue.h"
+#include "text.h"
+
+/* Messages at a time: whoever sends and sends must not keep the application from its other work. */
+#define PROCESSED_AT_ONCE 64
+
+#define POOLS_PATH "/org/cmabulk1/pool"
+
+#define MANAGER_SIGNALS                                                  \
+	"type='signal',sender='" BUS_SERVICE "',path='" BUS_MANAGER_PATH \
+	"',interface='" BUS_MANAGER_INTERFACE "'"
+#define OBJECT_SIGNALS                                                   \
+	"type='signal',sender='" BUS_SERVICE "',path='" BUS_MANAGER_PATH \
+	"',interface='org.freedesktop.DBus.ObjectManager'"
+
+#define ASKED_EVENTS (CMABULK_EVENT_BUFFER_RELEASED | CMABULK_EVENT_MEMORY_PRESSURE)
+#define POOL_EVENTS  (CMABULK_EVENT_POOL_ADDED | CMABULK_EVENT_POOL_REMOVED)
+
+/* A match by a well-known name lets everybody pass who sends to us alone. */
+static bool is_from_daemon(const struct cmabulk_connection *connection, sd_bus_message *message)
+{
+	const char *sender = sd_bus_message_get_sender(message);
+
+	return sender && connection->bus->owner && strcmp(sender, connection->bus->owner) == 0;
+}
+
+static int set_pool(struct event_record *record, const char *name)
+{
+	if (!text_is_pool_name(name))
+		return -EPROTO;
+	strcpy(record->pool, name);
+	return 0;
+}
+
+static int read_released(sd_bus_message *message, struct event_record *record)
+{
+	const char *pool;
+	int r = bus_read_result(
+		sd_bus_message_read(message, "stt", &pool, &record->buffer_id, &record->inode));
+
+	record->type = CMABULK_EVENT_BUFFER_RELEASED;
+	return r < 0 ? r : set_pool(record, pool);
+}
+
+static int read_pressure(sd_bus_message *message, struct event_record *record)
+{
+	const char *pool, *level;
+	int r = bus_read_result(sd_bus_message_read(message, "sst", &pool, &level, &record->bytes));
+
+	if (r < 0)
+		return r;
+	record->type = CMABULK_EVENT_MEMORY_PRESSURE;
+	record->level = event_parse_level(level);
+	return set_pool(record, pool);
+}
+
+/* By the path alone: what the pool is like may be asked. */
+static int read_path(sd_bus_message *message, struct event_record *record)
+{
+	char *name CLEANUP(freep) = NULL;
+	const char *path;
+	int r = bus_read_result(sd_bus_message_read(message, "o", &path));
+
+	if (r < 0)
+		return r;
+	r = sd_bus_path_decode(path, POOLS_PATH, &name);
+	if (r <= 0)
+		return r == -ENOMEM ? r : -EPROTO;
+	return set_pool(record, name);
+}
+
+static int look_for_pool(sd_bus_message *message, void *userdata)
+{
+	bool *is_pool = userdata;
+	const char *interface;
+	int r = bus_read_result(sd_bus_message_read_basic(message, 's', &interface));
+
+	if (r >= 0 && strcmp(interface, BUS_POOL_INTERFACE) == 0)
+		*is_pool = true;
+	return r;
+}
+
+static int look_and_skip(sd_bus_message *message, void *userdata)
+{
+	int r = look_for_pool(message, userdata);
+
+	return r < 0 ? r : bus_read_result(sd_bus_message_skip(message, "a{sv}"));
+}
+
+static int read_added(sd_bus_message *message, struct event_record *record)
+{
+	bool is_pool = false;
+	int r = read_path(message, record);
+
+	record->type = CMABULK_EVENT_POOL_ADDED;
+	if (r >= 0)
+		r = bus_read_array(message, "{sa{sv}}", look_and_skip, &is_pool);
+	return r < 0 || is_pool ? r : -EPROTO;
+}
+
+static int read_removed(sd_bus_message *message, struct event_record *record)
+{
+	bool is_pool = false;
+	int r = read_path(message, record);
+
+	record->type = CMABULK_EVENT_POOL_REMOVED;
+	if (r >= 0)
+		r = bus_read_array(message, "s", look_for_pool, &is_pool);
+	return r < 0 || is_pool ? r : -EPROTO;
+}
+
+static const struct {
+	const char *member;
+	const char *signature;
+	int (*read)(sd_bus_message *message, struct event_record *record);
+} signals[] = {
+	{ "BufferReleased", "stt", read_released },
+	{ "MemoryPressure", "sst", read_pressure },
+	{ "InterfacesAdded", "oa{sa{sv}}", read_added },
+	{ "InterfacesRemoved", "oas", read_removed },
+};
+
+/* What cannot be read for want of memory is not passed over: it happened. */
+static void keep(struct event_queue *queue, int r, struct event_record *record)
+{
+	if (r == -ENOMEM)
+		*record = (struct event_record){ .type = CMABULK_EVENT_LOST, .n_lost = 1 };
+	if (r >= 0 || r == -ENOMEM)
+		event_queue_add(queue, record);
+}
+
+static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	struct cmabulk_connection *connection = userdata;
+	const char *member = sd_bus_message_get_member(message);
+
+	(void)error;
+	if (!is_from_daemon(connection, message))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		struct event_record record = { 0 };
+
+		if (strcmp(signals[i].member, member) == 0 &&
+		    sd_bus_message_has_signature(message, signals[i].signature) > 0)
+			keep(connection->events, signals[i].read(message, &record), &record);
+	}
+	return 0;
+}
+
+static int pass_over(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	(void)reply;
+	(void)userdata;
+	(void)error;
+	return 1;
+}
+
+/*
+ * Only who called the daemon is asked for memory. Nobody waits for the reply, but there has to be one: a call without
+ * makes nobody known.
+ */
+static void introduce(struct cmabulk_connection *connection)
+{
+	sd_bus_message *call CLEANUP(bus_message_unrefp) = NULL;
+
+	if (bus_new_call(connection, NULL, BUS_MANAGER_PATH, BUS_MANAGER_INTERFACE, "ListPools",
+			 &call) >= 0)
+		sd_bus_call_async(connection->bus->connection, NULL, call, pass_over, NULL, 0);
+}
+
+void bus_event_owner_changed(struct cmabulk_connection *connection, bool was_there, bool is_there)
+{
+	const struct event_record gone = { .type = CMABULK_EVENT_DAEMON_GONE };
+	const struct event_record back = { .type = CMABULK_EVENT_DAEMON_BACK };
+
+	if (!connection->events)
+		return;
+	if (was_there)
+		event_queue_add(connection->events, &gone);
+	if (is_there)
+		event_queue_add(connection->events, &back);
+	if (is_there && (connection->events->mask & CMABULK_EVENT_MEMORY_PRESSURE))
+		introduce(connection);
+}
+
+/* Listens by @rule, or does not any more. */
+static int set_match(struct cmabulk_connection *connection, bool is_wanted, const char *rule,
+		     sd_bus_slot **slot)
+{
+	int r;
+
+	if (!is_wanted)
+		*slot = sd_bus_slot_unref(*slot);
+	if (!is_wanted || *slot)
+		return 0;
+	r = sd_bus_add_match(connection->bus->connection, slot, rule, on_signal, connection);
+	return r < 0 ? bus_lost(connection, r) : 0;
+}
+
+static int bus_set_event_mask(struct cmabulk_connection *connection, uint64_t mask)
+{
+	struct bus *bus = connection->bus;
+	bool is_new = (mask & ~connection->events->mask & CMABULK_EVENT_MEMORY_PRESSURE) != 0;
+	int r = mask != 0 ? bus_watch(connection) : 0;
+
+	if (r >= 0)
+		r = set_match(connection, (mask & ASKED_EVENTS) != 0, MANAGER_SIGNALS,
+			      &bus->asked_signals);
+	if (r >= 0)
+		r = set_match(connection, (mask & POOL_EVENTS) != 0, OBJECT_SIGNALS,
+			      &bus->object_signals);
+	if (r >= 0 && is_new && bus->owner)
+		introduce(connection);
+	return r;
+}
+
+static int bus_get_fd(struct cmabulk_connection *connection)
+{
+	int r = sd_bus_get_fd(connection->bus->connection);
+
+	return r < 0 ? bus_lost(connection, r) : r;
+}
+
+static int bus_get_events(struct cmabulk_connection *connection)
+{
+	int r = sd_bus_get_events(connection->bus->connection);
+
+	return r < 0 ? bus_lost(connection, r) : r;
+}
+
+static int bus_get_timeout_usec(struct cmabulk_connection *connection, uint64_t *ret)
+{
+	int r = sd_bus_get_timeout(connection->bus->connection, ret);
+
+	return r < 0 ? bus_lost(connection, r) : 0;
+}
+
+static int bus_process_some(struct cmabulk_connection *connection)
+{
+	for (unsigned int i = 0; i < PROCESSED_AT_ONCE; i++) {
+		int r = sd_bus_process(connection->bus->connection, NULL);
+
+		if (r < 0)
+			return bus_lost(connection, r);
+		if (r == 0)
+			return 0;
+	}
+	return 1;
+}
+
+const struct backend_loop bus_loop = {
+	.set_event_mask = bus_set_event_mask,
+	.get_fd = bus_get_fd,
+	.get_events = bus_get_events,
+	.get_timeout_usec = bus_get_timeout_usec,
+	.process = bus_process_some,
+};
