@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "json.h"
+#include "listen.h"
 #include "look.h"
 #include "options.h"
 #include "size.h"
@@ -45,6 +46,7 @@ struct monitor {
 	bool is_direct;
 	bool is_there; /* the daemon, as was printed */
 	bool has_changed; /* since: it may be another */
+	bool is_outdated; /* pools came or went while they were looked at */
 	struct look last;
 };
 
@@ -246,11 +248,15 @@ static int look_at_daemon(struct monitor *monitor)
 	return r;
 }
 
-/* What it said of its coming and going while it was asked is older than its answer. */
+/* What it said of its coming and going while it was asked is older than its answer. Of pools that is not known. */
 static int forget_changes(struct monitor *monitor)
 {
+	struct heard heard = { 0 };
+	int r = monitor->is_direct ? 0 : listen_look(monitor->connection, &heard);
+
 	monitor->has_changed = false;
-	return monitor->is_direct ? 0 : cmabulk_connection_wait(monitor->connection, 0);
+	monitor->is_outdated = heard.pools;
+	return r;
 }
 
 /* --- Looking --------------------------------------------------------------------------------- */
@@ -294,14 +300,16 @@ static int wait_a_while(struct monitor *monitor)
 		.tv_sec = (time_t)(monitor->interval_usec / USEC_PER_SEC),
 		.tv_nsec = (long)(monitor->interval_usec % USEC_PER_SEC) * NSEC_PER_USEC,
 	};
+	struct heard heard = { .pools = monitor->is_outdated };
 	int r;
 
 	if (monitor->is_direct) {
 		nanosleep(&interval, NULL);
 		return 0;
 	}
-	r = cmabulk_connection_wait(monitor->connection, monitor->interval_usec);
-	monitor->has_changed |= r > 0;
+	r = listen_wait(monitor->connection, monitor->interval_usec, &heard);
+	monitor->is_outdated = false;
+	monitor->has_changed |= heard.daemon;
 	return r;
 }
 
@@ -349,6 +357,8 @@ int verb_monitor(struct context *context, int argc, char **argv)
 		return cli_fail(r, "cannot look at the pools");
 	monitor.is_json = context->json;
 	monitor.is_direct = strcmp(cmabulk_connection_get_mode(monitor.connection), "direct") == 0;
+	if (!monitor.is_direct)
+		r = listen_begin(monitor.connection);
 	while (r >= 0)
 		r = monitor_turn(&monitor);
 	return cli_fail_call(monitor.connection, r, "cannot look at the pools any more");
