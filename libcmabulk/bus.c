@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 
+#include "bus-call.h"
 #include "bus.h"
 #include "bus-backend.h"
 #include "dbus/errors.h"
@@ -77,22 +78,24 @@ static int keep_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error
 	return 1;
 }
 
-static void drain(int wakeup)
+void bus_drain(struct bus *bus)
 {
 	uint64_t count;
 
-	if (read(wakeup, &count, sizeof(count)) < 0)
+	if (read(bus->wakeup, &count, sizeof(count)) < 0)
 		return;
 }
 
 /* Blocks until something arrives, somebody wakes us, or @deadline_ns. */
-static int wait_for_bus(struct bus *bus, uint64_t deadline_ns)
+static int wait_for_bus(struct cmabulk_connection *connection, uint64_t deadline_ns)
 {
+	struct bus *bus = connection->bus;
 	struct pollfd polled[] = {
 		{ .fd = sd_bus_get_fd(bus->connection), .events = POLLIN },
 		{ .fd = bus->wakeup, .events = POLLIN },
 	};
 	uint64_t now = now_ns(CLOCK_MONOTONIC);
+	uint64_t calls_ns = bus_calls_deadline_ns(connection);
 	uint64_t bus_usec;
 	struct timespec timeout;
 	int r = sd_bus_get_events(bus->connection);
@@ -103,6 +106,8 @@ static int wait_for_bus(struct bus *bus, uint64_t deadline_ns)
 	if (sd_bus_get_timeout(bus->connection, &bus_usec) > 0 &&
 	    bus_usec < deadline_ns / NSEC_PER_USEC)
 		deadline_ns = bus_usec * NSEC_PER_USEC;
+	if (calls_ns < deadline_ns)
+		deadline_ns = calls_ns;
 	if (deadline_ns <= now)
 		return 0;
 	timeout.tv_sec = (time_t)((deadline_ns - now) / NSEC_PER_SEC);
@@ -111,7 +116,7 @@ static int wait_for_bus(struct bus *bus, uint64_t deadline_ns)
 	if (r < 0 && errno != EINTR)
 		return -errno;
 	if (polled[1].revents)
-		drain(bus->wakeup);
+		bus_drain(bus);
 	return 0;
 }
 
@@ -119,10 +124,11 @@ int bus_process(struct cmabulk_connection *connection, uint64_t deadline_ns)
 {
 	int r = sd_bus_process(connection->bus->connection, NULL);
 
-	if (r > 0)
+	/* One that has just ended is what is waited for, maybe. */
+	if (bus_calls_run(connection) || r > 0)
 		return 1;
 	if (r == 0)
-		r = wait_for_bus(connection->bus, deadline_ns);
+		r = wait_for_bus(connection, deadline_ns);
 	return r < 0 ? bus_lost(connection, r) : 0;
 }
 
@@ -137,6 +143,7 @@ static int wait_for_reply(struct cmabulk_connection *connection, struct bus_pati
 		if (r < 0)
 			return bus_lost(connection, r);
 		/* Every time: who sends and sends must not make us forget. */
+		bus_calls_run(connection);
 		if (patience->before_wait)
 			patience->before_wait(connection, patience);
 		if (now_ns(CLOCK_MONOTONIC) >= patience->deadline_ns) {
@@ -144,13 +151,13 @@ static int wait_for_reply(struct cmabulk_connection *connection, struct bus_pati
 			return -ETIMEDOUT;
 		}
 		if (r == 0)
-			r = wait_for_bus(connection->bus, patience->deadline_ns);
+			r = wait_for_bus(connection, patience->deadline_ns);
 		if (r < 0)
 			return bus_lost(connection, r);
 	}
 }
 
-static int check_reply(struct cmabulk_connection *connection, sd_bus_message *reply)
+int bus_check_reply(struct cmabulk_connection *connection, sd_bus_message *reply)
 {
 	const sd_bus_error *error = sd_bus_message_get_error(reply);
 
@@ -180,7 +187,7 @@ int bus_call(struct cmabulk_connection *connection, sd_bus_message *call,
 	r = wait_for_reply(connection, patience ? patience : &usual, &reply);
 	sd_bus_slot_unref(slot);
 	if (r >= 0)
-		r = check_reply(connection, reply);
+		r = bus_check_reply(connection, reply);
 	if (r < 0)
 		return r;
 	*ret_reply = TAKE(reply);
@@ -217,6 +224,7 @@ static void bus_close(struct cmabulk_connection *connection)
 
 	if (!bus)
 		return;
+	bus_calls_end(connection);
 	if (connection->opener == getpid())
 		sd_bus_close_unref(bus->connection);
 	else
@@ -225,6 +233,7 @@ static void bus_close(struct cmabulk_connection *connection)
 	sd_bus_slot_unref(bus->owner_changes);
 	sd_bus_slot_unref(bus->asked_signals);
 	sd_bus_slot_unref(bus->object_signals);
+	close_fdp(&bus->loop);
 	close_fdp(&bus->wakeup);
 	free(bus->owner);
 	free(bus);
@@ -246,6 +255,7 @@ static const struct backend bus_backend = {
 	.reload = reload,
 	.prepare = bus_prepare,
 	.allocate = bus_allocate,
+	.start_allocate = bus_call_start,
 	.loop = &bus_loop,
 	.close = bus_close,
 };
@@ -304,6 +314,7 @@ static int bus_new(const char *address, struct bus **ret)
 
 	if (!bus)
 		return -ENOMEM;
+	bus->loop = -1;
 	bus->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = bus->wakeup < 0 ? -errno : connect_to(address, &bus->connection);
 	if (r < 0) {

@@ -25,6 +25,9 @@ struct bus {
 	sd_bus *connection;
 	int wakeup; /* eventfd: look whether what is waited for is still wanted */
 	uint64_t last_token;
+	struct asking *calls; /* that run */
+	bool has_ended_call; /* since the application last looked */
+	int loop; /* epoll, for the application's; -1 until it asks */
 	bool is_watching; /* it is told who is the daemon: */
 	sd_bus_slot *owner_changes;
 	bool has_owner_changed; /* since that was last asked */
@@ -60,6 +63,12 @@ int bus_new_call(struct cmabulk_connection *connection, const char *destination,
  */
 int bus_call(struct cmabulk_connection *connection, sd_bus_message *call,
 	     struct bus_patience *patience, sd_bus_message **ret_reply);
+
+/* Who was woken up looks. */
+void bus_drain(struct bus *bus);
+
+/* What the error is that came instead of a reply; 0: it is one. */
+int bus_check_reply(struct cmabulk_connection *connection, sd_bus_message *reply);
 
 /* Handles something that arrived: 1. Else waits for that until @deadline_ns, or for a wakeup: 0. */
 int bus_process(struct cmabulk_connection *connection, uint64_t deadline_ns);

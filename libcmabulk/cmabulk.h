@@ -42,7 +42,8 @@
  * **Ownership.** Every object is reference-counted. A function that makes one gives the caller
  * one reference, which `..._unref()` drops; `..._unref()` takes NULL and always returns NULL,
  * `..._ref()` returns its argument. Strings and objects that a getter returns belong to the object
- * asked and live as long as it does. No object keeps another alive but an allocation its buffers.
+ * asked and live as long as it does. No object keeps another alive but an
+ * allocation its buffers, and a call its request and its allocation.
  *
  * **Events.** A connection to the daemon can be part of an application's own loop, and be told of what happens: see
  * cmabulk_connection_set_event_mask().
@@ -84,6 +85,7 @@ struct cmabulk_entry;
 struct cmabulk_request;
 struct cmabulk_allocation;
 struct cmabulk_buffer;
+struct cmabulk_call;
 struct cmabulk_account;
 struct cmabulk_counters;
 struct cmabulk_daemon;
@@ -412,6 +414,24 @@ int cmabulk_connection_allocate(struct cmabulk_connection *connection,
 				struct cmabulk_allocation **ret) CMABULK_MUST_CHECK;
 
 /**
+ * @brief Begin to allocate, and do not wait for it. Any number of them may run on a connection, each with a
+ * request of its own.
+ * @param request What is wanted. It cannot be changed or used otherwise until the call is done.
+ * @param ret Returns a new call.
+ *
+ * It goes on whenever the connection reads from the bus: in cmabulk_connection_process(), and in every call
+ * that waits for something. cmabulk_connection_get_timeout_usec() has its deadlines, too. After
+ * cmabulk_request_cancel(), by whomever and wherever, the connection has something to process, and the call is soon
+ * done. When the connection is closed before that, it is done with `-ENOTCONN`.
+ *
+ * @return 0; `-EOPNOTSUPP` in direct mode, or an error as cmabulk_connection_allocate() for what is known without
+ *         asking. What the daemon refuses, cmabulk_call_finish() tells.
+ */
+int cmabulk_connection_start_allocate(struct cmabulk_connection *connection,
+				      struct cmabulk_request *request,
+				      struct cmabulk_call **ret) CMABULK_MUST_CHECK;
+
+/**
  * @brief Say which events are to be told; until then there are none.
  * @param mask Bits of enum cmabulk_event_type; 0: none any more. #CMABULK_EVENT_LOST is told with any other. What is
  *             queued and not wanted any more is dropped.
@@ -469,6 +489,41 @@ int cmabulk_connection_process(struct cmabulk_connection *connection) CMABULK_MU
  */
 int cmabulk_connection_next_event(struct cmabulk_connection *connection,
 				  struct cmabulk_event **ret) CMABULK_MUST_CHECK;
+
+/**
+ * @}
+ *
+ * @defgroup call Call
+ *
+ * An allocate that was begun with cmabulk_connection_start_allocate(). As long as it runs, it belongs to the thread
+ * that uses the connection.
+ * @{
+ */
+
+/** @brief Take a reference. */
+struct cmabulk_call *cmabulk_call_ref(struct cmabulk_call *call);
+
+/**
+ * @brief Drop a reference; with the last one, a call that runs is cancelled, and what it brings goes back.
+ * @return NULL.
+ */
+struct cmabulk_call *cmabulk_call_unref(struct cmabulk_call *call);
+
+/** @brief 1 when it is done, else 0. */
+int cmabulk_call_is_done(const struct cmabulk_call *call);
+
+/**
+ * @brief What came of it.
+ * @param ret Returns a reference to the allocation, whenever the return value is not negative.
+ * @return As cmabulk_connection_allocate(), or
+ *  - `-EALREADY`: it is not done yet;
+ *  - `-ENOTCONN`: also when the connection was closed.
+ */
+int cmabulk_call_finish(const struct cmabulk_call *call,
+			struct cmabulk_allocation **ret) CMABULK_MUST_CHECK;
+
+/** @brief Why it failed, as cmabulk_connection_get_error_message(); "" when it did not, or is not done yet. */
+const char *cmabulk_call_get_error_message(const struct cmabulk_call *call);
 
 /**
  * @}
@@ -1402,6 +1457,11 @@ static inline void cmabulk_connection_unrefp(struct cmabulk_connection **connect
 static inline void cmabulk_request_unrefp(struct cmabulk_request **request)
 {
 	cmabulk_request_unref(*request);
+}
+
+static inline void cmabulk_call_unrefp(struct cmabulk_call **call)
+{
+	cmabulk_call_unref(*call);
 }
 
 static inline void cmabulk_event_unrefp(struct cmabulk_event **event)

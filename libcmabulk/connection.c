@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "allocation.h"
+#include "call.h"
 #include "connection.h"
 #include "request.h"
 #include "text.h"
@@ -285,6 +286,40 @@ static int allocate(struct cmabulk_connection *connection, struct cmabulk_reques
 	r = connection->backend->allocate(connection, request, ret);
 	request_end(request);
 	return r;
+}
+
+static int start_allocate(struct cmabulk_connection *connection, struct cmabulk_request *request,
+			  struct cmabulk_call **ret)
+{
+	struct cmabulk_call *call CLEANUP(cmabulk_call_unrefp) = NULL;
+	int r;
+
+	if (!connection->backend->start_allocate) {
+		connection_explain(connection, "in direct mode an allocate is waited for: use a "
+					       "thread, or the daemon");
+		return -EOPNOTSUPP;
+	}
+	r = call_new(&call);
+	if (r >= 0)
+		r = begin_request(connection, request);
+	if (r < 0)
+		return r;
+	/* From here on it gives the request free. */
+	call->request = cmabulk_request_ref(request);
+	r = connection->backend->start_allocate(connection, request, call);
+	if (r < 0)
+		return r;
+	*ret = TAKE(call);
+	return 0;
+}
+
+EXPORT int cmabulk_connection_start_allocate(struct cmabulk_connection *connection,
+					     struct cmabulk_request *request,
+					     struct cmabulk_call **ret)
+{
+	int r = connection_begin(connection);
+
+	return connection_end(connection, r < 0 ? r : start_allocate(connection, request, ret));
 }
 
 static int prepare(struct cmabulk_connection *connection, struct cmabulk_request *request,

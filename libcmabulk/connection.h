@@ -46,6 +46,9 @@ struct backend {
 	int (*reload)(struct cmabulk_connection *connection);
 	int (*prepare)(struct cmabulk_connection *connection, struct cmabulk_request *request,
 		       uint64_t expire_usec);
+	/* The call, a new one, ends some time while the connection is processed, if it is not done at once. */
+	int (*start_allocate)(struct cmabulk_connection *connection,
+			      struct cmabulk_request *request, struct cmabulk_call *call);
 	/* 0 and an allocation when admitted, however it ended. */
 	int (*allocate)(struct cmabulk_connection *connection, struct cmabulk_request *request,
 			struct cmabulk_allocation **ret);

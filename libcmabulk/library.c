@@ -47,6 +47,7 @@ static const struct explanation explanations[] = {
 	{ ESRCH, "there is no such allocation", "" },
 	{ EEXIST, "the token is in use", "" },
 	{ ECHILD, "the connection was opened before a fork", "open one in the child" },
+	{ EALREADY, "the call is not done yet", "process the connection until it is" },
 	{ EBUSY, "no more memory of the pool could be freed up",
 	  "ask for less, accept fewer with a minimum, or allow more effort" },
 	{ ETIME, "the timeout was over before everything was there",

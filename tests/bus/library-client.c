@@ -8,6 +8,7 @@
 #include <err.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -24,6 +25,10 @@
 static struct cmabulk_connection *connection;
 static struct cmabulk_request *request;
 static struct cmabulk_allocation *allocation;
+
+/* Those that were started, and not finished or dropped. */
+#define CALLS 16
+static struct cmabulk_call *calls[CALLS];
 
 static void say_error(const char *what, int error, const char *message)
 {
@@ -247,7 +252,8 @@ static int poll_connection(uint64_t deadline_usec)
 	polled.events = (short)events;
 	if (usec > deadline_usec)
 		usec = deadline_usec;
-	if (poll(&polled, 1, usec > now ? (int)((usec - now) / 1000) + 1 : 0) < 0)
+	usec = usec > now ? (usec - now) / 1000 + 1 : 0;
+	if (poll(&polled, 1, usec > INT_MAX ? -1 : (int)usec) < 0)
 		err(1, "poll");
 	do
 		r = cmabulk_connection_process(connection);
@@ -288,6 +294,71 @@ static void do_next(const char *arguments)
 	cmabulk_event_unref(event);
 }
 
+static unsigned int read_number(const char *arguments)
+{
+	unsigned long number = strtoul(arguments, NULL, 10);
+
+	if (number >= CALLS)
+		errx(1, "there are %d calls", CALLS);
+	return (unsigned int)number;
+}
+
+/* start NUMBER COUNT BUFFERS: chunks of 64 KiB, and no timeout */
+static void do_start(const char *arguments)
+{
+	struct cmabulk_request *mine;
+	unsigned int number;
+	unsigned int buffers;
+	uint64_t count;
+	int r;
+
+	if (sscanf(arguments, "%u %" SCNu64 " %u", &number, &count, &buffers) != 3 ||
+	    number >= CALLS || calls[number] || cmabulk_request_new(&mine) < 0)
+		errx(1, "start NUMBER COUNT BUFFERS");
+	if (cmabulk_request_set_count(mine, count) < 0 ||
+	    cmabulk_request_set_order(mine, CHUNK_ORDER) < 0 ||
+	    cmabulk_request_set_buffers(mine, buffers) < 0 ||
+	    cmabulk_request_set_timeout(mine, CMABULK_REQUEST_TIMEOUT_INFINITE) < 0)
+		errx(1, "bad request");
+	r = cmabulk_connection_start_allocate(connection, mine, &calls[number]);
+	cmabulk_request_unref(mine);
+	if (r < 0)
+		say_error("start", r, cmabulk_connection_get_error_message(connection));
+	else
+		printf("start: done\n");
+}
+
+/* finish NUMBER: waits for it, and replaces the allocation by what it got */
+static void do_finish(const char *arguments)
+{
+	struct cmabulk_call **call = &calls[read_number(arguments)];
+	int r = 0;
+
+	if (!*call)
+		errx(1, "finish what?");
+	allocation = cmabulk_allocation_unref(allocation);
+	while (r >= 0 && !cmabulk_call_is_done(*call))
+		r = poll_connection(UINT64_MAX);
+	r = cmabulk_call_finish(*call, &allocation);
+	if (r < 0)
+		say_error("finish", r, cmabulk_call_get_error_message(*call));
+	else
+		printf("finish: %s granted=%" PRIu64 " buffers=%u\n",
+		       cmabulk_allocation_get_status_name(allocation),
+		       cmabulk_allocation_get_granted(allocation),
+		       cmabulk_allocation_get_n_buffers(allocation));
+	*call = cmabulk_call_unref(*call);
+}
+
+/* drop NUMBER: of what was started, whatever has come of it */
+static void do_drop(const char *arguments)
+{
+	unsigned int number = read_number(arguments);
+
+	calls[number] = cmabulk_call_unref(calls[number]);
+	printf("drop: done\n");
+}
+
 /* ids: of the buffers */
 static void do_ids(void)
 {
@@ -320,6 +391,12 @@ static void obey(char *line)
 		do_listen(line + 7);
 	else if (strncmp(line, "next ", 5) == 0)
 		do_next(line + 5);
+	else if (strncmp(line, "start ", 6) == 0)
+		do_start(line + 6);
+	else if (strncmp(line, "finish ", 7) == 0)
+		do_finish(line + 7);
+	else if (strncmp(line, "drop ", 5) == 0)
+		do_drop(line + 5);
 	else if (strcmp(line, "ids") == 0)
 		do_ids();
 	else
@@ -340,6 +417,8 @@ int main(void)
 	free(line);
 	cmabulk_allocation_unref(allocation);
 	cmabulk_connection_unref(connection);
+	for (unsigned int i = 0; i < CALLS; i++)
+		cmabulk_call_unref(calls[i]);
 	cmabulk_request_unref(request);
 	return 0;
 }

@@ -396,3 +396,49 @@ def who_forges_is_not_believed(bus):
         application.expect("pools", "pools: main/sim")
         application.expect(f"next {SHORT}", "next: none")
         application.expect("wait 0", "wait: 0")
+
+
+def several_at_once(bus):
+    """On one connection, which does something else meanwhile."""
+    daemon_with_clients(bus)
+    root = administrator(bus)
+    with Application(bus) as application:
+        application.expect(f"listen {RELEASED}", "listen: done")
+        fds = application.fds()
+        for _ in range(5):
+            for number in range(8):
+                application.expect(f"start {number} 100 40", "start: done")
+            application.expect("pools", "pools: main/sim")
+            application.expect("allocate 100 33 0", "allocate: complete granted=100 buffers=33")
+            for number in reversed(range(8)):
+                application.expect(f"finish {number}", "finish: complete granted=100 buffers=40")
+                application.expect("change 0 1", "change: right")
+            application.expect("release", "release: done")
+            root.wait_whole()
+        # Its loop needs one of its own.
+        assert application.fds() - fds <= 1
+
+
+def a_started_one_waits(bus):
+    """And is done when it is its turn, is cancelled when nobody wants it, and ends with the daemon."""
+    daemon = daemon_with_clients(bus)
+    root = administrator(bus)
+    with Application(bus) as first, Application(bus, uid=BOB) as second:
+        first.expect(f"allocate {MOST} 1 0", "allocate: complete")
+        second.expect(f"start 0 {MOST} 20", "start: done")
+        root.wait_pending(1)
+        second.expect("pools", "pools: main/sim")
+        second.expect("drop 0", "drop: done")
+        root.wait_pending(0)
+        second.expect(f"start 1 {MOST} 20", "start: done")
+        root.wait_pending(1)
+        first.expect("release", "release: done")
+        second.expect("finish 1", f"finish: complete granted={MOST} buffers=20")
+        first.expect("start 2 100000 1", "start: done")
+        answer = first.expect("finish 2", "finish: E2BIG retryable=0 ")
+        assert "MiB" in answer, answer
+        first.expect(f"start 3 {MOST} 1", "start: done")
+        root.wait_pending(1)
+        daemon.kill()
+        first.expect("finish 3", "finish: ETIMEDOUT retryable=1 ")
+        second.expect("change 0 1", "change: right")

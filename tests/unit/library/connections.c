@@ -242,9 +242,12 @@ static void not_everything_can_be_done(void)
 static void who_tells_nothing_says_so(void)
 {
 	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = make();
+	struct cmabulk_request *request CLEANUP(cmabulk_request_unrefp) = NULL;
 	struct cmabulk_event *event = UNTOUCHED;
+	struct cmabulk_call *call = UNTOUCHED;
 	uint64_t usec = 5;
 
+	g_assert_cmpint(cmabulk_request_new(&request), ==, 0);
 	g_assert_cmpint(cmabulk_connection_set_event_mask(connection, 0), ==, -EOPNOTSUPP);
 	g_assert_nonnull(strstr(cmabulk_connection_get_error_message(connection),
 				"in direct mode there are none"));
@@ -254,6 +257,10 @@ static void who_tells_nothing_says_so(void)
 	g_assert_cmpint(cmabulk_connection_process(connection), ==, -EOPNOTSUPP);
 	g_assert_cmpint(cmabulk_connection_next_event(connection, &event), ==, -EOPNOTSUPP);
 	g_assert_true(event == UNTOUCHED && usec == 5);
+	g_assert_cmpint(cmabulk_connection_start_allocate(connection, request, &call), ==,
+			-EOPNOTSUPP);
+	g_assert_nonnull(strstr(cmabulk_connection_get_error_message(connection), "thread"));
+	g_assert_true(call == UNTOUCHED);
 }
 
 static void who_knows_no_devices_says_so(void)

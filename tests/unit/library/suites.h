@@ -4,6 +4,7 @@
 #define TESTS_LIBRARY_SUITES_H
 
 void add_steps(void);
+void add_calls(void);
 void add_causes(void);
 void add_requests(void);
 void add_texts(void);

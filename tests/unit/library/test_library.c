@@ -8,6 +8,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	add_steps();
+	add_calls();
 	add_causes();
 	add_requests();
 	add_texts();
