@@ -32,6 +32,19 @@ def the_example_without_a_daemon(bus):
     assert done.returncode == 1 and "daemon is not available; start cmabulkd" in done.stderr, done
 
 
+def the_example_of_a_loop(bus):
+    daemon_with_clients(bus)
+    done = run(bus, "CMABULK_EXAMPLE_LOOP")
+    assert (done.returncode, done.stdout) == (0, "4 buffers\n4 are back\n"), done
+    administrator(bus).wait_whole()
+    with Application(bus, uid=BOB) as application:
+        application.expect(f"allocate {MOST} 1 0", "allocate: complete")
+        application.expect("start 0 768 1", "start: done")
+        done = run(bus, "CMABULK_EXAMPLE_LOOP")
+        assert done.stdout.endswith("4 are back\n"), done
+        application.expect("drop 0", "drop: done")
+
+
 def the_system_bus_is_the_default(bus):
     daemon_with_clients(bus, "video=400M")
     for value in "", "system":
