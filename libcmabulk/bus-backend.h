@@ -8,6 +8,7 @@
 #include "connection.h"
 
 extern const struct backend_loop bus_loop;
+int bus_set_event_mask(struct cmabulk_connection *connection, uint64_t mask);
 
 int bus_get_pool(struct cmabulk_connection *connection, const char *name,
 		 struct cmabulk_pool **ret);
