@@ -184,8 +184,27 @@ static int try(const struct config_change *change, const struct config *config,
 	return 0;
 }
 
+/* What the files say cannot be refused, and neither what makes it better than it is. */
+static int check_guarantees(const struct config_change *change, const struct account_rules *before,
+			    const struct account_rules *after, const GArray *pools,
+			    char **ret_problem)
+{
+	for (unsigned int i = 0; change->count > 0 && i < pools->len; i++) {
+		const struct guarantee_pool *pool = &g_array_index(pools, struct guarantee_pool, i);
+		g_autofree char *problem = guarantee_find_problem(after, pool);
+
+		if (problem && guarantee_has_grown(after, before, pool))
+			return refuse(-EINVAL, ret_problem,
+				      "with this, %s; make MinBytes smaller, or first that of the "
+				      "others; nothing is changed",
+				      problem);
+	}
+	return 0;
+}
+
 int config_change_apply(const struct config_change *change, const struct config *config,
-			struct config_runtime **runtime, struct config **ret, char **ret_problem)
+			const GArray *pools, struct config_runtime **runtime, struct config **ret,
+			char **ret_problem)
 {
 	g_autoptr(ConfigRuntime) changed = config_runtime_copy(*runtime);
 	g_autoptr(Config) result = NULL;
@@ -206,6 +225,9 @@ int config_change_apply(const struct config_change *change, const struct config 
 	    !config_has_account(config, change->account))
 		keep_rest(change, changed);
 	r = try(change, config, *runtime, changed, &result, ret_problem);
+	if (r >= 0)
+		r = check_guarantees(change, config->accounts, result->accounts, pools,
+				     ret_problem);
 	if (r >= 0)
 		r = config_runtime_write(changed, *runtime, ret_problem);
 	if (r < 0)

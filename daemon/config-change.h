@@ -7,6 +7,7 @@
 #define CMABULKD_CONFIG_CHANGE_H
 
 #include "config.h"
+#include "guarantee.h"
 
 /* All there are, and some that may come. */
 #define CONFIG_CHANGE_KEYS_MAX	32
@@ -31,8 +32,12 @@ struct config_change {
 /* The strings are the caller's, and have to live as long as the change. */
 int config_change_add(struct config_change *change, const char *key, const char *value,
 		      char **ret_problem);
-/* Writes what is to be kept. Then *runtime is with it, and *ret is @config with it. */
+/*
+ * Writes what is to be kept. Then *runtime is with it, and *ret is @config with it. More than there is of one of
+ * @pools (struct guarantee_pool), which are those that are there, cannot be guaranteed.
+ */
 int config_change_apply(const struct config_change *change, const struct config *config,
-			struct config_runtime **runtime, struct config **ret, char **ret_problem);
+			const GArray *pools, struct config_runtime **runtime, struct config **ret,
+			char **ret_problem);
 
 #endif

@@ -294,11 +294,28 @@ static int load_config(struct manager *manager)
 	return 0;
 }
 
+/* Of struct guarantee_pool, whose names are the pools'. */
+static GArray *list_pool_sizes(const struct manager *manager)
+{
+	GArray *sizes = g_array_new(FALSE, FALSE, sizeof(struct guarantee_pool));
+
+	for (unsigned int i = 0; i < manager->pools->len; i++) {
+		const struct pool *pool = g_ptr_array_index(manager->pools, i);
+		const struct cmabulk_query *query = pool_get_query(pool);
+		const struct guarantee_pool size = { pool_get_name(pool),
+						     query->pages * query->page_size };
+
+		g_array_append_val(sizes, size);
+	}
+	return sizes;
+}
+
 int manager_change_account(struct manager *manager, const struct config_change *change,
 			   char **ret_problem)
 {
+	g_autoptr(GArray) pools = list_pool_sizes(manager);
 	struct config *config = NULL;
-	int r = config_change_apply(change, manager->config, &manager->runtime, &config,
+	int r = config_change_apply(change, manager->config, pools, &manager->runtime, &config,
 				    ret_problem);
 
 	if (r < 0)

@@ -2,10 +2,10 @@
 /* What is wrong with the configuration, in sentences: as it is written, and for the pools that are there. */
 #include <string.h>
 
+#include "guarantee.h"
 #include "log.h"
 #include "pool.h"
 #include "problems.h"
-#include "text.h"
 
 void problems_init(struct problems *problems)
 {
@@ -51,17 +51,13 @@ void problems_set_changed(struct problems *problems, GPtrArray *sentences)
 static char *check_guarantees(const struct pool *pool, const struct account_rules *accounts)
 {
 	const struct cmabulk_query *query = pool_get_query(pool);
-	uint64_t bytes = query->pages * query->page_size;
-	char size[TEXT_SIZE_MAX], guaranteed[TEXT_SIZE_MAX];
-	g_autofree char *names = NULL;
-	uint64_t sum = account_rules_get_guaranteed(accounts, pool_get_name(pool), bytes, &names);
+	const struct guarantee_pool size = { pool_get_name(pool), query->pages * query->page_size };
+	g_autofree char *problem = guarantee_find_problem(accounts, &size);
 
-	if (sum <= bytes)
+	if (!problem)
 		return NULL;
-	return g_strdup_printf("pool %s has %s, and accounts %s are guaranteed %s of it together; "
-			       "those that are written first have theirs: lower MinBytes=",
-			       pool_get_name(pool), text_size(size, bytes), names,
-			       text_size(guaranteed, sum));
+	return g_strdup_printf("%s; those that are written first have theirs: lower MinBytes=",
+			       problem);
 }
 
 static void add(struct problems *problems, char *sentence)

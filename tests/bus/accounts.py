@@ -99,6 +99,9 @@ def all_or_nothing(bus):
     refused("unit", "User=", Unit="video.service", Group=str(CLIENTS))
     refused("somebody", "no such user", User="who-is-that", MaxBytes="1M")
     refused("guard", "MinBytes: more than MaxBytes", User=str(BOB), MinBytes="2M", MaxBytes="1M")
+    # Where there is more to be had it would be another matter: a pool that is to come is not asked.
+    refused("guard", "pool main has 64 MiB", "accounts guard are guaranteed 65 MiB", "MinBytes",
+            User=str(BOB), MinBytes="65M", MaxBytes="65M")
     for name in ("", "a b", "a]", "[a", "ü", "x" * 41, "a\nb", "a:1", "x" * 100_000):
         refused(name, "no name", MaxBytes="1M")
     sentence = expect_error("InvalidArgument", root.unset_account, "crw")

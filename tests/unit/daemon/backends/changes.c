@@ -42,6 +42,7 @@ struct place {
 	char *state;
 	struct config *config;
 	struct config_runtime *runtime;
+	GArray *pools; /* struct guarantee_pool: those that are there */
 };
 
 static void load(struct place *place)
@@ -73,7 +74,15 @@ static void begin(struct place *place, const char *text)
 	place->state = g_build_filename(place->directory, "state", "deep", NULL);
 	write_file(place->file, text);
 	place->runtime = config_runtime_new(place->state);
+	place->pools = g_array_new(FALSE, FALSE, sizeof(struct guarantee_pool));
 	load(place);
+}
+
+static void add_pool(struct place *place, const char *name, uint64_t bytes)
+{
+	const struct guarantee_pool pool = { name, bytes };
+
+	g_array_append_val(place->pools, pool);
 }
 
 /* As the daemon's next start. */
@@ -95,6 +104,7 @@ static void end(struct place *place)
 	g_assert_cmpint(g_rmdir(place->directory), ==, 0);
 	config_free(place->config);
 	config_runtime_free(place->runtime);
+	g_array_unref(place->pools);
 	g_free(place->directory);
 	g_free(place->file);
 	g_free(place->state);
@@ -111,8 +121,8 @@ static int apply(struct place *place, const char *account, bool is_persistent,
 	for (; *settings && r >= 0; settings += 2)
 		r = config_change_add(&change, settings[0], settings[1], ret_problem);
 	if (r >= 0)
-		r = config_change_apply(&change, place->config, &place->runtime, &config,
-					ret_problem);
+		r = config_change_apply(&change, place->config, place->pools, &place->runtime,
+					&config, ret_problem);
 	if (r < 0) {
 		g_assert_null(config);
 		return r;
@@ -270,6 +280,47 @@ static void mistakes_of_the_files_are_theirs(void)
 	g_assert_cmpuint(place.config->problems->len, ==, 3);
 	REFUSED(&place, "lost", false, "left out", "Weight", "3");
 	REFUSED(&place, "lost", false, "cannot be changed", "User", "5");
+	end(&place);
+}
+
+/* What is there can be counted on: more than that is promised to nobody. */
+static void no_more_is_guaranteed_than_there_is(void)
+{
+	struct place place;
+
+	begin(&place, "[Account one]\nUser=5\nMinBytes=40M\n[Account two]\nUser=6\n");
+	add_pool(&place, "main", UINT64_C(64) << 20);
+	add_pool(&place, "small", UINT64_C(48) << 20);
+	for (int is_persistent = 0; is_persistent < 2; is_persistent++) {
+		REFUSED(&place, "two", is_persistent,
+			"pool main has 64 MiB, and accounts one, two are guaranteed 65 MiB",
+			"MinBytes", "25M", "Pools", "main");
+		REFUSED(&place, "two", is_persistent, "pool small has 48 MiB", "MinBytes", "24M");
+		REFUSED(&place, "new", is_persistent, "accounts one, new are", "User", "7",
+			"MinBytes", "24M");
+	}
+	CHANGE(&place, "two", false, "MinBytes", "24M", "Pools", "main");
+	REFUSED(&place, "two", false, "pool small has", "Pools", "");
+	REFUSED(&place, "two", false, "pool main has", "MinBytes", "39%");
+	/* Of a pool that is not there nobody knows how large it is. */
+	CHANGE(&place, "two", false, "MinBytes", "1T", "MaxBytes", "1T", "Pools", "later");
+	end(&place);
+}
+
+/* Whoever mends what the files promise need not do it at once. */
+static void less_is_guaranteed_step_by_step(void)
+{
+	struct place place;
+
+	begin(&place, "[Account one]\nUser=5\nMinBytes=40M\n[Account two]\nUser=6\nMinBytes=40M\n"
+		      "[Account three]\nUser=7\nMinBytes=40M\n");
+	add_pool(&place, "main", UINT64_C(64) << 20);
+	CHANGE(&place, "one", false, "MinBytes", "30M");
+	CHANGE(&place, "two", false, "Weight", "3");
+	REFUSED(&place, "one", false, "accounts one, two, three are", "MinBytes", "31M");
+	REFUSED(&place, "one", false, "accounts one, two, three are", "MinBytes", "");
+	/* What the files say as a whole is theirs. */
+	change(&place, "one", false, (const char *const[]){ NULL });
 	end(&place);
 }
 
@@ -516,6 +567,9 @@ void add_change_tests(void)
 	g_test_add_func("/change/changes-apply-over-the-files", changes_apply_over_the_files);
 	g_test_add_func("/change/a-blank-is-an-empty-value", a_blank_is_an_empty_value);
 	g_test_add_func("/change/what-is-wrong-changes-nothing", what_is_wrong_changes_nothing);
+	g_test_add_func("/change/no-more-is-guaranteed-than-there-is",
+			no_more_is_guaranteed_than_there_is);
+	g_test_add_func("/change/less-is-guaranteed-step-by-step", less_is_guaranteed_step_by_step);
 	g_test_add_func("/change/mistakes-of-the-files-are-theirs",
 			mistakes_of_the_files_are_theirs);
 	g_test_add_func("/change/what-is-kept-is-read-again", what_is_kept_is_read_again);
