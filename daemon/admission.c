@@ -56,6 +56,7 @@ static int check_account(const struct ledger *ledger, const struct account_rule 
 	uint64_t held_pages = account->exported_pages - account->draining_pages;
 	uint64_t buffers = account->buffers - account->draining_buffers;
 	uint64_t guaranteed = ledger_guaranteed_to_others(ledger, account);
+	uint64_t pending = ask->is_ahead ? account->pending_ahead : account->pending;
 	uint64_t wait_ns;
 
 	if (pages + held_pages > ledger_maximum_pages(ledger, rule))
@@ -70,8 +71,8 @@ static int check_account(const struct ledger *ledger, const struct account_rule 
 			      (ask->minimum << ask->order) * geometry->page_size,
 			      guaranteed * geometry->page_size,
 			      geometry->pages * geometry->page_size);
-	if (account->pending >= rule->max_pending)
-		return refuse(ret, -EUSERS, "pending", 1, account->pending, rule->max_pending);
+	if (pending >= rule->max_pending)
+		return refuse(ret, -EUSERS, "pending", 1, pending, rule->max_pending);
 	if (ask->is_ahead && account->n_ahead >= AHEAD_PER_ACCOUNT)
 		return refuse(ret, -EUSERS, "ahead", 1, account->n_ahead, AHEAD_PER_ACCOUNT);
 	wait_ns = ledger_get_rate_wait(ledger, rule, account);
@@ -135,7 +136,8 @@ int broker_submit(struct broker *broker, const struct account_rule *rule, uid_t 
 	request->uid = uid;
 	request->retry = broker->retry;
 	request->efforts = get_efforts(broker, rule, ask);
-	account->pending++;
+	account->pending += !ask->is_ahead;
+	account->pending_ahead += ask->is_ahead;
 	account->n_ahead += ask->is_ahead;
 	ledger_count_request(&broker->ledger, rule, account);
 	if (!ask->is_ahead)

@@ -20,7 +20,7 @@ void ahead_keep(struct broker *broker, struct broker_request *request)
 	ledger_settle(&broker->ledger, request, 0);
 	request->stage = REQUEST_KEPT;
 	request->was_kept = true;
-	request->account->pending--;
+	request->account->pending_ahead--;
 }
 
 void ahead_check_accounts(struct broker *broker)

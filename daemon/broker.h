@@ -122,7 +122,7 @@ struct broker_usage {
 	/* Of those, what was draining in the last snapshot: no event tells when that begins. */
 	uint64_t draining_bytes;
 	uint64_t draining_buffers;
-	uint64_t pending; /* requests not finished, but for those that are kept ahead */
+	uint64_t pending; /* requests not finished, but for those that are ahead */
 	uint64_t ahead_bytes; /* of those that are booked: claimed ahead */
 	uint64_t minimum_bytes;
 	uint64_t maximum_bytes;

@@ -28,6 +28,7 @@ struct account {
 	uint64_t booked_pages; /* requests that hold or may hold chunks */
 	uint64_t booked_buffers;
 	uint64_t pending;
+	uint64_t pending_ahead; /* apart from these: a hint is in the way of no request */
 	uint64_t ahead_pages; /* of the booked ones */
 	uint64_t n_ahead; /* requests ahead that are not freed */
 	uint64_t spared_until_ns; /* was asked to give back: not before then again */

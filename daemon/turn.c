@@ -322,7 +322,8 @@ static bool say_finish(struct broker *broker, uint64_t now_ns, struct broker_act
 		return false;
 	check_limits(broker, request);
 	request->stage = REQUEST_FINISHED;
-	request->account->pending -= !request->was_kept;
+	request->account->pending -= !request->ask.is_ahead;
+	request->account->pending_ahead -= request->ask.is_ahead && !request->was_kept;
 	if (!request->has_started)
 		request->queued_ns = now_ns - request->submitted_ns;
 	if (!request->ask.is_ahead)

@@ -531,6 +531,39 @@ static void sixteen_are_enough(void)
 	scene_clear(&scene);
 }
 
+/* A hint that waits keeps no request of its account out, nor a request a hint; as many of them as of these may wait. */
+static void it_is_in_the_way_of_no_request(void)
+{
+	struct broker_request *ahead, *request;
+	struct broker_refusal refusal;
+	struct broker_ask ask;
+	struct scene scene;
+
+	scene_init(&scene);
+	ahead = submit_ahead(&scene, 1003, 10);
+	g_assert_cmpuint(scene_usage(&scene, "pending:1003").pending, ==, 0);
+	g_assert_cmpuint(broker_get_pending(scene.broker), ==, 1);
+	ask = ask_ahead(&scene, 10);
+	g_assert_cmpint(scene_refused(&scene, 1003, &ask, &refusal), ==, -EUSERS);
+	g_assert_cmpstr(refusal.reason, ==, "pending");
+	request = scene_submit(&scene, 1003, 10);
+	ask = scene_ask(&scene, 10);
+	g_assert_cmpint(scene_refused(&scene, 1003, &ask, &refusal), ==, -EUSERS);
+	broker_cancel(scene.broker, ahead);
+	broker_cancel(scene.broker, request);
+	scene_expect_finish(&scene, ahead, BROKER_CANCELLED, -ECANCELED, 0);
+	scene_expect_finish(&scene, request, BROKER_CANCELLED, -ECANCELED, 0);
+	ahead = keep(&scene, 1003, 10, 77);
+	/* What is kept waits for nothing. */
+	request = submit_ahead(&scene, 1003, 10);
+	broker_cancel(scene.broker, request);
+	scene_expect_finish(&scene, request, BROKER_CANCELLED, -ECANCELED, 0);
+	broker_cancel(scene.broker, ahead);
+	expect_dropped(&scene, ahead, 10);
+	comes_back(&scene, 10);
+	scene_clear(&scene);
+}
+
 static void it_goes_with_its_account(void)
 {
 	struct broker_request *ahead;
@@ -584,6 +617,7 @@ void add_ahead(void)
 	g_test_add_func("/ahead/it-is-dropped-once-for-a-request",
 			it_is_dropped_once_for_a_request);
 	g_test_add_func("/ahead/sixteen-are-enough", sixteen_are_enough);
+	g_test_add_func("/ahead/it-is-in-the-way-of-no-request", it_is_in_the_way_of_no_request);
 	g_test_add_func("/ahead/it-goes-with-its-account", it_goes_with_its_account);
 	g_test_add_func("/ahead/it-goes-with-the-pool", it_goes_with_the_pool);
 }

@@ -24,7 +24,8 @@ uint64_t model_draining_pages(const struct model *model, unsigned int account, u
 uint64_t model_promised_pages(const struct model_request *request);
 uint64_t model_promised_buffers(const struct model_request *request);
 uint64_t model_held_pages(const struct model_request *request);
-uint64_t model_pending_of(const struct model *model, unsigned int account);
+/* Not done, and not kept: of those ahead, or of the others. */
+uint64_t model_pending_of(const struct model *model, unsigned int account, bool is_ahead);
 /* Within its limits with all of this on top of what it has and is getting? */
 bool model_is_allowed(const struct model *model, const struct model_request *request);
 /* Pages that nobody is promised, when @free are free. */

@@ -69,12 +69,13 @@ uint64_t model_held_pages(const struct model_request *request)
 	return ((chunks - request->exported) << request->ask.order) + request->surplus;
 }
 
-uint64_t model_pending_of(const struct model *model, unsigned int account)
+uint64_t model_pending_of(const struct model *model, unsigned int account, bool is_ahead)
 {
 	uint64_t count = 0;
 
 	for (unsigned int i = 0; i < model->requests->len; i++)
 		count += model_request_at(model, i)->account == account &&
+			 model_request_at(model, i)->ask.is_ahead == is_ahead &&
 			 model_request_at(model, i)->stage != MODEL_DONE &&
 			 !model_request_at(model, i)->was_kept;
 	return count;

@@ -125,7 +125,7 @@ int model_admit(const struct model *model, unsigned int index, const struct brok
 		return -EDQUOT;
 	if (ask->minimum * (1 << ask->order) + guaranteed_to_others(model, index) > model->pages)
 		return -ENOSPC;
-	if (model_pending_of(model, index) >= account->max_pending)
+	if (model_pending_of(model, index, ask->is_ahead) >= account->max_pending)
 		return -EUSERS;
 	if (ask->is_ahead && count_ahead(model, index) >= 16)
 		return -EUSERS;
