@@ -34,7 +34,7 @@ void asker_remove(struct client *client, uint64_t cookie)
 	g_hash_table_remove(client->manager->askers, &cookie);
 }
 
-/* A signal to @client alone, with these arguments; none while it is far behind with reading. */
+/* A signal to @client alone, with these arguments: 1; none while it is far behind with reading: 0. */
 static int tell(struct client *client, const char *member, const char *types, ...)
 {
 	sd_bus_message *signal = NULL;
@@ -55,7 +55,7 @@ static int tell(struct client *client, const char *member, const char *types, ..
 	if (r >= 0)
 		r = delivery_reply(client, signal, READER_BYTES_REPLY / 4);
 	sd_bus_message_unref(signal);
-	return r;
+	return r < 0 ? r : 1;
 }
 
 void asker_tell_released(struct manager *manager, const struct pool *pool, uint64_t id,
@@ -90,19 +90,24 @@ static bool is_of_account(const struct client *client, const char *account)
 	return strcmp(name, account) == 0;
 }
 
-void asker_tell_pressure(struct manager *manager, const struct pool *pool, const char *account,
+bool asker_tell_pressure(struct manager *manager, const struct pool *pool, const char *account,
 			 uint64_t bytes, enum broker_pressure pressure)
 {
 	g_autoptr(GList) clients = g_hash_table_get_values(manager->clients);
+	bool is_heard = false;
 
 	for (GList *link = clients; link && manager->bus; link = link->next) {
 		struct client *client = link->data;
+		int r = 0;
 
-		if (is_of_account(client, account) &&
-		    tell(client, "MemoryPressure", "sst", pool_get_name(pool),
-			 pressure_name(pressure), bytes) < 0)
+		if (is_of_account(client, account))
+			r = tell(client, "MemoryPressure", "sst", pool_get_name(pool),
+				 pressure_name(pressure), bytes);
+		if (r < 0)
 			log_warning("%s cannot be told that memory is wanted", client->name);
+		is_heard = is_heard || r > 0;
 	}
+	return is_heard;
 }
 
 static gboolean asker_is_client(gpointer cookie, gpointer asker, gpointer client)

@@ -87,7 +87,10 @@ enum broker_action_type {
 	 * answers the client, then calls broker_request_exported() and broker_request_free().
 	 */
 	BROKER_FINISH,
-	/* Requests wait for memory: ask the account to give some back. There is no request. */
+	/*
+	 * Requests wait for memory: ask the account to give some back. There is no request. Answer, at once, where
+	 * nobody is there to hear it: broker_not_heard().
+	 */
 	BROKER_ASK_BACK,
 };
 
@@ -230,6 +233,9 @@ void broker_gone(struct broker *broker);
 void broker_next(struct broker *broker, uint64_t now_ns, struct broker_action *ret);
 /* When broker_next() may have something to say without a new fact; UINT64_MAX: never. */
 uint64_t broker_wakeup(const struct broker *broker);
+
+/* Nobody was asked: others are to give what that account, with BROKER_ASK_BACK, was to. */
+void broker_not_heard(struct broker *broker, uint64_t bytes);
 
 /*
  * The fill ended: @result as FILL returned it. @fill may be NULL when there was none (no reservation

@@ -66,10 +66,10 @@ static void on_pool_ended(struct pool *pool, void *userdata)
 	sd_event_source_set_enabled(manager->reap, SD_EVENT_ONESHOT);
 }
 
-static void on_asked_back(struct pool *pool, const char *account, uint64_t bytes,
+static bool on_asked_back(struct pool *pool, const char *account, uint64_t bytes,
 			  enum broker_pressure pressure, void *userdata)
 {
-	asker_tell_pressure(userdata, pool, account, bytes, pressure);
+	return asker_tell_pressure(userdata, pool, account, bytes, pressure);
 }
 
 static const struct pool_listener pool_listener = {

@@ -168,8 +168,9 @@ static void carry_out_finish(struct pool *pool, struct pool_request *request)
 
 static void ask_back(struct pool *pool, const struct broker_action *action)
 {
-	pool->listener->asked_back(pool, action->account, action->bytes, action->pressure,
-				   pool->userdata);
+	if (!pool->listener->asked_back(pool, action->account, action->bytes, action->pressure,
+					pool->userdata))
+		broker_not_heard(pool->broker, action->bytes);
 }
 
 static void carry_out(struct pool *pool, const struct broker_action *action)

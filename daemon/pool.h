@@ -44,8 +44,11 @@ struct pool_listener {
 	void (*finished)(void *userdata, struct pool_outcome *outcome);
 	/* The same of one that is ahead: taken over, given back, or over. */
 	void (*ahead_ended)(void *userdata);
-	/* Requests wait for memory: @account is to give back so many bytes. @userdata is the pool's. */
-	void (*asked_back)(struct pool *pool, const char *account, uint64_t bytes,
+	/*
+	 * Requests wait for memory: @account is to give back so many bytes. False: nobody is there to hear it.
+	 * @userdata is the pool's.
+	 */
+	bool (*asked_back)(struct pool *pool, const char *account, uint64_t bytes,
 			   enum broker_pressure pressure, void *userdata);
 	/* A buffer made here is gone and its memory back. @userdata is the pool's. */
 	void (*released)(struct pool *pool, uint64_t id, uint64_t inode, uint64_t cookie,

@@ -90,6 +90,12 @@ void pressure_say(struct broker *broker, uint64_t now_ns, struct broker_action *
 	};
 }
 
+/* Who was to be asked is spared all the same: else his turn would come again at once. */
+void broker_not_heard(struct broker *broker, uint64_t bytes)
+{
+	broker->round_pages += bytes / broker->ledger.geometry.page_size;
+}
+
 uint64_t pressure_wakeup(const struct broker *broker)
 {
 	uint64_t wanted = 0;

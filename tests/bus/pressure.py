@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """MemoryPressure asks those for memory who have more than they are guaranteed, and nobody else."""
 
+from fixture import eventually
 from manager import (ALICE, BOB, CAROL, MIB, administrator, daemon_with_clients, user)
 
 GUARANTEED = "[Account man]\nUser=man\nMinBytes=24M\n"
@@ -46,6 +47,25 @@ def who_has_most_above_his_guarantee_is_first(bus):
     for each in held:
         each.close()
     root.wait_whole()
+
+
+def who_is_not_there_is_passed_over(bus):
+    """What two hold who cannot be asked is asked of the third, and not when two rounds are over."""
+    daemon_with_clients(bus)
+    alice, bob = user(bus), user(bus, BOB)
+    gone = [user(bus, CAROL), administrator(bus)]
+    held = [client.allocate(count=1408, order=2) for client in gone]
+    held.append(bob.allocate(count=1280, order=2))
+    for client in gone:
+        client.socket.close()
+        eventually("it is gone", lambda name=client.name: not alice.name_has_owner(name))
+    serial = alice.start_allocate("waits", count=512, order=2, timeout_usec=2_000_000)
+    assert bob.wait_signal("MemoryPressure").arguments == ("main", "moderate", 8 * MIB)
+    alice.cancel("waits")
+    alice.finish_allocate(serial).close()
+    for each in held:
+        each.close()
+    administrator(bus).wait_whole()
 
 
 def what_is_guaranteed_is_critical(bus):

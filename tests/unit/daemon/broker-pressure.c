@@ -61,6 +61,41 @@ static void who_does_nothing_is_not_counted_on(void)
 	end(&scene, request);
 }
 
+/* Nobody of the account that has most is there: no second is lost for that. */
+static void who_cannot_hear_is_passed_over(void)
+{
+	struct broker_request *request;
+	struct scene scene;
+
+	request = wait_for_300(&scene);
+	scene.deaf = "default:1000";
+	scene_expect_asked(&scene, "light:1005 300");
+	g_assert_cmpuint(broker_wakeup(scene.broker), ==, scene.now_ns + SCENE_SECOND);
+	scene.now_ns += SCENE_SECOND;
+	scene_expect_asked(&scene, "heavy:1004 100");
+	/* Somebody comes. */
+	scene.deaf = NULL;
+	scene.now_ns += 4 * SCENE_SECOND;
+	scene_expect_asked(&scene, "default:1000 300");
+	end(&scene, request);
+}
+
+/* There is nobody else, and an end to looking. */
+static void nobody_can_hear(void)
+{
+	struct broker_request *request;
+	struct scene scene;
+
+	scene_init(&scene);
+	scene_give(&scene, 1000, 1000);
+	scene.deaf = "default:1000";
+	request = scene_submit(&scene, 2000, 300);
+	scene.now_ns += 100 * MSEC;
+	scene_expect_asked(&scene, "");
+	g_assert_cmpuint(broker_wakeup(scene.broker), ==, scene.now_ns + 5 * SCENE_SECOND);
+	end(&scene, request);
+}
+
 /* As many as it takes, at once. */
 static void together_they_have_enough(void)
 {
@@ -186,6 +221,8 @@ void add_pressure(void)
 	g_test_add_func("/pressure/most-over-first", most_over_first);
 	g_test_add_func("/pressure/who-does-nothing-is-not-counted-on",
 			who_does_nothing_is_not_counted_on);
+	g_test_add_func("/pressure/who-cannot-hear-is-passed-over", who_cannot_hear_is_passed_over);
+	g_test_add_func("/pressure/nobody-can-hear", nobody_can_hear);
 	g_test_add_func("/pressure/together-they-have-enough", together_they_have_enough);
 	g_test_add_func("/pressure/the-release-wakes-who-waits", the_release_wakes_who_waits);
 	g_test_add_func("/pressure/not-below-the-guarantee", not_below_the_guarantee);

@@ -177,6 +177,10 @@ static struct broker_action next(struct scene *scene)
 		if (action.type != BROKER_ASK_BACK)
 			return action;
 		g_assert_null(action.request);
+		if (g_strcmp0(action.account, scene->deaf) == 0) {
+			broker_not_heard(scene->broker, action.bytes);
+			continue;
+		}
 		g_string_append_printf(scene->asked, "%s%s %" PRIu64 "%s",
 				       scene->asked->len ? ", " : "", action.account,
 				       action.bytes / SCENE_PAGE,

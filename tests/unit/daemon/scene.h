@@ -24,6 +24,7 @@ struct scene {
 	uint64_t free_pages;
 	uint64_t sequence;
 	uint64_t last_id;
+	const char *deaf; /* an account of which nobody is there to be asked */
 	GString *asked; /* since scene_expect_asked(): "ACCOUNT PAGES, ...", with ! when it is critical */
 };
 

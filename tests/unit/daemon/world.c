@@ -346,8 +346,11 @@ static void carry_out(struct world *world, const struct broker_action *action)
 	case BROKER_FINISH:
 		finish(world, broker_request_get_userdata(action->request));
 		break;
-	case BROKER_INTERRUPT:
 	case BROKER_ASK_BACK:
+		if (world_below(world, 2) == 0)
+			broker_not_heard(world->broker, action->bytes);
+		break;
+	case BROKER_INTERRUPT:
 	case BROKER_NOTHING:
 		break;
 	}
