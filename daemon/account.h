@@ -13,6 +13,7 @@
 #define ACCOUNT_NAME_MAX   40 /* leaves room for ":UID" in the kernel's 63 */
 #define ACCOUNT_UNLIMITED  UINT64_MAX
 #define ACCOUNT_UID_SHARED ((uid_t)-1)
+#define ACCOUNT_NO_EFFORTS (1U << 31) /* in place of none, which stands for all */
 
 /* An amount as configured: bytes, or a share of the pool. */
 struct amount {
@@ -42,8 +43,8 @@ struct account_rule {
 	/* So many requests are let in from the first on within that time; either 0: any number. */
 	uint64_t rate_burst;
 	uint64_t rate_interval_usec;
-	unsigned int efforts; /* bits of enum cmabulk_effort; 0: all */
-	char **pools; /* NULL: all */
+	unsigned int efforts; /* bits of enum cmabulk_effort; 0: all; ACCOUNT_NO_EFFORTS */
+	char **pools; /* NULL: all; empty: none */
 	uint64_t max_timeout_usec; /* 0: as long as anybody */
 };
 

@@ -23,6 +23,8 @@
 
 #define DEFAULT_RATE_INTERVAL_USEC UINT64_C(1000000)
 
+#define LEFT_OUT     "the account is left out"
+#define RIGHT_COUNTS "only what is right of it is allowed"
 #define WRONG_AMOUNT "neither bytes, with K, M, G or T, nor a percentage up to 100%"
 
 /* What an account matches; a value that is wrong must not make it match more. */
@@ -264,40 +266,44 @@ static char **split(const char *value)
 	return result;
 }
 
+/*
+ * Lists of what it may use, of which nothing means all: of one that is wrong counts what is right, so that a slip of
+ * the pen allows no more than was meant.
+ */
+
 static const char *set_efforts(struct draft *draft, const struct config_place *place,
 			       const char *value)
 {
 	g_auto(GStrv) words = split(value);
 	unsigned int efforts = 0, effort;
+	bool is_wrong = false;
 
-	for (char **word = words; *word; word++) {
+	for (char **word = words; *word; word++)
 		if (effort_parse(*word, &effort) < 0)
-			return "efforts are fast, normal and hard, with blanks between";
-		efforts |= 1U << effort;
-	}
-	draft->rule.efforts = efforts;
-	return NULL;
-}
-
-static bool are_pool_names(char **words)
-{
-	for (; *words; words++)
-		if (!pool_name_is_valid(*words))
-			return false;
-	return true;
+			is_wrong = true;
+		else
+			efforts |= 1U << effort;
+	draft->rule.efforts = is_wrong && !efforts ? ACCOUNT_NO_EFFORTS : efforts;
+	return is_wrong ? "efforts are fast, normal and hard, with blanks between" : NULL;
 }
 
 /* They may come later: whether there are such pools is not asked. */
 static const char *set_pools(struct draft *draft, const struct config_place *place,
 			     const char *value)
 {
-	g_auto(GStrv) pools = split(value);
+	GStrvBuilder *pools = g_strv_builder_new();
+	g_auto(GStrv) words = split(value);
+	bool is_wrong = false;
 
-	if (!are_pool_names(pools))
-		return "no names of pools, with blanks between";
+	for (char **word = words; *word; word++)
+		if (pool_name_is_valid(*word))
+			g_strv_builder_add(pools, *word);
+		else
+			is_wrong = true;
 	g_strfreev(draft->rule.pools);
-	draft->rule.pools = pools[0] ? g_steal_pointer(&pools) : NULL;
-	return NULL;
+	draft->rule.pools = words[0] ? g_strv_builder_end(pools) : NULL;
+	g_strv_builder_unref(pools);
+	return is_wrong ? "no names of pools, with blanks between" : NULL;
 }
 
 static const struct key {
@@ -305,10 +311,11 @@ static const struct key {
 	const char *(*set)(struct draft *draft, const struct config_place *place,
 			   const char *value);
 	enum match match; /* 0: it is not about whom it matches */
+	const char *instead; /* what becomes of a wrong value; NULL: it is ignored */
 } keys[] = {
-	{ "User", set_user, MATCH_USER },
-	{ "Group", set_group, MATCH_GROUP },
-	{ "Unit", set_unit, MATCH_UNIT },
+	{ "User", set_user, MATCH_USER, LEFT_OUT },
+	{ "Group", set_group, MATCH_GROUP, LEFT_OUT },
+	{ "Unit", set_unit, MATCH_UNIT, LEFT_OUT },
 	{ "Shared", set_shared, 0 },
 	{ "MinBytes", set_min_bytes, 0 },
 	{ "MaxBytes", set_max_bytes, 0 },
@@ -318,8 +325,8 @@ static const struct key {
 	{ "RateLimitIntervalSec", set_rate_interval, 0 },
 	{ "RateLimitBurst", set_rate_burst, 0 },
 	{ "MaxTimeoutSec", set_max_timeout, 0 },
-	{ "Efforts", set_efforts, 0 },
-	{ "Pools", set_pools, 0 },
+	{ "Efforts", set_efforts, 0, RIGHT_COUNTS },
+	{ "Pools", set_pools, 0, RIGHT_COUNTS },
 };
 
 static const struct key *find_key(const char *name)
@@ -365,7 +372,7 @@ static void set(struct draft *draft, const struct config_place *place, const str
 	draft->wrong |= key->match;
 	config_problem(place->problems, "%s: [%s] %s: \"%s\" is wrong: %s; %s", place->file,
 		       place->group, key->name, value, wrong,
-		       key->match ? "the account is left out" : "the value is ignored");
+		       key->instead ? key->instead : "the value is ignored");
 }
 
 void config_accounts_set(struct config_accounts *accounts, const struct config_place *place,

@@ -161,6 +161,15 @@ struct reading {
 
 enum group { GROUP_DAEMON, GROUP_ACCOUNT, GROUP_POOL, GROUP_DEVICE, GROUP_UNKNOWN };
 
+/* What is no text is wrong, and not as if it was not said: it may be what keeps the account small. */
+static void apply_account_key(struct reading *reading, const struct config_place *place,
+			      const char *key, const char *value)
+{
+	g_autofree char *text = g_utf8_make_valid(value, -1);
+
+	config_accounts_set(reading->accounts, place, key, text);
+}
+
 static void apply_key(struct reading *reading, const struct config_place *place, GKeyFile *file,
 		      const char *key, enum group group)
 {
@@ -170,12 +179,12 @@ static void apply_key(struct reading *reading, const struct config_place *place,
 	if (!value)
 		return;
 	g_strstrip(value);
-	if (!g_utf8_validate(value, -1, NULL))
+	if (group == GROUP_ACCOUNT)
+		apply_account_key(reading, place, key, value);
+	else if (!g_utf8_validate(value, -1, NULL))
 		config_problem(place->problems,
 			       "%s: [%s] %s: the value is not UTF-8; it is ignored", place->file,
 			       place->group, key);
-	else if (group == GROUP_ACCOUNT)
-		config_accounts_set(reading->accounts, place, key, value);
 	else if (group == GROUP_POOL)
 		config_pools_set(reading->config->pools, place, key, value);
 	else if (group == GROUP_DEVICE)

@@ -331,6 +331,47 @@ static void a_mistake_leaves_the_rest(void)
 	end(&files);
 }
 
+static const struct account_rule *rule_of(const struct config *config, const char *account)
+{
+	const struct account_rule *rule = account_rules_find(config->accounts, account);
+
+	g_assert_nonnull(rule);
+	return rule;
+}
+
+/* Of efforts and pools nothing means all: a slip of the pen is not to mean that. */
+static void nothing_is_allowed_by_mistake(void)
+{
+	struct files files;
+
+	begin(&files);
+	put(files.main,
+	    "[Account a]\nUser=3\nEfforts=fast nromal\nPools=ca/mera display\n"
+	    "[Account b]\nUser=1\nEfforts=fast,normal\nPools=camera,display\n"
+	    "[Account c]\nUser=2\nEfforts=fast\nPools=camera\n"
+	    "[Account d]\nUser=4\nEfforts=\xff\nPools=\xff display\n"
+	    "[Account e]\nUser=\xff\nGroup=1\n",
+	    -1);
+	put_drop_in(&files, "1.conf", "[Account c]\nEfforts=slow\nPools=/\n");
+	put_drop_in(&files, "2.conf", "[Account b]\nEfforts=\n");
+	{
+		g_autoptr(Config) config = load(&files);
+
+		g_assert_cmpuint(config->problems->len, ==, 9);
+		g_assert_cmpuint(rule_of(config, "a")->efforts, ==, 1U << CMABULK_EFFORT_FAST);
+		g_assert_true(account_rule_allows_pool(rule_of(config, "a"), "display"));
+		g_assert_false(account_rule_allows_pool(rule_of(config, "a"), "camera"));
+		g_assert_cmpuint(account_rule_get_efforts(rule_of(config, "b"), 2), ==, 7);
+		g_assert_false(account_rule_allows_pool(rule_of(config, "b"), "camera"));
+		g_assert_cmpuint(account_rule_get_efforts(rule_of(config, "c"), 2), ==, 0);
+		g_assert_false(account_rule_allows_pool(rule_of(config, "c"), "camera"));
+		g_assert_cmpuint(account_rule_get_efforts(rule_of(config, "d"), 2), ==, 0);
+		g_assert_true(account_rule_allows_pool(rule_of(config, "d"), "display"));
+		g_assert_null(account_rules_find(config->accounts, "e"));
+	}
+	end(&files);
+}
+
 /* An account that would match others than was meant is none. */
 static void nobody_is_matched_by_mistake(void)
 {
@@ -655,6 +696,7 @@ void add_config_tests(void)
 	g_test_add_func("/config/later-files-override-key-by-key", later_files_override_key_by_key);
 	g_test_add_func("/config/each-mistake-is-named", each_mistake_is_named);
 	g_test_add_func("/config/a-mistake-leaves-the-rest", a_mistake_leaves_the_rest);
+	g_test_add_func("/config/nothing-is-allowed-by-mistake", nothing_is_allowed_by_mistake);
 	g_test_add_func("/config/nobody-is-matched-by-mistake", nobody_is_matched_by_mistake);
 	g_test_add_func("/config/devices-have-pools", devices_have_pools);
 	g_test_add_func("/config/no-device-by-mistake", no_device_by_mistake);
