@@ -143,6 +143,18 @@ void device_facts_from_text(const struct device_text *text, struct device_facts 
 	}
 }
 
+void device_facts_copy(const struct device_facts *facts, struct device_facts *ret)
+{
+	*ret = (struct device_facts){
+		.node = g_strdup(facts->node),
+		.links = g_strdupv(facts->links),
+		.syspath = g_strdup(facts->syspath),
+		.subsystem = g_strdup(facts->subsystem),
+		.sysname = g_strdup(facts->sysname),
+		.pools = g_strdup(facts->pools),
+	};
+}
+
 void device_facts_clear(struct device_facts *facts)
 {
 	g_free(facts->node);

@@ -45,6 +45,7 @@ struct device_facts {
 
 /* What is known of one that is not there: how it is named. */
 void device_facts_from_text(const struct device_text *text, struct device_facts *ret);
+void device_facts_copy(const struct device_facts *facts, struct device_facts *ret);
 void device_facts_clear(struct device_facts *facts);
 
 /* [Device NAME] of the configuration. What is not set matches all; with nothing set it has its name alone. */

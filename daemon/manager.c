@@ -14,6 +14,7 @@
 #include "bus.h"
 #include "clock.h"
 #include "delivery.h"
+#include "device-cache.h"
 #include "inquiry.h"
 #include "journal.h"
 #include "log.h"
@@ -499,6 +500,7 @@ int manager_new(const struct manager_options *options, struct manager **ret)
 	manager->runtime = config_runtime_new(options->state_directory);
 	manager->pools = g_ptr_array_new();
 	manager->leaving = g_ptr_array_new();
+	manager->devices = device_cache_new();
 	problems_init(&manager->problems);
 	manager->clients = g_hash_table_new(g_str_hash, g_str_equal);
 	manager->users = g_hash_table_new(NULL, NULL);
@@ -542,6 +544,7 @@ struct manager *manager_free(struct manager *manager)
 	udev_watch_stop(manager->watch);
 	free_pools(manager->pools);
 	free_pools(manager->leaving);
+	device_cache_free(manager->devices);
 	g_hash_table_unref(manager->preparations);
 	bus_changes_free(manager->changes);
 	g_hash_table_unref(manager->askers);

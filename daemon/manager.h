@@ -17,6 +17,7 @@
 struct bus_changes;
 struct client;
 struct delivery;
+struct device_cache;
 struct inquiries;
 struct journal;
 struct udev_watch;
@@ -41,6 +42,7 @@ struct manager {
 	GPtrArray *pools; /* struct pool, by name */
 	GPtrArray *leaving; /* struct pool: gone, but for requests that still end */
 	struct udev_watch *watch;
+	struct device_cache *devices; /* what is known of those that clients name */
 	sd_event_source *reap; /* defer: frees those of them that ended */
 
 	sd_bus *bus;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Where a request goes. */
+#include "clock.h"
 #include "device.h"
 #include "errors.h"
 #include "manager.h"
@@ -25,7 +26,8 @@ void route_copy(const struct route *route, struct route *ret)
 static bool look_up(const struct manager *manager, const struct device_text *text,
 		    struct device_facts *ret)
 {
-	if (text->form != DEVICE_NAME && udev_device_find(text, ret) >= 0)
+	if (text->form != DEVICE_NAME &&
+	    udev_device_find(manager->devices, text, clock_now_usec(), ret) >= 0)
 		return true;
 	device_facts_from_text(text, ret);
 	return text->form == DEVICE_NAME || manager_is_simulated(manager);

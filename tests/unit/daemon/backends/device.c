@@ -2,6 +2,7 @@
 /* How a device may be named, which rule is its, and what the system knows of it. */
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -252,15 +253,76 @@ static void a_pattern_takes_no_time(void)
 }
 
 /*
+ * What was read
+ */
+
+static void put(struct device_cache *cache, unsigned int number, uint64_t now_usec)
+{
+	g_autofree char *syspath = g_strdup_printf("/sys/devices/%u", number);
+	const struct device_facts facts = {
+		.syspath = syspath,
+		.pools = (char *)"main",
+		.links = (char *[]){ NULL },
+	};
+
+	device_cache_put(cache, &facts, 1, now_usec);
+}
+
+static bool knows(struct device_cache *cache, unsigned int number, uint64_t version,
+		  uint64_t now_usec)
+{
+	g_autofree char *syspath = g_strdup_printf("/sys/devices/%u", number);
+	struct device_facts facts;
+
+	if (!device_cache_find(cache, syspath, version, now_usec, &facts))
+		return false;
+	g_assert_cmpstr(facts.syspath, ==, syspath);
+	g_assert_cmpstr(facts.pools, ==, "main");
+	device_facts_clear(&facts);
+	return true;
+}
+
+/* For a while, until udevd has written something, and not more than so many. */
+static void what_was_read_is_known(void)
+{
+	struct device_cache *cache = device_cache_new();
+
+	g_assert_false(knows(cache, 0, 1, 0));
+	for (unsigned int i = 0; i < DEVICE_CACHE_MAX; i++)
+		put(cache, i, i);
+	put(cache, 0, DEVICE_CACHE_MAX);
+	put(cache, 0, DEVICE_CACHE_MAX);
+	g_assert_true(knows(cache, 1, 1, DEVICE_CACHE_MAX));
+	put(cache, DEVICE_CACHE_MAX, DEVICE_CACHE_MAX);
+	g_assert_false(knows(cache, 1, 1, DEVICE_CACHE_MAX));
+	g_assert_true(knows(cache, 2, 1, DEVICE_CACHE_USEC + 1));
+	g_assert_false(knows(cache, 2, 1, DEVICE_CACHE_USEC + 2));
+	g_assert_true(knows(cache, 0, 1, DEVICE_CACHE_USEC + 2));
+	g_assert_false(knows(cache, 0, 2, DEVICE_CACHE_USEC + 2));
+	g_assert_false(knows(cache, 0, 1, DEVICE_CACHE_USEC + 2));
+	device_cache_free(cache);
+}
+
+/*
  * The system
  */
 
-static int find(const char *named, struct device_facts *ret)
+static int find_cached(struct device_cache *cache, const char *named, uint64_t now_usec,
+		       struct device_facts *ret)
 {
 	struct device_text text;
 
 	g_assert_cmpint(device_text_parse(named, &text), ==, 0);
-	return udev_device_find(&text, ret);
+	return udev_device_find(cache, &text, now_usec, ret);
+}
+
+static int find(const char *named, struct device_facts *ret)
+{
+	struct device_cache *cache = device_cache_new();
+	int r = find_cached(cache, named, 0, ret);
+
+	device_cache_free(cache);
+	return r;
 }
 
 static bool is_there(void)
@@ -348,6 +410,57 @@ static int find_with_property(void)
 	return FOUND;
 }
 
+static bool has_pools(struct device_cache *cache, const char *named, uint64_t now_usec,
+		      const char *pools)
+{
+	struct device_facts facts;
+	bool is_so;
+
+	if (find_cached(cache, named, now_usec, &facts) < 0)
+		return false;
+	is_so = g_strcmp0(facts.pools, pools) == 0;
+	device_facts_clear(&facts);
+	return is_so;
+}
+
+/* As udevd does; later than a tick of the clock that files are stamped by. */
+static bool write_record(const char *text)
+{
+	g_usleep(20000);
+	return g_file_set_contents(RECORD, text, -1, NULL);
+}
+
+/* As nobody does: in place, so that nothing says that it is another one. */
+static bool change_record(const char *text)
+{
+	FILE *file = fopen(RECORD, "w");
+
+	return file && fputs(text, file) >= 0 && fclose(file) == 0;
+}
+
+/* What was read a moment ago is not read again, whatever the device is called; what udevd wrote since is. */
+static int find_again(void)
+{
+	struct device_cache *cache = device_cache_new();
+	bool is_right =
+		change_record("E:CMABULK_POOLS=one\n") && has_pools(cache, NODE, 0, "one") &&
+		change_record("E:CMABULK_POOLS=two\n") && has_pools(cache, CLASSPATH, 1, "one") &&
+		has_pools(cache, SYSNAME, DEVICE_CACHE_USEC - 1, "one") &&
+		has_pools(cache, NODE, DEVICE_CACHE_USEC, "two") &&
+		write_record("E:CMABULK_POOLS=three\n") &&
+		has_pools(cache, NODE, DEVICE_CACHE_USEC, "three");
+
+	device_cache_free(cache);
+	return is_right ? FOUND : NOT_FOUND;
+}
+
+static int find_with_record(void)
+{
+	int found = find_with_property();
+
+	return found == FOUND ? find_again() : found;
+}
+
 static void its_property_is_read(void)
 {
 	int status;
@@ -358,7 +471,7 @@ static void its_property_is_read(void)
 	child = fork();
 	g_assert_cmpint(child, >=, 0);
 	if (child == 0)
-		_exit(find_with_property());
+		_exit(find_with_record());
 	g_assert_cmpint(waitpid(child, &status, 0), ==, child);
 	g_assert_true(WIFEXITED(status));
 	if (WEXITSTATUS(status) == NOT_PERMITTED)
@@ -378,6 +491,7 @@ void add_device_tests(void)
 	g_test_add_func("/device/the-configuration-comes-first", the_configuration_comes_first);
 	g_test_add_func("/device/pools-are-limited", pools_are_limited);
 	g_test_add_func("/device/a-pattern-takes-no-time", a_pattern_takes_no_time);
+	g_test_add_func("/device/what-was-read-is-known", what_was_read_is_known);
 	g_test_add_func("/device/the-system-knows-it", the_system_knows_it);
 	g_test_add_func("/device/nobody-is-led-elsewhere", nobody_is_led_elsewhere);
 	g_test_add_func("/device/links-of-users-are-not-followed", links_of_users_are_not_followed);
