@@ -27,8 +27,13 @@ static int enter(struct allocation *allocation, struct pool *pool)
 	return r < 0 ? r : submit(allocation, pool);
 }
 
-static void settle(struct allocation *allocation, struct pool *pool)
+static void settle(struct allocation *allocation, struct pool *pool,
+		   const struct pool_outcome *outcome)
 {
+	report_add_steps(&allocation->report, outcome->steps, outcome->n_steps);
+	/* It had its turn: what it waits from here on is not for its first one. */
+	if (allocation->report.n_steps > 0)
+		pool_request_set_queued(allocation->request, outcome->queued_ns);
 	log_info("%s goes on in pool %s, as pool %s went away", allocation->path,
 		 pool_get_name(pool), allocation->report.pool);
 	allocation->pool = pool;
@@ -36,7 +41,7 @@ static void settle(struct allocation *allocation, struct pool *pool)
 	allocation_fill_report(&allocation->report, pool, &allocation->ask);
 }
 
-bool allocation_move(struct allocation *allocation)
+bool allocation_move(struct allocation *allocation, const struct pool_outcome *outcome)
 {
 	const struct client *client = allocation->client;
 	/* The one it was in may have told nobody but us. */
@@ -54,6 +59,6 @@ bool allocation_move(struct allocation *allocation)
 			return false;
 		r = enter(allocation, pool);
 	}
-	settle(allocation, pool);
+	settle(allocation, pool, outcome);
 	return true;
 }

@@ -38,9 +38,9 @@ void allocation_set_account(struct allocation *allocation, const struct account_
 void allocation_fill_report(struct report *report, const struct pool *pool,
 			    const struct broker_ask *ask);
 /*
- * Another pool has it now, with all that it waited and the time that it has left. False: there is none, or
- * it is to have no other.
+ * Another pool has it now, with all that it waited and was tried in the one where @outcome is how it ended, and the
+ * time that it has left. False: there is none, or it is to have no other.
  */
-bool allocation_move(struct allocation *allocation);
+bool allocation_move(struct allocation *allocation, const struct pool_outcome *outcome);
 
 #endif

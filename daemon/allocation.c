@@ -201,8 +201,7 @@ static void keep_outcome(struct allocation *allocation, struct pool_outcome *out
 	report->ahead = outcome->ahead;
 	report->queued_ns = outcome->queued_ns;
 	report->elapsed_ns = outcome->elapsed_ns;
-	report->steps = g_memdup2(outcome->steps, outcome->n_steps * sizeof(*outcome->steps));
-	report->n_steps = outcome->n_steps;
+	report_add_steps(report, outcome->steps, outcome->n_steps);
 	report->buffers =
 		g_memdup2(outcome->buffers, outcome->n_buffers * sizeof(*outcome->buffers));
 	report->n_buffers = outcome->n_buffers;
@@ -221,7 +220,7 @@ void allocation_finished(void *userdata, struct pool_outcome *outcome)
 	struct allocation *allocation = userdata;
 
 	allocation->request = NULL;
-	if (is_stranded(outcome) && allocation_move(allocation))
+	if (is_stranded(outcome) && allocation_move(allocation, outcome))
 		return;
 	allocation->pool = NULL;
 	keep_outcome(allocation, outcome);

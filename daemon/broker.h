@@ -252,6 +252,11 @@ void broker_request_set_reservation(struct broker_request *request, uint64_t id)
  */
 struct broker_request *broker_request_take_over(struct broker_request *request);
 /*
+ * It comes from a pool that went, where its first fill began when it had waited so long: that is how long it was
+ * queued. To be told at once after broker_submit().
+ */
+void broker_request_set_queued(struct broker_request *request, uint64_t queued_ns);
+/*
  * A buffer was made of its chunks: charged at once, whether or not the event is there already (known by
  * its id). To be told while we still have its file descriptor. Read: id, pages, owner.cookie.
  */

@@ -549,6 +549,11 @@ int pool_submit(struct pool *pool, const struct account_rule *rule,
 	return 0;
 }
 
+void pool_request_set_queued(struct pool_request *request, uint64_t queued_ns)
+{
+	broker_request_set_queued(request->request, queued_ns);
+}
+
 void pool_cancel(struct pool *pool, struct pool_request *request)
 {
 	broker_cancel(pool->broker, request->request);

@@ -11,6 +11,24 @@
 #include "report.h"
 #include "text.h"
 
+void report_add_steps(struct report *report, const struct broker_step *steps, size_t count)
+{
+	size_t surplus = MAX(report->n_steps + count, REPORT_STEPS_MAX) - REPORT_STEPS_MAX;
+
+	surplus = MIN(surplus, report->n_steps);
+	if (surplus > 0)
+		memmove(report->steps, report->steps + surplus,
+			(report->n_steps - surplus) * sizeof(*report->steps));
+	report->n_steps -= surplus;
+	report->steps = g_renew(struct report_step, report->steps, report->n_steps + count);
+	for (size_t i = 0; i < count; i++) {
+		struct report_step *step = &report->steps[report->n_steps++];
+
+		g_strlcpy(step->pool, report->pool, sizeof(step->pool));
+		step->step = steps[i];
+	}
+}
+
 static const char *status_name(enum broker_status status)
 {
 	static const char *const names[] = {
@@ -136,10 +154,13 @@ static int append_kernel_report(sd_bus_message *message, const struct cmabulk_re
 	return r;
 }
 
-static int append_step(sd_bus_message *message, const struct broker_step *step)
+/* @pool NULL: it was in the report's own. */
+static int append_step(sd_bus_message *message, const struct broker_step *step, const char *pool)
 {
 	int r = sd_bus_message_open_container(message, 'a', "{sv}");
 
+	if (r >= 0 && pool)
+		r = bus_append_string(message, "pool", pool);
 	if (r >= 0)
 		r = bus_append_string(message, "effort", effort_name(step->effort));
 	if (r >= 0)
@@ -155,6 +176,11 @@ static int append_step(sd_bus_message *message, const struct broker_step *step)
 	return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
+static const char *get_other_pool(const struct report *report, const struct report_step *step)
+{
+	return strcmp(step->pool, report->pool) != 0 ? step->pool : NULL;
+}
+
 static int append_steps(sd_bus_message *message, const struct report *report)
 {
 	int r = sd_bus_message_open_container(message, 'e', "sv");
@@ -166,7 +192,8 @@ static int append_steps(sd_bus_message *message, const struct report *report)
 	if (r >= 0)
 		r = sd_bus_message_open_container(message, 'a', "a{sv}");
 	for (size_t i = 0; i < report->n_steps && r >= 0; i++)
-		r = append_step(message, &report->steps[i]);
+		r = append_step(message, &report->steps[i].step,
+				get_other_pool(report, &report->steps[i]));
 	for (unsigned int i = 0; i < 3 && r >= 0; i++)
 		r = sd_bus_message_close_container(message);
 	return r;

@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How an allocation ended, as Allocate tells it. Marshalling only. */
+/* How an allocation ended, as Allocate tells it. */
 #ifndef CMABULKD_REPORT_H
 #define CMABULKD_REPORT_H
 
 #include <systemd/sd-bus.h>
 
 #include "pool.h"
+
+/* Of a request that went from pool to pool, the last: whoever unplugs them often makes no reply too long. */
+#define REPORT_STEPS_MAX 64
+
+struct report_step {
+	char pool[CMABULK_POOL_NAME_LEN];
+	struct broker_step step;
+};
 
 struct report {
 	char pool[CMABULK_POOL_NAME_LEN];
@@ -23,12 +31,14 @@ struct report {
 	uint64_t ahead; /* of those claimed, by Prepare */
 	uint64_t queued_ns;
 	uint64_t elapsed_ns;
-	struct broker_step *steps;
+	struct report_step *steps;
 	size_t n_steps;
 	struct pool_buffer *buffers; /* fds that were delivered are -1 */
 	unsigned int n_buffers;
 };
 
+/* What was tried, in the pool that it names, after what it has. */
+void report_add_steps(struct report *report, const struct broker_step *steps, size_t count);
 /* The reply to @call but for its fds, whose array ends it. */
 int report_compose(const struct report *report, sd_bus_message *call, const char *path,
 		   uint64_t serial, sd_bus_message **ret);

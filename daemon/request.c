@@ -111,6 +111,12 @@ void broker_request_set_reservation(struct broker_request *request, uint64_t id)
 	request->reservation = id;
 }
 
+void broker_request_set_queued(struct broker_request *request, uint64_t queued_ns)
+{
+	request->queued_ns = queued_ns;
+	request->has_started = true;
+}
+
 void *broker_request_get_userdata(const struct broker_request *request)
 {
 	return request ? request->userdata : NULL;

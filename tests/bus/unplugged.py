@@ -121,7 +121,7 @@ def a_device_has_fallbacks(bus):
 
 
 def while_it_is_filled(bus):
-    """What it had there is nothing; it begins anew."""
+    """What it had there is nothing, and it begins anew; what was tried, and its wait before, are told all the same."""
     daemon = daemon_with_clients(bus, CAMERA + ",move=200ms", MAIN, configuration=LENS)
     alice, root = user(bus), administrator(bus)
     filled = alice.start_allocate(count=BIG, device="lens")
@@ -129,7 +129,14 @@ def while_it_is_filled(bus):
     time.sleep(0.2)
     unplug(daemon, root, "main")
     allocation = alice.finish_allocate(filled)
-    assert sum(step["granted"] for step in allocation.report["steps"]) == BIG, allocation.report
+    report = allocation.report
+    there = [step for step in report["steps"] if step.get("pool") == "camera"]
+    here = [step for step in report["steps"] if "pool" not in step]
+    assert there and report["steps"] == there + here, report
+    assert sum(step["granted"] for step in here) == BIG, report
+    # While it was filled there it did not wait for its turn.
+    filled = sum(step["elapsed-usec"] for step in there)
+    assert report["queued-usec"] + filled <= report["elapsed-usec"], report
     expect_served(allocation, "main")
     root.wait_whole()
 

@@ -2,6 +2,7 @@
 /* The order of efforts, the deadline they share, and how it ends. */
 #include <glib.h>
 
+#include "counters.h"
 #include "scene.h"
 #include "suites.h"
 
@@ -31,6 +32,29 @@ static void each_tops_up(void)
 	g_assert_cmpuint(steps[1].report.blocks_surveyed, ==, 10);
 	g_assert_cmpuint(broker_request_get_queued_ns(request), ==, 3);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 100);
+	scene_clear(&scene);
+}
+
+/* It had its turn elsewhere, and began anew here: that is not time it was queued. */
+static void it_had_its_turn_before(void)
+{
+	struct broker_request *request, *other;
+	struct scene scene;
+
+	scene_init(&scene);
+	request = scene_submit(&scene, 1000, 100);
+	broker_request_set_queued(request, 7);
+	scene.now_ns += 30;
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
+	scene_filled(&scene, request, 0, 100);
+	g_assert_cmpuint(broker_request_get_queued_ns(request), ==, 7);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 100);
+	other = scene_submit(&scene, 1000, 100);
+	broker_request_set_queued(other, 8);
+	scene.now_ns += 30;
+	broker_cancel(scene.broker, other);
+	scene_expect_finish(&scene, other, BROKER_CANCELLED, -ECANCELED, 0);
+	g_assert_cmpuint(broker_get_counters(scene.broker)->all.queued_ns, ==, 15);
 	scene_clear(&scene);
 }
 
@@ -288,6 +312,7 @@ static void slices_make_one_step(void)
 void add_steps(void)
 {
 	g_test_add_func("/step/each-tops-up", each_tops_up);
+	g_test_add_func("/step/it-had-its-turn-before", it_had_its_turn_before);
 	g_test_add_func("/step/stops-at-the-ceiling", stops_at_the_ceiling);
 	g_test_add_func("/step/too-little-is-not-kept", too_little_is_not_kept);
 	g_test_add_func("/step/fast-again-when-pages-were-returning",
