@@ -75,8 +75,28 @@ static void say(const struct event *event, const char *text)
 			text);
 }
 
-/* Unless too much was said of its account. */
-static void say_throttled(struct journal *journal, struct event *event, const char *text)
+/* Of accounts that are not told apart any more. */
+static void say_left_out(struct journal *journal)
+{
+	struct event event = { .priority = LOG_INFO };
+	char *account;
+
+	while (throttle_take_left_out(journal->throttle, &account, &event.left_out)) {
+		g_autofree char *name = account;
+		g_autofree char *text =
+			name ? g_strdup_printf("account %s: %" PRIu64 " messages were left out",
+					       name, event.left_out) :
+			       g_strdup_printf("%" PRIu64
+					       " messages were left out, about accounts besides "
+					       "%d others",
+					       event.left_out, THROTTLE_ACCOUNTS_MAX);
+
+		event.account = name;
+		say(&event, text);
+	}
+}
+
+static void say_unless_too_much(struct journal *journal, struct event *event, const char *text)
 {
 	g_autofree char *longer = NULL;
 
@@ -86,6 +106,13 @@ static void say_throttled(struct journal *journal, struct event *event, const ch
 		longer = g_strdup_printf("%s (%" PRIu64 " messages before were left out)", text,
 					 event->left_out);
 	say(event, longer ?: text);
+}
+
+/* Unless too much was said of its account. */
+static void say_throttled(struct journal *journal, struct event *event, const char *text)
+{
+	say_unless_too_much(journal, event, text);
+	say_left_out(journal);
 }
 
 /* As much as can be counted. */

@@ -8,6 +8,13 @@ struct counting {
 	uint64_t begin_ns; /* of the time in which messages are counted */
 	unsigned int count; /* let through in it; 0: none was ever */
 	uint64_t left_out; /* since the last that was let through */
+	uint64_t left_out_since_ns; /* when that was the first of these */
+};
+
+/* Of an account that is not told apart any more. */
+struct remainder {
+	char *account;
+	uint64_t left_out;
 };
 
 struct throttle {
@@ -15,6 +22,7 @@ struct throttle {
 	uint64_t interval_ns;
 	GHashTable *accounts; /* name -> struct counting */
 	struct counting others; /* for whom there is no room */
+	GQueue remainders; /* struct remainder */
 	uint64_t now_ns;
 };
 
@@ -25,7 +33,16 @@ struct throttle *throttle_new(unsigned int burst, uint64_t interval_ns)
 	throttle->burst = burst;
 	throttle->interval_ns = interval_ns;
 	throttle->accounts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_queue_init(&throttle->remainders);
 	return throttle;
+}
+
+static void remainder_free(void *data)
+{
+	struct remainder *remainder = data;
+
+	g_free(remainder->account);
+	g_free(remainder);
 }
 
 struct throttle *throttle_free(struct throttle *throttle)
@@ -33,6 +50,7 @@ struct throttle *throttle_free(struct throttle *throttle)
 	if (!throttle)
 		return NULL;
 	g_hash_table_unref(throttle->accounts);
+	g_queue_clear_full(&throttle->remainders, remainder_free);
 	g_free(throttle);
 	return NULL;
 }
@@ -42,15 +60,21 @@ static bool is_over(const struct throttle *throttle, const struct counting *coun
 	return throttle->now_ns - counting->begin_ns >= throttle->interval_ns;
 }
 
-/* What it left out is not forgotten, only whose that was. */
+/* What it left out is still to be said. */
 static gboolean forget(void *name, void *value, void *userdata)
 {
 	struct throttle *throttle = userdata;
 	const struct counting *counting = value;
+	struct remainder *remainder;
 
 	if (!is_over(throttle, counting))
 		return FALSE;
-	throttle->others.left_out += counting->left_out;
+	if (counting->left_out > 0) {
+		remainder = g_new(struct remainder, 1);
+		remainder->account = g_strdup(name);
+		remainder->left_out = counting->left_out;
+		g_queue_push_tail(&throttle->remainders, remainder);
+	}
 	return TRUE;
 }
 
@@ -82,11 +106,43 @@ bool throttle_pass(struct throttle *throttle, const char *account, uint64_t now_
 		counting->count = 0;
 	}
 	if (counting->count >= throttle->burst) {
-		counting->left_out++;
+		if (counting->left_out++ == 0)
+			counting->left_out_since_ns = throttle->now_ns;
 		return false;
 	}
 	counting->count++;
+	/* Whose it was of the others, nobody knows. */
+	if (counting == &throttle->others) {
+		*ret_left_out = 0;
+		return true;
+	}
 	*ret_left_out = counting->left_out;
 	counting->left_out = 0;
+	return true;
+}
+
+/* As often as those of an account. */
+static bool take_others(struct throttle *throttle, char **ret_account, uint64_t *ret_left_out)
+{
+	struct counting *others = &throttle->others;
+
+	if (others->left_out == 0 ||
+	    throttle->now_ns - others->left_out_since_ns < throttle->interval_ns)
+		return false;
+	*ret_account = NULL;
+	*ret_left_out = others->left_out;
+	others->left_out = 0;
+	return true;
+}
+
+bool throttle_take_left_out(struct throttle *throttle, char **ret_account, uint64_t *ret_left_out)
+{
+	struct remainder *remainder = g_queue_pop_head(&throttle->remainders);
+
+	if (!remainder)
+		return take_others(throttle, ret_account, ret_left_out);
+	*ret_account = g_steal_pointer(&remainder->account);
+	*ret_left_out = remainder->left_out;
+	remainder_free(remainder);
 	return true;
 }

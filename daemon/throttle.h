@@ -18,10 +18,16 @@ struct throttle *throttle_new(unsigned int burst, uint64_t interval_ns);
 struct throttle *throttle_free(struct throttle *throttle);
 
 /*
- * Whether a message about @account is let through. *ret_left_out is the number of those that were not,
+ * Whether a message about @account is let through. *ret_left_out is the number of those about it that were not,
  * since the last that was; untouched when this is not either.
  */
 bool throttle_pass(struct throttle *throttle, const char *account, uint64_t now_ns,
 		   uint64_t *ret_left_out);
+/*
+ * What was left out and no message of its account will tell any more: the account made room for another, or was one
+ * of those that are as one, which *ret_account NULL stands for. g_free(). False: there is no more. To be
+ * asked for after each throttle_pass(), until then.
+ */
+bool throttle_take_left_out(struct throttle *throttle, char **ret_account, uint64_t *ret_left_out);
 
 #endif

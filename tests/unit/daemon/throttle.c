@@ -18,6 +18,24 @@ static void expect(struct throttle *throttle, const char *account, uint64_t now_
 	g_assert_cmpuint(found, ==, left_out >= 0 ? (uint64_t)left_out : 99);
 }
 
+static void expect_remainder(struct throttle *throttle, const char *account, uint64_t left_out)
+{
+	g_autofree char *name = NULL;
+	uint64_t found;
+
+	g_assert_true(throttle_take_left_out(throttle, &name, &found));
+	g_assert_cmpstr(name, ==, account);
+	g_assert_cmpuint(found, ==, left_out);
+}
+
+static void expect_no_remainder(struct throttle *throttle)
+{
+	uint64_t left_out;
+	char *account;
+
+	g_assert_false(throttle_take_left_out(throttle, &account, &left_out));
+}
+
 static void so_many_and_no_more(void)
 {
 	struct throttle *throttle = throttle_new(BURST, SECOND);
@@ -85,14 +103,21 @@ static void what_ended_makes_room(void)
 	expect(throttle, "account:0", 0, -1);
 	expect(throttle, "late", 1, 0);
 	expect(throttle, "later", 1, -1);
-	/* All that was there is over and makes room; what it left out is still to be said. */
+	expect_no_remainder(throttle);
+	/* All that was there is over and makes room; what it left out is still to be said, of itself. */
 	expect(throttle, "new", SECOND, 0);
+	expect_remainder(throttle, "account:0", 1);
+	expect_no_remainder(throttle);
 	expect(throttle, "late", SECOND, 0);
 	for (unsigned int i = 2; i < THROTTLE_ACCOUNTS_MAX; i++) {
 		snprintf(name, sizeof(name), "account:%u", i);
 		expect(throttle, name, SECOND, 0);
 	}
-	expect(throttle, "latest", SECOND + 1, 2);
+	/* So is what was left out of those for whom there was no room, of nobody in particular, and once. */
+	expect(throttle, "latest", SECOND + 1, 0);
+	expect_remainder(throttle, NULL, 1);
+	expect(throttle, "latest", SECOND + 2, -1);
+	expect_no_remainder(throttle);
 	throttle_free(throttle);
 }
 
