@@ -168,7 +168,9 @@ const struct account_rule *account_rules_find_of(const struct account_rules *rul
 	if (account_parse(account, name, &uid) < 0)
 		return NULL;
 	rule = account_rules_find(rules, name);
-	return rule && rule->is_shared == (uid == ACCOUNT_UID_SHARED) ? rule : NULL;
+	if (!rule || rule->is_shared != (uid == ACCOUNT_UID_SHARED))
+		return NULL;
+	return rule->is_shared || !rule->has_uid || rule->uid == uid ? rule : NULL;
 }
 
 size_t account_rules_count(const struct account_rules *rules)

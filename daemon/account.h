@@ -80,7 +80,7 @@ const struct account_rule *account_rules_match(const struct account_rules *rules
 const struct account_rule *account_rules_find(const struct account_rules *rules, const char *name);
 /*
  * Of an account, as the kernel's books name it. NULL also when the rule is shared now and was not then, or
- * the other way round: it has no such account any more.
+ * the other way round, or is another user's: it has no such account any more.
  */
 const struct account_rule *account_rules_find_of(const struct account_rules *rules,
 						 const char *account);

@@ -207,11 +207,14 @@ static int append_usage(sd_bus_message *reply, const struct found *found)
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+/* What was changed of one that it is not of any more, though of the same name, is no business of its user's. */
 static int append_keys(sd_bus_message *reply, const struct found *found, bool is_persistent)
 {
-	g_auto(GStrv) keys = config_runtime_get_keys(found->client->manager->runtime, found->rule,
-						     is_persistent);
+	const struct manager *manager = found->client->manager;
+	g_auto(GStrv) keys = NULL;
 
+	if (account_rules_find_of(manager->config->accounts, found->account))
+		keys = config_runtime_get_keys(manager->runtime, found->rule, is_persistent);
 	return sd_bus_message_append_strv(reply, keys);
 }
 

@@ -237,6 +237,28 @@ def a_new_account(bus):
     eventually("nothing is left of it", lambda: root.account("bob", BOB) is None)
 
 
+def an_orphan_knows_nothing_of_its_namesakes(bus):
+    """Who has memory of an account that is gone does not see what is changed of another of that name."""
+    rule = f"[Account crew]\nUser={BOB}\nMaxBytes=8M\n"
+    daemon = daemon_with_clients(bus, configuration=rule)
+    root, bob = administrator(bus), user(bus, BOB)
+    allocation = bob.allocate(count=1)
+    name = f"crew:{BOB}"
+    root.set_account("crew", persistent=True, MaxBytes="4M")
+    assert object_of(bob, name)["Persistent"] == ["MaxBytes"]
+    for other in ("", f"[Account crew]\nGroup={CLIENTS}\nShared=yes\n",
+                  f"[Account crew]\nUser={ALICE}\n"):
+        daemon.configure(CLIENTS_CONFIGURATION + other)
+        root.manager("Reload")
+        [listed] = bob.list_buffers()
+        assert listed["standing"] == "orphaned", listed
+        for client in (bob, root):
+            found = object_of(client, name)
+            assert (found["Runtime"], found["Persistent"]) == ([], []), found
+            assert "runtime" not in client.account("crew", BOB)
+    allocation.close()
+
+
 def accounts_that_leave_the_files(bus):
     """What was changed of one that the files do not have any more must not match everybody."""
     daemon = daemon_with_clients(bus, configuration=f"[Account bob]\nUser={BOB}\nMaxBytes=8M\n")
