@@ -111,18 +111,28 @@ static int method_list_buffers(sd_bus_message *call, void *userdata, sd_bus_erro
 	return client_call(userdata, call, list_buffers, error);
 }
 
-static int list_accounts_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
-			       sd_bus_error *error)
+/* All that @append has, as far as the caller may see. -E2BIG: that is more than a message holds. */
+static int reply_list(struct client *client, sd_bus_message *call,
+		      int (*append)(sd_bus_message *message, const struct client *client,
+				    uint64_t *ret_bytes))
 {
 	sd_bus_message *reply = NULL;
 	uint64_t bytes = 0;
 	int r = sd_bus_message_new_method_return(call, &reply);
 
 	if (r >= 0)
-		r = list_append_accounts(reply, client, &bytes);
+		r = append(reply, client, &bytes);
 	if (r >= 0)
 		r = delivery_reply(client, reply, bytes);
 	sd_bus_message_unref(reply);
+	return r < 0 ? r : 1;
+}
+
+static int list_accounts_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			       sd_bus_error *error)
+{
+	int r = reply_list(client, call, list_append_accounts);
+
 	if (r == -E2BIG)
 		return sd_bus_error_setf(
 			error, SD_BUS_ERROR_LIMITS_EXCEEDED,
@@ -130,7 +140,7 @@ static int list_accounts_since(struct client *client, sd_bus_message *call, uint
 			"%u; leave rules that are not needed out of %s",
 			client->manager->pools->len, LIST_ACCOUNTS_MAX,
 			client->manager->options->config_file);
-	return r < 0 ? r : 1;
+	return r;
 }
 
 static int list_accounts(struct client *client, sd_bus_message *call, sd_bus_error *error)
@@ -146,22 +156,15 @@ static int method_list_accounts(sd_bus_message *call, void *userdata, sd_bus_err
 static int get_counters_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
 			      sd_bus_error *error)
 {
-	sd_bus_message *reply = NULL;
-	uint64_t bytes = 0;
-	int r = sd_bus_message_new_method_return(call, &reply);
+	int r = reply_list(client, call, list_append_counters);
 
-	if (r >= 0)
-		r = list_append_counters(reply, client, &bytes);
-	if (r >= 0)
-		r = delivery_reply(client, reply, bytes);
-	sd_bus_message_unref(reply);
 	if (r == -E2BIG)
 		return sd_bus_error_setf(
 			error, SD_BUS_ERROR_LIMITS_EXCEEDED,
 			"the counters of %u pools and their accounts are more than a message holds, "
 			"which are %u; those of accounts that have nothing any more go first",
 			client->manager->pools->len, LIST_COUNTERS_MAX);
-	return r < 0 ? r : 1;
+	return r;
 }
 
 static int get_counters(struct client *client, sd_bus_message *call, sd_bus_error *error)
