@@ -10,6 +10,7 @@
 #include <glib.h>
 
 #include "delivery.h"
+#include "stall.h"
 
 struct parcel {
 	struct client *client;
@@ -32,6 +33,7 @@ struct delivery {
 	sd_event_source *tick;
 	sd_bus_slot *self_ping;
 	uint64_t self_ping_usec;
+	struct stall stall;
 };
 
 /* Something changed: to be looked at on the next turn of the loop. */

@@ -18,8 +18,8 @@
 #define TICK_WAITING_USEC (20 * USEC_PER_MSEC)
 /* So long a reply waits for room for all it could carry; those who read make some in less. */
 #define ROOM_USEC	  (50 * USEC_PER_MSEC)
-/* The bus has taken nothing from us for so long: it never will. */
-#define STALL_USEC	  (2 * USEC_PER_SEC)
+/* What the bus has taken and not answered for so long it may have lost. */
+#define PING_AGAIN_USEC	  (2 * USEC_PER_SEC)
 
 /* --- Parcels --------------------------------------------------------------------------------- */
 
@@ -152,20 +152,28 @@ static int on_self_pong(sd_bus_message *message, void *userdata, sd_bus_error *e
 	struct delivery *delivery = userdata;
 
 	delivery->self_ping = sd_bus_slot_unref(delivery->self_ping);
+	stall_answered(&delivery->stall, clock_now_usec() - delivery->self_ping_usec);
 	return 1;
+}
+
+/* Bytes that it has not taken; 0 where nobody knows. */
+static uint64_t bus_get_left(sd_bus *bus)
+{
+	int in_socket = 0;
+
+	if (ioctl(sd_bus_get_fd(bus), SIOCOUTQ, &in_socket) < 0 || in_socket < 0)
+		return 0;
+	return (uint64_t)in_socket;
 }
 
 static bool bus_took_all(sd_bus *bus)
 {
 	uint64_t queued = 0;
-	int in_socket = 0;
 
 	if (!bus)
 		return true;
 	sd_bus_get_n_queued_write(bus, &queued);
-	if (queued > 0)
-		return false;
-	return ioctl(sd_bus_get_fd(bus), SIOCOUTQ, &in_socket) < 0 || in_socket == 0;
+	return queued == 0 && bus_get_left(bus) == 0;
 }
 
 /* What self_ping_usec says is when the last one was sent. */
@@ -180,28 +188,38 @@ static void delivery_send_self_ping(struct delivery *delivery)
 	delivery->self_ping = sd_bus_slot_unref(delivery->self_ping);
 	if (sd_bus_call_method_async(bus, &delivery->self_ping, name, "/",
 				     "org.freedesktop.DBus.Peer", "Ping", on_self_pong, delivery,
-				     NULL) >= 0)
-		delivery->self_ping_usec = clock_now_usec();
+				     NULL) < 0)
+		return;
+	delivery->self_ping_usec = clock_now_usec();
+	stall_begin(&delivery->stall, delivery->self_ping_usec);
+}
+
+static void delivery_look_at_bus(struct delivery *delivery)
+{
+	struct stall *stall = &delivery->stall;
+
+	if (!stall_look(stall, bus_get_left(delivery->manager->bus), clock_now_usec()))
+		return;
+	log_warning("the bus has taken nothing for %u s, connecting anew",
+		    (unsigned int)(stall->limit_usec / USEC_PER_SEC));
+	stall_give_up(stall);
+	bus_reconnect(delivery->manager);
 }
 
 /* Goes to the bus and back; the answer says that all before it was taken. */
 static void delivery_ping_self(struct delivery *delivery)
 {
 	uint64_t age = clock_now_usec() - delivery->self_ping_usec;
+	bool is_lost = age >= PING_AGAIN_USEC && bus_took_all(delivery->manager->bus);
 
-	if (age < (delivery->self_ping ? STALL_USEC : TICK_USEC))
-		return;
 	/*
 	 * A bus that took the ping is slow, and so may be we, or it got stuck when it had taken it:
 	 * whether it takes another one tells.
 	 */
-	if (!delivery->self_ping || bus_took_all(delivery->manager->bus)) {
+	if (is_lost || (!delivery->self_ping && age >= TICK_USEC))
 		delivery_send_self_ping(delivery);
-		return;
-	}
-	log_warning("the bus has taken nothing for %u s, connecting anew",
-		    (unsigned int)(STALL_USEC / USEC_PER_SEC));
-	bus_reconnect(delivery->manager);
+	else if (delivery->self_ping)
+		delivery_look_at_bus(delivery);
 }
 
 /* Again, where no ping is under way: none could be sent then, or the bus refused it. */
@@ -412,6 +430,7 @@ struct delivery *delivery_new(struct manager *manager)
 	g_queue_init(&delivery->waiting);
 	g_queue_init(&delivery->unconfirmed);
 	g_queue_init(&delivery->held);
+	stall_init(&delivery->stall);
 	if (sd_event_add_defer(manager->event, &delivery->run, on_run, delivery) < 0 ||
 	    sd_event_source_set_enabled(delivery->run, SD_EVENT_OFF) < 0 ||
 	    sd_event_add_time(manager->event, &delivery->tick, CLOCK_MONOTONIC, 0, 1, on_tick,

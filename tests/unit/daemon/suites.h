@@ -18,6 +18,7 @@ void add_ahead(void);
 void add_books(void);
 void add_counters(void);
 void add_throttle(void);
+void add_stall(void);
 void add_random(void);
 
 #endif

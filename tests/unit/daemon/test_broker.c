@@ -20,6 +20,7 @@ int main(int argc, char **argv)
 	add_books();
 	add_counters();
 	add_throttle();
+	add_stall();
 	add_random();
 	return g_test_run();
 }
