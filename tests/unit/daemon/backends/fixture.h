@@ -49,6 +49,9 @@ void loop_once(sd_event *loop);
 
 void add_change_tests(void);
 void add_config_tests(void);
+void add_config_account_tests(void);
+void add_config_device_tests(void);
+void add_config_pool_tests(void);
 void add_device_tests(void);
 void add_order_tests(void);
 void add_release_tests(void);

@@ -7,6 +7,9 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	add_change_tests();
 	add_config_tests();
+	add_config_account_tests();
+	add_config_device_tests();
+	add_config_pool_tests();
 	add_device_tests();
 	add_order_tests();
 	add_release_tests();
