@@ -13,7 +13,7 @@
 /* So long at first; twice as long after each attempt that was in vain, up to the other. */
 #define STALL_MIN_USEC	UINT64_C(2000000)
 #define STALL_MAX_USEC	(16 * STALL_MIN_USEC)
-/* So much of the time between two looks counts: whoever is not let run looks seldom, and then the bus may not be either. */
+/* So much of the time between two looks counts: whoever is not let run looks seldom, and the bus may not be either. */
 #define STALL_LOOK_USEC UINT64_C(400000)
 
 struct stall {

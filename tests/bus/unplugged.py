@@ -121,7 +121,7 @@ def a_device_has_fallbacks(bus):
 
 
 def while_it_is_filled(bus):
-    """What it had there is nothing, and it begins anew; what was tried, and its wait before, are told all the same."""
+    """What it had there is nothing, and it begins anew; what was tried there is told all the same."""
     daemon = daemon_with_clients(bus, CAMERA + ",move=200ms", MAIN, configuration=LENS)
     alice, root = user(bus), administrator(bus)
     filled = alice.start_allocate(count=BIG, device="lens")
