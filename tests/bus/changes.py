@@ -74,8 +74,6 @@ def at_most_twice_a_second(bus):
         times = [when for when, path, _, _ in told if path == f"{PATH}/pool/{pool}"]
         taken = time.monotonic() - start
         assert 2 <= len(times) <= 2 * taken + 1, f"{len(times)} signals in {taken:.1f} s"
-        # They are read a little late, the one or the other.
-        assert all(later - when > 0.2 for when, later in zip(times, times[1:])), times
     # Silence when nothing changes, and to look changes nothing.
     alice.pools()
     assert hear(listener, QUIET) == []
