@@ -31,6 +31,7 @@ static void settle(struct allocation *allocation, struct pool *pool,
 		   const struct pool_outcome *outcome)
 {
 	report_add_steps(&allocation->report, outcome->steps, outcome->n_steps);
+	report_lose_steps(&allocation->report);
 	/* It had its turn: what it waits from here on is not for its first one. */
 	if (allocation->report.n_steps > 0)
 		pool_request_set_queued(allocation->request, outcome->queued_ns);

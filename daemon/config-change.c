@@ -158,12 +158,30 @@ static char *find_problem(const struct config_change *change, const struct confi
 	return NULL;
 }
 
+/* What the files say of all of it cannot be refused, and neither what makes it no worse than it is. */
+static int check_guarantees(const struct config_change *change, const struct config *before,
+			    const struct config *after, const GArray *pools, char **ret_problem)
+{
+	for (unsigned int i = 0; change->count > 0 && i < pools->len; i++) {
+		const struct guarantee_pool *pool = &g_array_index(pools, struct guarantee_pool, i);
+		g_autofree char *problem = guarantee_find_problem(after->accounts, pool);
+
+		if (problem && guarantee_has_grown(after->accounts, before->accounts, pool))
+			return refuse(-EINVAL, ret_problem,
+				      "with this, %s; make MinBytes smaller, or first that of the "
+				      "others; nothing is changed",
+				      problem);
+	}
+	return 0;
+}
+
 static int try(const struct config_change *change, const struct config *config,
 	       const struct config_runtime *before, const struct config_runtime *after,
-	       struct config **ret, char **ret_problem)
+	       const GArray *pools, struct config **ret, char **ret_problem)
 {
 	g_autoptr(Config) changed = NULL;
 	char *problem = NULL;
+	int r;
 
 	/* What the files say cannot be refused. */
 	if (change->count > 0)
@@ -180,25 +198,10 @@ static int try(const struct config_change *change, const struct config *config,
 			"there are %zu accounts, and no more can be made; take back those that "
 			"are not needed",
 			account_rules_count(changed->accounts));
+	r = check_guarantees(change, config, changed, pools, ret_problem);
+	if (r < 0)
+		return r;
 	*ret = g_steal_pointer(&changed);
-	return 0;
-}
-
-/* What the files say cannot be refused, and neither what makes it better than it is. */
-static int check_guarantees(const struct config_change *change, const struct account_rules *before,
-			    const struct account_rules *after, const GArray *pools,
-			    char **ret_problem)
-{
-	for (unsigned int i = 0; change->count > 0 && i < pools->len; i++) {
-		const struct guarantee_pool *pool = &g_array_index(pools, struct guarantee_pool, i);
-		g_autofree char *problem = guarantee_find_problem(after, pool);
-
-		if (problem && guarantee_has_grown(after, before, pool))
-			return refuse(-EINVAL, ret_problem,
-				      "with this, %s; make MinBytes smaller, or first that of the "
-				      "others; nothing is changed",
-				      problem);
-	}
 	return 0;
 }
 
@@ -224,10 +227,7 @@ int config_change_apply(const struct config_change *change, const struct config 
 	if (change->is_persistent && sets_something(change) &&
 	    !config_has_account(config, change->account))
 		keep_rest(change, changed);
-	r = try(change, config, *runtime, changed, &result, ret_problem);
-	if (r >= 0)
-		r = check_guarantees(change, config->accounts, result->accounts, pools,
-				     ret_problem);
+	r = try(change, config, *runtime, changed, pools, &result, ret_problem);
 	if (r >= 0)
 		r = config_runtime_write(changed, *runtime, ret_problem);
 	if (r < 0)

@@ -176,6 +176,20 @@ static bool bus_took_all(sd_bus *bus)
 	return queued == 0 && bus_get_left(bus) == 0;
 }
 
+/* Without a timeout: that would come as an answer, and tell of a stuck bus that it is not. */
+static int delivery_call_self(struct delivery *delivery, sd_bus *bus, const char *name)
+{
+	sd_bus_message *ping = NULL;
+	int r = sd_bus_message_new_method_call(bus, &ping, name, "/", "org.freedesktop.DBus.Peer",
+					       "Ping");
+
+	if (r >= 0)
+		r = sd_bus_call_async(bus, &delivery->self_ping, ping, on_self_pong, delivery,
+				      UINT64_MAX);
+	sd_bus_message_unref(ping);
+	return r;
+}
+
 /* What self_ping_usec says is when the last one was sent. */
 static void delivery_send_self_ping(struct delivery *delivery)
 {
@@ -186,9 +200,7 @@ static void delivery_send_self_ping(struct delivery *delivery)
 	if (sd_bus_is_ready(bus) <= 0 || sd_bus_get_unique_name(bus, &name) < 0)
 		return;
 	delivery->self_ping = sd_bus_slot_unref(delivery->self_ping);
-	if (sd_bus_call_method_async(bus, &delivery->self_ping, name, "/",
-				     "org.freedesktop.DBus.Peer", "Ping", on_self_pong, delivery,
-				     NULL) < 0)
+	if (delivery_call_self(delivery, bus, name) < 0)
 		return;
 	delivery->self_ping_usec = clock_now_usec();
 	stall_begin(&delivery->stall, delivery->self_ping_usec);

@@ -116,9 +116,9 @@ int pool_look_at_once(struct pool *pool, uint64_t since_ns);
 int pool_submit(struct pool *pool, const struct account_rule *rule,
 		const struct cmabulk_owner *owner, const struct broker_ask *ask, uint64_t since_ns,
 		void *userdata, struct pool_request **ret, struct broker_refusal *ret_refusal);
-/* Not wanted any more; finished is still called. */
 /* As broker_request_set_queued(). */
 void pool_request_set_queued(struct pool_request *request, uint64_t queued_ns);
+/* Not wanted any more; finished is still called. */
 void pool_cancel(struct pool *pool, struct pool_request *request);
 /* As pool_cancel(), but finished is not called. */
 void pool_abandon(struct pool *pool, struct pool_request *request);

@@ -91,9 +91,10 @@ int refusal_set_error(const struct broker_refusal *refusal, int r, const struct 
 	case EACCES:
 		return sd_bus_error_setf(
 			error, CMABULK_ERROR_NOT_AUTHORIZED,
-			"account %s may not use an effort as low as '%s' in pool %s; ask for more, or "
+			"account %s may not use an effort as low as '%s' in pool %s; %s"
 			"have Efforts= or RetrySteps= changed",
-			refusal->account, effort_name(ask->effort), name);
+			refusal->account, effort_name(ask->effort), name,
+			ask->effort < CMABULK_EFFORT_HARD ? "ask for more, or " : "");
 	case EAGAIN:
 		return refuse_rate(refusal, name, error);
 	case ENOSPC:
@@ -107,9 +108,11 @@ int refusal_set_error(const struct broker_refusal *refusal, int r, const struct 
 				refusal->account, refusal->used, name);
 		return sd_bus_error_setf(error, CMABULK_ERROR_QUEUE_FULL,
 					 "account %s has %" PRIu64
-					 " requests waiting in pool %s, its maximum is %" PRIu64
+					 " requests%s waiting in pool %s, its maximum is %" PRIu64
 					 "; wait for some of them, or have MaxPending= raised",
-					 refusal->account, refusal->used, name, refusal->maximum);
+					 refusal->account, refusal->used,
+					 ask->is_ahead ? " of Prepare" : "", name,
+					 refusal->maximum);
 	case E2BIG:
 	case EOVERFLOW:
 		return refuse_size(pool, ask, error);

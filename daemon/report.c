@@ -24,9 +24,15 @@ void report_add_steps(struct report *report, const struct broker_step *steps, si
 	for (size_t i = 0; i < count; i++) {
 		struct report_step *step = &report->steps[report->n_steps++];
 
+		*step = (struct report_step){ .step = steps[i] };
 		g_strlcpy(step->pool, report->pool, sizeof(step->pool));
-		step->step = steps[i];
 	}
+}
+
+void report_lose_steps(struct report *report)
+{
+	for (size_t i = 0; i < report->n_steps; i++)
+		report->steps[i].is_lost = true;
 }
 
 static const char *status_name(enum broker_status status)
@@ -176,11 +182,6 @@ static int append_step(sd_bus_message *message, const struct broker_step *step, 
 	return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
-static const char *get_other_pool(const struct report *report, const struct report_step *step)
-{
-	return strcmp(step->pool, report->pool) != 0 ? step->pool : NULL;
-}
-
 static int append_steps(sd_bus_message *message, const struct report *report)
 {
 	int r = sd_bus_message_open_container(message, 'e', "sv");
@@ -193,7 +194,7 @@ static int append_steps(sd_bus_message *message, const struct report *report)
 		r = sd_bus_message_open_container(message, 'a', "a{sv}");
 	for (size_t i = 0; i < report->n_steps && r >= 0; i++)
 		r = append_step(message, &report->steps[i].step,
-				get_other_pool(report, &report->steps[i]));
+				report->steps[i].is_lost ? report->steps[i].pool : NULL);
 	for (unsigned int i = 0; i < 3 && r >= 0; i++)
 		r = sd_bus_message_close_container(message);
 	return r;

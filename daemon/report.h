@@ -12,6 +12,7 @@
 
 struct report_step {
 	char pool[CMABULK_POOL_NAME_LEN];
+	bool is_lost; /* with all that it brought: the request went on in another pool */
 	struct broker_step step;
 };
 
@@ -39,6 +40,8 @@ struct report {
 
 /* What was tried, in the pool that it names, after what it has. */
 void report_add_steps(struct report *report, const struct broker_step *steps, size_t count);
+/* The pool went, and the request goes on in another. */
+void report_lose_steps(struct report *report);
 /* The reply to @call but for its fds, whose array ends it. */
 int report_compose(const struct report *report, sd_bus_message *call, const char *path,
 		   uint64_t serial, sd_bus_message **ret);

@@ -62,6 +62,7 @@ static int read_layout(sd_bus_message *message, void *target)
 }
 
 struct step {
+	const char *lost_with_pool;
 	const char *effort;
 	int32_t error;
 	struct cmabulk_step step;
@@ -73,6 +74,7 @@ struct step {
 	}
 
 static const struct bus_field step_fields[] = {
+	{ "pool", "s", offsetof(struct step, lost_with_pool), false },
 	{ "effort", "s", offsetof(struct step, effort), true },
 	{ "error", "i", offsetof(struct step, error), true },
 	{ "requested", "t", offsetof(struct step, step.requested), true },
@@ -130,7 +132,7 @@ static int read_step(sd_bus_message *message, void *userdata)
 
 	if (r >= 0)
 		r = parse_error(step.error, &step.step.error);
-	if (r < 0)
+	if (r < 0 || step.lost_with_pool)
 		return r;
 	step.step.effort = parse_effort(step.effort);
 	steps = reallocarray(report->steps, report->n_steps + 1, sizeof(*steps));

@@ -1119,7 +1119,7 @@ unsigned int cmabulk_allocation_get_n_buffers(const struct cmabulk_allocation *a
 struct cmabulk_buffer *cmabulk_allocation_get_buffer(const struct cmabulk_allocation *allocation,
 						     unsigned int index);
 
-/** @brief Number of steps taken. */
+/** @brief Number of steps taken in the pool it is from; those in pools that went meanwhile are not among them. */
 unsigned int cmabulk_allocation_get_n_steps(const struct cmabulk_allocation *allocation);
 
 /**
@@ -1307,7 +1307,7 @@ uint64_t cmabulk_account_get_n_buffers(const struct cmabulk_account *account);
 /** @brief Buffers it may have. */
 uint64_t cmabulk_account_get_maximum_buffers(const struct cmabulk_account *account);
 
-/** @brief Its requests that wait or are being filled. */
+/** @brief Its requests that wait or are being filled, without those of cmabulk_connection_prepare(). */
 uint64_t cmabulk_account_get_n_pending(const struct cmabulk_account *account);
 
 /** @brief Requests it may have waiting. */
