@@ -7,9 +7,11 @@
 #include "cli.h"
 #include "listen.h"
 
-#define USEC_PER_MSEC UINT64_C(1000)
+#define USEC_PER_MSEC	  UINT64_C(1000)
+/* Times: in each, the library takes so many messages at most. */
+#define PROCESSED_AT_ONCE 16
 /* Then it looks whether the time is over. */
-#define POLL_MAX_MSEC 60000
+#define POLL_MAX_MSEC	  60000
 
 static uint64_t now_usec(void)
 {
@@ -45,11 +47,11 @@ static void hear(const struct cmabulk_event *event, struct heard *heard)
 
 int listen_look(struct cmabulk_connection *connection, struct heard *heard)
 {
-	int r;
+	int r = 1;
 
-	do
+	/* Whoever sends and sends must not keep it from looking at the time. */
+	for (unsigned int i = 0; r > 0 && i < PROCESSED_AT_ONCE; i++)
 		r = cmabulk_connection_process(connection);
-	while (r > 0);
 	while (r >= 0) {
 		struct cmabulk_event *event CLEANUP(cmabulk_event_unrefp) = NULL;
 

@@ -248,14 +248,14 @@ static int look_at_daemon(struct monitor *monitor)
 	return r;
 }
 
-/* What it said of its coming and going while it was asked is older than its answer. Of pools that is not known. */
+/* Whether it was before an answer or after the last of them is not known: one more look tells. */
 static int forget_changes(struct monitor *monitor)
 {
 	struct heard heard = { 0 };
 	int r = monitor->is_direct ? 0 : listen_look(monitor->connection, &heard);
 
 	monitor->has_changed = false;
-	monitor->is_outdated = heard.pools;
+	monitor->is_outdated = heard.pools || heard.daemon;
 	return r;
 }
 

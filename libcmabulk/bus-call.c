@@ -392,9 +392,11 @@ int bus_call_start(struct cmabulk_connection *connection, struct cmabulk_request
 		return r;
 	if (request_is_cancelled(request)) {
 		r = allocate_nothing(request, &nothing);
-		if (r >= 0)
-			call_end(call, 0, nothing, NULL);
-		return r;
+		if (r < 0)
+			return r;
+		call_end(call, 0, nothing, NULL);
+		connection->bus->has_ended_call = true;
+		return 0;
 	}
 	r = check_room_for_all(connection, request->buffers);
 	if (r < 0)

@@ -188,14 +188,12 @@ void bus_event_owner_changed(struct cmabulk_connection *connection, bool was_the
 		introduce(connection);
 }
 
-/* Listens by @rule, or does not any more. */
-static int set_match(struct cmabulk_connection *connection, bool is_wanted, const char *rule,
+/* Listens by @rule, if that is wanted and not so yet. */
+static int add_match(struct cmabulk_connection *connection, bool is_wanted, const char *rule,
 		     sd_bus_slot **slot)
 {
 	int r;
 
-	if (!is_wanted)
-		*slot = sd_bus_slot_unref(*slot);
 	if (!is_wanted || *slot)
 		return 0;
 	r = sd_bus_add_match(connection->bus->connection, slot, rule, on_signal, connection);
@@ -209,12 +207,19 @@ int bus_set_event_mask(struct cmabulk_connection *connection, uint64_t mask)
 	int r = mask != 0 ? bus_watch(connection) : 0;
 
 	if (r >= 0)
-		r = set_match(connection, (mask & ASKED_EVENTS) != 0, MANAGER_SIGNALS,
+		r = add_match(connection, (mask & ASKED_EVENTS) != 0, MANAGER_SIGNALS,
 			      &bus->asked_signals);
 	if (r >= 0)
-		r = set_match(connection, (mask & POOL_EVENTS) != 0, OBJECT_SIGNALS,
+		r = add_match(connection, (mask & POOL_EVENTS) != 0, OBJECT_SIGNALS,
 			      &bus->object_signals);
-	if (r >= 0 && is_new && bus->owner)
+	/* What was added is only heard for nothing, until the next mask. */
+	if (r < 0)
+		return r;
+	if (!(mask & ASKED_EVENTS))
+		bus->asked_signals = sd_bus_slot_unref(bus->asked_signals);
+	if (!(mask & POOL_EVENTS))
+		bus->object_signals = sd_bus_slot_unref(bus->object_signals);
+	if (is_new && bus->owner)
 		introduce(connection);
-	return r;
+	return 0;
 }

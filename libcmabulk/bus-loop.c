@@ -41,20 +41,30 @@ static int bus_get_fd(struct cmabulk_connection *connection)
 	return r < 0 ? r : bus->loop;
 }
 
-/* What the bus is polled for changes with what is to be sent. */
+/*
+ * What the bus is polled for changes with what is to be sent. The application polls for the same each time, and so
+ * need not ask again: whatever it does in a turn of its loop updates this.
+ */
+static int update_loop(struct bus *bus)
+{
+	int r = bus->loop < 0 ? 0 : sd_bus_get_events(bus->connection);
+	/* The bits of poll() and of epoll are the same. */
+	struct epoll_event event = { .events = (uint32_t)r };
+
+	if (r < 0 || bus->loop < 0)
+		return r;
+	r = epoll_ctl(bus->loop, EPOLL_CTL_MOD, sd_bus_get_fd(bus->connection), &event);
+	return r < 0 ? errno_result() : 0;
+}
+
 static int bus_get_events(struct cmabulk_connection *connection)
 {
-	struct bus *bus = connection->bus;
 	int fd = bus_get_fd(connection);
-	int r = fd < 0 ? fd : sd_bus_get_events(bus->connection);
-	struct epoll_event event;
+	int r = fd < 0 ? 0 : update_loop(connection->bus);
 
-	if (r < 0)
-		return fd < 0 ? fd : bus_lost(connection, r);
-	/* The bits of poll() and of epoll are the same. */
-	event = (struct epoll_event){ .events = (uint32_t)r };
-	r = epoll_ctl(bus->loop, EPOLL_CTL_MOD, sd_bus_get_fd(bus->connection), &event);
-	return r < 0 ? errno_result() : POLLIN;
+	if (fd < 0)
+		return fd;
+	return r < 0 ? bus_lost(connection, r) : POLLIN;
 }
 
 static int bus_get_timeout_usec(struct cmabulk_connection *connection, uint64_t *ret)
@@ -63,6 +73,8 @@ static int bus_get_timeout_usec(struct cmabulk_connection *connection, uint64_t 
 	uint64_t usec;
 	int r = sd_bus_get_timeout(connection->bus->connection, &usec);
 
+	if (r >= 0)
+		r = update_loop(connection->bus);
 	if (r < 0)
 		return bus_lost(connection, r);
 	/* Rounded up: who comes too early would come again and again. */
@@ -82,6 +94,8 @@ static int bus_process_some(struct cmabulk_connection *connection)
 		r = sd_bus_process(bus->connection, NULL);
 	bus_calls_run(connection);
 	bus->has_ended_call = false;
+	if (r >= 0 && update_loop(bus) < 0)
+		r = -ENOTCONN;
 	return r < 0 ? bus_lost(connection, r) : r;
 }
 

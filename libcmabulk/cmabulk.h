@@ -424,6 +424,9 @@ int cmabulk_connection_allocate(struct cmabulk_connection *connection,
  * cmabulk_request_cancel(), by whomever and wherever, the connection has something to process, and the call is soon
  * done. When the connection is closed before that, it is done with `-ENOTCONN`.
  *
+ * Process soon what arrives: the daemon gives a user nothing more while a reply to it is not read, and takes it
+ * back after some seconds. Keep file descriptors free for the buffers of all calls that run.
+ *
  * @return 0; `-EOPNOTSUPP` in direct mode, or an error as cmabulk_connection_allocate() for what is known without
  *         asking. What the daemon refuses, cmabulk_call_finish() tells.
  */
@@ -442,8 +445,11 @@ int cmabulk_connection_start_allocate(struct cmabulk_connection *connection,
  * as by the one before; what happened in between, or to buffers of before, is not told.
  *
  * To read them in a loop: poll cmabulk_connection_get_fd() for cmabulk_connection_get_events() until
- * cmabulk_connection_get_timeout_usec(), ask for each again every time; then call
+ * cmabulk_connection_get_timeout_usec(), which has to be asked each time; then call
  * cmabulk_connection_process(), and cmabulk_connection_next_event() until it returns 0.
+ *
+ * Events are hints. To who is far behind with reading, or whose user's other connections are, the daemon tells
+ * nothing, which nobody counts: where it matters, list what there is.
  *
  * @return 0, or
  *  - `-EINVAL`: a bit that this library does not know;
@@ -462,7 +468,7 @@ int cmabulk_connection_set_event_mask(struct cmabulk_connection *connection,
 int cmabulk_connection_get_fd(struct cmabulk_connection *connection) CMABULK_MUST_CHECK;
 
 /**
- * @brief For what to poll it this time.
+ * @brief For what to poll it.
  * @return Bits of poll(2), as `POLLIN`; or an error as cmabulk_connection_get_fd().
  */
 int cmabulk_connection_get_events(struct cmabulk_connection *connection) CMABULK_MUST_CHECK;
@@ -538,7 +544,10 @@ const char *cmabulk_call_get_error_message(const struct cmabulk_call *call);
 enum cmabulk_event_type {
 	/** More happened than was kept: look at everything again. */
 	CMABULK_EVENT_LOST = 1,
-	/** A buffer that this connection asked for is gone, and its memory back: pool, buffer id, inode. */
+	/**
+	 * A buffer that this connection asked for is gone, and its memory back: pool, buffer id, inode. Also one that
+	 * it did not get any more, as when a call was cancelled.
+	 */
 	CMABULK_EVENT_BUFFER_RELEASED = 2,
 	/** Others wait for memory, and this account has more than it is guaranteed: pool, level, bytes. */
 	CMABULK_EVENT_MEMORY_PRESSURE = 4,

@@ -20,7 +20,10 @@ static int milliseconds_until(uint64_t usec)
 		return -1;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	now_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-	return usec > now_usec ? (int)((usec - now_usec) / 1000) + 1 : 0;
+	if (usec <= now_usec)
+		return 0;
+	return usec - now_usec < UINT64_C(3600000000) ? (int)((usec - now_usec) / 1000) + 1 :
+							3600000;
 }
 
 /* One turn: an application would poll its other descriptors here, too. */

@@ -22,19 +22,24 @@ static struct cmabulk_call *start(struct talk *talk, struct cmabulk_request *req
 	return call;
 }
 
-/* As an application does that has nothing else to wait for. */
-static void turn(struct talk *talk)
+static struct pollfd what_to_poll(struct talk *talk)
 {
-	struct pollfd polled;
+	struct pollfd polled = { .fd = cmabulk_connection_get_fd(talk->connection) };
+	int r = cmabulk_connection_get_events(talk->connection);
+
+	g_assert_cmpint(polled.fd, >=, 0);
+	g_assert_cmpint(r, >, 0);
+	polled.events = (short)r;
+	return polled;
+}
+
+/* As an application does that has nothing else to wait for. */
+static void turn_with(struct talk *talk, struct pollfd polled)
+{
 	uint64_t usec;
 	uint64_t now;
 	int r;
 
-	polled.fd = cmabulk_connection_get_fd(talk->connection);
-	r = cmabulk_connection_get_events(talk->connection);
-	g_assert_cmpint(polled.fd, >=, 0);
-	g_assert_cmpint(r, >, 0);
-	polled.events = (short)r;
 	g_assert_cmpint(cmabulk_connection_get_timeout_usec(talk->connection, &usec), ==, 0);
 	now = now_ns(CLOCK_MONOTONIC) / 1000;
 	if (usec == UINT64_MAX)
@@ -51,7 +56,7 @@ static void turn(struct talk *talk)
 static void turn_until_done(struct talk *talk, struct cmabulk_call *call)
 {
 	while (!cmabulk_call_is_done(call))
-		turn(talk);
+		turn_with(talk, what_to_poll(talk));
 }
 
 static void expect_status(struct cmabulk_call *call, enum cmabulk_allocation_status status,
@@ -129,7 +134,7 @@ static void several_at_once(void)
 	g_assert_cmpint(cmabulk_call_is_done(calls[0]), ==, 1);
 	g_assert_cmpint(cmabulk_connection_get_timeout_usec(talk.connection, &usec), ==, 0);
 	g_assert_cmpuint(usec, ==, 0);
-	turn(&talk);
+	turn_with(&talk, what_to_poll(&talk));
 	for (size_t i = 0; i < G_N_ELEMENTS(calls); i++) {
 		turn_until_done(&talk, calls[i]);
 		expect_status(calls[i], CMABULK_ALLOCATION_COMPLETE, 20);
@@ -220,16 +225,54 @@ static void cancelled_by_a_thread(void)
 	talk_end(&talk);
 }
 
+static void send_pool_added(sd_bus *bus)
+{
+	impostor_signal(bus, IMPOSTOR_NAME, "/org/cmabulk1", "org.freedesktop.DBus.ObjectManager",
+			"InterfacesAdded", "oa{sa{sv}}", "/org/cmabulk1/pool/video", 1,
+			"org.cmabulk1.Pool", 0);
+}
+
+/*
+ * A loop registers the descriptor once. What the bus is polled for changes meanwhile: just then it
+ * has messages that nobody has processed.
+ */
+static void asked_once_what_to_poll(void)
+{
+	struct cmabulk_call *call CLEANUP(cmabulk_call_unrefp) = NULL;
+	struct script script;
+	struct pollfd polled;
+	struct talk talk;
+
+	script_init(&script);
+	script.tells_at = "AddMatch";
+	script.signals = send_pool_added;
+	talk_begin(&talk, &script);
+	g_assert_cmpint(cmabulk_connection_set_event_mask(talk.connection,
+							  CMABULK_EVENT_POOL_ADDED),
+			==, 0);
+	polled = what_to_poll(&talk);
+	call = start(&talk, talk.request);
+	while (!cmabulk_call_is_done(call))
+		turn_with(&talk, polled);
+	talk_expect_event(&talk, "Allocate l1");
+	talk_end(&talk);
+}
+
 static void cancelled_before_it_asks(void)
 {
 	struct cmabulk_call *call CLEANUP(cmabulk_call_unrefp) = NULL;
 	struct script script;
 	struct talk talk;
+	uint64_t usec;
 
 	script_init(&script);
 	talk_begin(&talk, &script);
 	cmabulk_request_cancel(talk.request);
 	call = start(&talk, talk.request);
+	/* Who looks at calls when something was processed has something to process. */
+	g_assert_cmpint(cmabulk_connection_get_timeout_usec(talk.connection, &usec), ==, 0);
+	g_assert_cmpuint(usec, ==, 0);
+	g_assert_cmpint(cmabulk_connection_process(talk.connection), ==, 0);
 	expect_status(call, CMABULK_ALLOCATION_CANCELLED, 0);
 	g_assert_cmpint(cmabulk_request_rearm(talk.request), ==, 0);
 	talk_end(&talk);
@@ -355,6 +398,7 @@ void add_calls(void)
 	g_test_add_func("/call/lies-are-not-believed", lies_are_not_believed);
 	g_test_add_func("/call/cancelled-by-a-thread", cancelled_by_a_thread);
 	g_test_add_func("/call/cancelled-before-it-asks", cancelled_before_it_asks);
+	g_test_add_func("/call/asked-once-what-to-poll", asked_once_what_to_poll);
 	g_test_add_func("/call/who-lets-go-wants-it-no-more", who_lets_go_wants_it_no_more);
 	g_test_add_func("/call/a-closed-connection-ends-it", a_closed_connection_ends_it);
 	g_test_add_func("/call/a-lost-bus-ends-it", a_lost_bus_ends_it);

@@ -472,8 +472,35 @@ static void a_refused_mask_changes_nothing(void)
 	script.tells_at = "Reload";
 	script.signals = send_one_of_each;
 	talk_begin(&talk, &script);
-	g_assert_cmpint(cmabulk_connection_set_event_mask(talk.connection, EVERYTHING), <, 0);
+	g_assert_cmpint(cmabulk_connection_set_event_mask(talk.connection, EVERYTHING), ==,
+			-ENOBUFS);
 	reload(&talk);
+	expect_none(&talk);
+	talk_end(&talk);
+}
+
+static void what_was_heard_is_heard_when_more_is_refused(void)
+{
+	struct script script;
+	struct talk talk;
+
+	script_init(&script);
+	script.refused = "AddMatch";
+	/* Of the daemon's coming and going, and of the buffers. */
+	script.served_before = 2;
+	script.error_name = "org.freedesktop.DBus.Error.LimitsExceeded";
+	script.error_message = "too many";
+	script.tells_at = "Reload";
+	script.signals = send_one_of_each;
+	talk_begin(&talk, &script);
+	g_assert_cmpint(cmabulk_connection_set_event_mask(talk.connection,
+							  CMABULK_EVENT_BUFFER_RELEASED),
+			==, 0);
+	g_assert_cmpint(cmabulk_connection_set_event_mask(talk.connection,
+							  CMABULK_EVENT_POOL_ADDED),
+			==, -ENOBUFS);
+	reload(&talk);
+	expect_next(&talk, "buffer-released", "video");
 	expect_none(&talk);
 	talk_end(&talk);
 }
@@ -555,6 +582,8 @@ void add_events(void)
 	g_test_add_func("/event/a-restart-is-told", a_restart_is_told);
 	g_test_add_func("/event/masks-are-checked", masks_are_checked);
 	g_test_add_func("/event/a-refused-mask-changes-nothing", a_refused_mask_changes_nothing);
+	g_test_add_func("/event/what-was-heard-is-heard-when-more-is-refused",
+			what_was_heard_is_heard_when_more_is_refused);
 	g_test_add_func("/event/a-lost-bus-ends-the-loop", a_lost_bus_ends_the_loop);
 	g_test_add_func("/event/a-child-is-told-nothing", a_child_is_told_nothing);
 }

@@ -74,6 +74,7 @@ struct server {
 	const struct script *script;
 	FILE *events;
 	sd_bus_message *waiting; /* an Allocate */
+	unsigned int served; /* of what is refused then */
 };
 
 static bool is(const char *left, const char *right)
@@ -445,7 +446,7 @@ static void answer(struct server *server, sd_bus_message *call)
 	const struct script *script = server->script;
 	sd_bus_message *reply = NULL;
 
-	if (is(script->refused, member)) {
+	if (is(script->refused, member) && server->served++ >= script->served_before) {
 		must(sd_bus_reply_method_errorf(call, script->error_name, "%s",
 						script->error_message));
 		return;

@@ -20,8 +20,9 @@
 struct script {
 	/* Dies when this method is called; NULL: it lives. */
 	const char *dies_at;
-	/* Answers this method with an error of this name and message. */
+	/* Answers this method with an error of this name and message, after it has served it so often. */
 	const char *refused;
+	unsigned int served_before;
 	const char *error_name;
 	const char *error_message;
 	/* Answers this method with a string, whatever it should be. */
