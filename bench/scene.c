@@ -20,8 +20,8 @@
 #define FILLED_PERCENT	 55
 #define PINNED_BLOCKS	 47
 #define PINNED_ONE_IN	 64
-/* Pages left outside the area: what the kernel itself needs; and for page cache to go back and forth. */
-#define SCARCE_PAGES	 3072
+/* Pages left outside the area: besides what the kernel keeps for itself; and for page cache to go back and forth. */
+#define SCARCE_PAGES	 1024
 #define BUSY_PAGES	 32768
 /* A disk that writes 160 MiB/s, and starts after a while. */
 #define WRITE_DELAY_NS	 200000000
@@ -176,10 +176,18 @@ static void build_busy_cpus(struct scene *scene)
 	scene->busy = busy_start(scene->bench);
 }
 
+/* Below what the kernel keeps, the area's last page would be everybody's: whoever asks next is killed. */
+static guint64 kept_pages(void)
+{
+	guint64 kept = machine_read_number("/proc/sys/vm/min_free_kbytes") * 1024;
+
+	return kept / (guint64)sysconf(_SC_PAGESIZE);
+}
+
 static void build_no_memory(struct scene *scene)
 {
 	build_movable(scene);
-	hog(scene, SCARCE_PAGES);
+	hog(scene, kept_pages() + SCARCE_PAGES);
 }
 
 /* What a camera or a decoder holds while others use the area too. */
