@@ -308,7 +308,7 @@ static void send_lies(sd_bus *bus)
 		impostor_signal(bus, from, PATH, OBJECTS, "InterfacesRemoved", "oas", paths[i], 1,
 				"org.cmabulk1.Pool");
 	}
-	impostor_signal(bus, from, PATH, MANAGER, "BufferReleased", "", NULL);
+	impostor_signal(bus, from, PATH, MANAGER, "BufferReleased", "");
 	impostor_signal(bus, from, PATH, MANAGER, "BufferReleased", "st", "video", UINT64_C(1));
 	impostor_signal(bus, from, PATH, MANAGER, "BufferReleased", "suu", "video", 1, 2);
 	impostor_signal(bus, from, PATH, MANAGER, "BufferReleased", "stts", "video", UINT64_C(1),
