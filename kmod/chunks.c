@@ -28,8 +28,12 @@ int bulk_chunks_reserve(struct bulk_chunks *chunks, size_t count)
 	if (check_add_overflow(held, count, &capacity))
 		return -ENOMEM;
 
-	/* The size comes from user space: fail quietly, charge the caller. */
-	pages = kvmalloc_array(capacity, sizeof(*pages), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	/*
+	 * The size comes from user space: fail quietly, charge the caller. FILL may just have
+	 * taken what there was: nobody is to be killed for the list of it.
+	 */
+	pages = kvmalloc_array(capacity, sizeof(*pages),
+			       GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!pages)
 		return -ENOMEM;
 	if (held)
