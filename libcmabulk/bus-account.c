@@ -191,7 +191,7 @@ int bus_set_account(struct cmabulk_connection *connection, const char *name,
 		r = append_settings(connection, call, settings);
 	if (r >= 0)
 		r = sd_bus_message_append(call, "b", (int)is_persistent);
-	return r < 0 ? r : bus_call(connection, call, NULL, &reply);
+	return r < 0 ? r : bus_call(connection, call, &reply);
 }
 
 int bus_unset_account(struct cmabulk_connection *connection, const char *name)
@@ -200,5 +200,5 @@ int bus_unset_account(struct cmabulk_connection *connection, const char *name)
 	sd_bus_message *reply CLEANUP(bus_message_unrefp) = NULL;
 	int r = new_call(connection, "UnsetAccount", name, &call);
 
-	return r < 0 ? r : bus_call(connection, call, NULL, &reply);
+	return r < 0 ? r : bus_call(connection, call, &reply);
 }

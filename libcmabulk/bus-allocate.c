@@ -48,7 +48,7 @@ int bus_prepare(struct cmabulk_connection *connection, struct cmabulk_request *r
 	bus_ask_new_token(connection, token);
 	r = bus_ask_prepare(connection, request, token, expire_usec, &call);
 	if (r >= 0)
-		r = bus_call(connection, call, NULL, &reply);
+		r = bus_call(connection, call, &reply);
 	/* Who was told that it failed is not to be charged for it. */
 	if (r == -ETIMEDOUT)
 		bus_ask_send_cancel(connection, token);

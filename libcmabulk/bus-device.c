@@ -43,7 +43,7 @@ static int ask(struct cmabulk_connection *connection, const char *device, sd_bus
 
 	if (r >= 0)
 		r = sd_bus_message_append(call, "s", device);
-	return r < 0 ? r : bus_call(connection, call, NULL, ret);
+	return r < 0 ? r : bus_call(connection, call, ret);
 }
 
 int bus_list_device_pools(struct cmabulk_connection *connection, const char *device, char ***ret)

@@ -157,7 +157,7 @@ static int call_list(struct cmabulk_connection *connection, const char *pool_nam
 	if (r < 0)
 		return r;
 	r = sd_bus_message_append(call, "st", pool_name, after);
-	return r < 0 ? r : bus_call(connection, call, NULL, ret);
+	return r < 0 ? r : bus_call(connection, call, ret);
 }
 
 /* Positive: there are more. None in the reply would be told for ever. */

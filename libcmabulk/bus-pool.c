@@ -231,7 +231,7 @@ int bus_survey_pool(struct cmabulk_connection *connection, const char *pool_name
 		return r;
 	r = bus_new_call(connection, NULL, listing.path, BUS_POOL_INTERFACE, "Survey", &call);
 	if (r >= 0)
-		r = bus_call(connection, call, NULL, &reply);
+		r = bus_call(connection, call, &reply);
 	if (r < 0)
 		return r;
 	r = bus_read_dictionary(reply, survey_fields, ARRAY_SIZE(survey_fields), &survey);

@@ -45,7 +45,7 @@ static int find_owner(struct cmabulk_connection *connection)
 	if (r >= 0)
 		r = sd_bus_message_append(call, "s", BUS_SERVICE);
 	if (r >= 0)
-		r = bus_call(connection, call, NULL, &reply);
+		r = bus_call(connection, call, &reply);
 	if (r == -EHOSTUNREACH) {
 		set_owner(connection->bus, "");
 		return 0;

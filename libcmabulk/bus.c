@@ -132,9 +132,10 @@ int bus_process(struct cmabulk_connection *connection, uint64_t deadline_ns)
 	return r < 0 ? bus_lost(connection, r) : 0;
 }
 
-static int wait_for_reply(struct cmabulk_connection *connection, struct bus_patience *patience,
-			  sd_bus_message *const *reply)
+static int wait_for_reply(struct cmabulk_connection *connection, sd_bus_message *const *reply)
 {
+	uint64_t deadline_ns = now_ns(CLOCK_MONOTONIC) + BUS_CALL_TIMEOUT_NS;
+
 	for (;;) {
 		int r = sd_bus_process(connection->bus->connection, NULL);
 
@@ -144,14 +145,12 @@ static int wait_for_reply(struct cmabulk_connection *connection, struct bus_pati
 			return bus_lost(connection, r);
 		/* Every time: who sends and sends must not make us forget. */
 		bus_calls_run(connection);
-		if (patience->before_wait)
-			patience->before_wait(connection, patience);
-		if (now_ns(CLOCK_MONOTONIC) >= patience->deadline_ns) {
+		if (now_ns(CLOCK_MONOTONIC) >= deadline_ns) {
 			connection_explain(connection, "the daemon did not answer in time");
 			return -ETIMEDOUT;
 		}
 		if (r == 0)
-			r = wait_for_bus(connection, patience->deadline_ns);
+			r = wait_for_bus(connection, deadline_ns);
 		if (r < 0)
 			return bus_lost(connection, r);
 	}
@@ -172,11 +171,8 @@ int bus_check_reply(struct cmabulk_connection *connection, sd_bus_message *reply
 }
 
 int bus_call(struct cmabulk_connection *connection, sd_bus_message *call,
-	     struct bus_patience *patience, sd_bus_message **ret_reply)
+	     sd_bus_message **ret_reply)
 {
-	struct bus_patience usual = {
-		.deadline_ns = now_ns(CLOCK_MONOTONIC) + BUS_CALL_TIMEOUT_NS,
-	};
 	sd_bus_message *reply CLEANUP(bus_message_unrefp) = NULL;
 	sd_bus_slot *slot = NULL;
 	int r = sd_bus_call_async(connection->bus->connection, &slot, call, keep_reply, &reply,
@@ -184,7 +180,7 @@ int bus_call(struct cmabulk_connection *connection, sd_bus_message *call,
 
 	if (r < 0)
 		return bus_lost(connection, r);
-	r = wait_for_reply(connection, patience ? patience : &usual, &reply);
+	r = wait_for_reply(connection, &reply);
 	sd_bus_slot_unref(slot);
 	if (r >= 0)
 		r = bus_check_reply(connection, reply);
@@ -207,7 +203,7 @@ int bus_call_manager(struct cmabulk_connection *connection, const char *member,
 	int r = bus_new_call(connection, NULL, BUS_MANAGER_PATH, BUS_MANAGER_INTERFACE, member,
 			     &call);
 
-	return r < 0 ? r : bus_call(connection, call, NULL, ret_reply);
+	return r < 0 ? r : bus_call(connection, call, ret_reply);
 }
 
 static int reload(struct cmabulk_connection *connection)

@@ -45,24 +45,16 @@ static inline void bus_message_unrefp(sd_bus_message **message)
 /* For a reply that the daemon has not to wait for itself. */
 #define BUS_CALL_TIMEOUT_NS (UINT64_C(25) * NSEC_PER_SEC)
 
-/* How long to wait for a reply, and what to do meanwhile. */
-struct bus_patience {
-	uint64_t deadline_ns; /* CLOCK_MONOTONIC; UINT64_MAX: none */
-	/* Called again and again, at least after each wakeup. May change the deadline. May be NULL. */
-	void (*before_wait)(struct cmabulk_connection *connection, struct bus_patience *patience);
-	void *userdata;
-};
-
 /* A call of the daemon, to be filled in: @destination NULL is its well-known name. */
 int bus_new_call(struct cmabulk_connection *connection, const char *destination, const char *path,
 		 const char *interface, const char *member, sd_bus_message **ret);
 
 /*
  * Waits for the reply. An error of the daemon or the bus is explained to the connection and
- * returned as errno. @patience NULL: BUS_CALL_TIMEOUT_NS. -ETIMEDOUT: none came in time.
+ * returned as errno. -ETIMEDOUT: none came within BUS_CALL_TIMEOUT_NS.
  */
 int bus_call(struct cmabulk_connection *connection, sd_bus_message *call,
-	     struct bus_patience *patience, sd_bus_message **ret_reply);
+	     sd_bus_message **ret_reply);
 
 /* Who was woken up looks. */
 void bus_drain(struct bus *bus);
