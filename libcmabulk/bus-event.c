@@ -162,14 +162,15 @@ static int pass_over(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 
 /*
  * Only who called the daemon is asked for memory. Nobody waits for the reply, but there has to be one: a call without
- * makes nobody known.
+ * makes nobody known. By the name of the one that is there: one that is gone again is not started for this.
  */
 static void introduce(struct cmabulk_connection *connection)
 {
 	sd_bus_message *call CLEANUP(bus_message_unrefp) = NULL;
+	const char *owner = connection->bus->owner;
 
-	if (bus_new_call(connection, NULL, BUS_MANAGER_PATH, BUS_MANAGER_INTERFACE, "ListPools",
-			 &call) >= 0)
+	if (owner && bus_new_call(connection, owner, BUS_MANAGER_PATH, BUS_MANAGER_INTERFACE,
+				  "ListPools", &call) >= 0)
 		sd_bus_call_async(connection->bus->connection, NULL, call, pass_over, NULL, 0);
 }
 
@@ -219,7 +220,7 @@ int bus_set_event_mask(struct cmabulk_connection *connection, uint64_t mask)
 		bus->asked_signals = sd_bus_slot_unref(bus->asked_signals);
 	if (!(mask & POOL_EVENTS))
 		bus->object_signals = sd_bus_slot_unref(bus->object_signals);
-	if (is_new && bus->owner)
+	if (is_new)
 		introduce(connection);
 	return 0;
 }
