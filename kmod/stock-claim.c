@@ -202,12 +202,17 @@ static int claim_slots(struct stock_call *stock_call, const struct cma_bulk_rang
 	const struct span span = slots_span(&call->map, first, nr);
 	const ktime_t start = ktime_get();
 	bool conflict = false;
+	u64 migrate = 0;
 	int ret;
 
 	report->ranges_tried++;
 	if (range->kind >= CMA_RANGE_MOVE)
-		report->pages_to_migrate += mult_frac(range->migrate, nr, range->nr_slots);
-	ret = alloc_span(stock_call, span, &conflict);
+		migrate = mult_frac(range->migrate, nr, range->nr_slots);
+	report->pages_to_migrate += migrate;
+	if (migrate && !bulk_stock_has_room(migrate))
+		ret = -ENOMEM;
+	else
+		ret = alloc_span(stock_call, span, &conflict);
 	report_time(stock_call, range->kind, start);
 	trace_stock_claim(stock_call->name, span.start, nr, range->kind, stock_call->piece,
 			  conflict ? -EAGAIN : ret);

@@ -87,4 +87,7 @@ int bulk_stock_call(struct bulk_stock *stock, const char *name, struct cma_bulk_
 /* stock-claim.c */
 int bulk_stock_claim(struct stock_call *stock_call, const struct cma_bulk_range *range);
 
+/* stock-memory.c */
+bool bulk_stock_has_room(unsigned long nr_pages);
+
 #endif /* BULK_STOCK_H */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "lib/books.h"
@@ -246,6 +247,48 @@ static void test_page_cache(struct fixture *fixture, gconstpointer data)
 	g_print("# %llu of %" G_GUINT64_FORMAT " chunks among read files\n", fill.nr_allocated,
 		pool_chunks(fixture));
 	g_assert_cmpuint(fill.nr_allocated * 100, >=, pool_chunks(fixture) * 98);
+}
+
+/* Pages that the kernel keeps for itself: with fewer, whoever asks for memory has to wait. */
+static guint64 kept_pages(void)
+{
+	return machine_read_number("/proc/sys/vm/min_free_kbytes") * 1024 /
+	       (guint64)sysconf(_SC_PAGESIZE);
+}
+
+/*
+ * FILL takes no memory from who cannot use the area's: with next to nothing free elsewhere the
+ * kernel is left what it keeps, and what FILL got can be exported.
+ */
+static void test_starves_nobody(struct fixture *fixture, gconstpointer data)
+{
+	const guint64 kept = kept_pages();
+	guint64 leave = kept + (guint64)machine_scale(4, 16) * 1024 / 4, spare;
+	struct occupant occupant;
+	struct cmabulk_fill fill;
+	int buffer;
+
+	/* This program's own code is file pages, too. */
+	g_assert_cmpint(mlockall(MCL_CURRENT), ==, 0);
+	occupant_fill(&occupant, fixture->frames, &fixture->area, OCCUPANT_ANONYMOUS,
+		      fixture->area.pages * 4 / 10);
+	pool_ioctl(fixture->frames, PIN_HOG, &leave);
+	reservation_fill(fixture->reservation, CMABULK_EFFORT_FAST, pool_chunks(fixture), 0, &fill);
+	g_assert_cmpint(pool_ioctl(fixture->frames, PIN_SPARE, &spare), ==, 0);
+	buffer = reservation_export(fixture->reservation, fill.nr_allocated, O_RDWR | O_CLOEXEC, "",
+				    NULL);
+	g_assert_cmpint(pool_ioctl(fixture->frames, PIN_UNHOG, NULL), ==, 0);
+	g_print("# %llu chunks, %" G_GUINT64_FORMAT " pages left, of %" G_GUINT64_FORMAT
+		" that are kept\n",
+		fill.nr_allocated, spare, kept);
+	g_assert_cmpint(buffer, >=, 0);
+	g_assert_cmpuint(spare, >=, kept * 3 / 4);
+	/* The stock engine does not begin where the kernel keeps more than half of what is free. */
+	if (!machine_is_stock())
+		g_assert_cmpuint(fill.report.chunks_moved, >, 0);
+	munlockall();
+	close(buffer);
+	occupant_free(&occupant);
 }
 
 /* What others hold is never asked for, and is counted. */
@@ -520,6 +563,7 @@ int main(int argc, char **argv)
 	ADD("efforts", test_efforts);
 	ADD("kinds", test_kinds);
 	ADD("page-cache", test_page_cache);
+	ADD("starves-nobody", test_starves_nobody);
 	ADD("taken", test_taken);
 	ADD("budget", test_budget);
 	ADD("interrupt", test_interrupt);

@@ -371,6 +371,22 @@ static void drain_lru(struct cma_bulk_call *call)
 	cma_bulk_clock(&call->req->report.drain_ns, start);
 }
 
+/*
+ * Where pages are moved to comes off a CPU's list, which the page allocator fills by
+ * the hundred. When memory is short, nobody else finds what is left there before he
+ * has reclaimed for it.
+ */
+static void drain_targets(struct cma_bulk_call *call)
+{
+	struct zone *zone = call->zone;
+	const ktime_t start = ktime_get();
+
+	if (zone_watermark_ok(zone, 0, high_wmark_pages(zone), zone_idx(zone), 0))
+		return;
+	drain_all_pages(zone);
+	cma_bulk_clock(&call->req->report.drain_ns, start);
+}
+
 /* Second phase: what has to be moved, as far as the effort goes. */
 static int take_movable(struct cma_bulk_call *call)
 {
@@ -386,6 +402,7 @@ static int take_movable(struct cma_bulk_call *call)
 		ret = claim_plan(call, &nr_ranges);
 	if (call->lru_disabled)
 		lru_cache_enable();
+	drain_targets(call);
 	return ret;
 }
 

@@ -170,6 +170,13 @@ static u64 pin_free_outside_areas(void)
 	return global_zone_page_state(NR_FREE_PAGES) - global_zone_page_state(NR_FREE_CMA_PAGES);
 }
 
+static int pin_spare(void __user *argp)
+{
+	u64 spare = pin_free_outside_areas();
+
+	return copy_to_user(argp, &spare, sizeof(spare)) ? -EFAULT : 0;
+}
+
 static int pin_hog(struct pinner *pinner, void __user *argp)
 {
 	const gfp_t gfp = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN | __GFP_COMP;
@@ -236,6 +243,8 @@ static int pin_ioctl_locked(struct pinner *pinner, unsigned int cmd, void __user
 	case PIN_UNHOG:
 		pin_unhog(pinner);
 		return 0;
+	case PIN_SPARE:
+		return pin_spare(argp);
 	default:
 		return -ENOTTY;
 	}

@@ -55,5 +55,7 @@ struct pin_census {
  */
 #define PIN_HOG		_IOW(PIN_MAGIC, 6, __u64)
 #define PIN_UNHOG	_IO(PIN_MAGIC, 7)
+/* How many pages are free outside the areas, asked without using any up. */
+#define PIN_SPARE	_IOR(PIN_MAGIC, 8, __u64)
 
 #endif /* CMABULK_PIN_H */
