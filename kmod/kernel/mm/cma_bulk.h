@@ -138,6 +138,8 @@ static inline void cma_bulk_clock(u64 *sum, ktime_t since)
 
 void cma_bulk_survey_unit(struct cma_bulk_call *call, u32 unit);
 unsigned long cma_bulk_survey_anonymous(unsigned long pfn, unsigned long end);
+unsigned long cma_bulk_survey_suspects(const struct cma_bulk_call *call, unsigned long *pfn,
+				       unsigned long end);
 void cma_bulk_survey_claimed(struct cma_bulk_call *call, u32 first, u32 nr);
 void cma_bulk_survey_taken(struct cma_bulk_call *call, u32 first, u32 nr);
 void cma_bulk_suspect(struct cma_bulk_call *call, u32 first, u32 nr);

@@ -143,6 +143,40 @@ static int claim_slots(struct cma_bulk_call *call, u32 first, u32 nr, bool move)
 	return grab_slots(call, first, nr, move ? move_slots(call, first, nr) : 0);
 }
 
+/* Have the suspect pages of a slot moved, and no others. Returns 0 when it has none any more. */
+static int probe_slot(struct cma_bulk_call *call, u32 slot)
+{
+	const struct cma_bulk_span span = cma_bulk_span(call, slot, 1);
+	unsigned long pfn = span.start;
+	unsigned long nr;
+
+	cma_bulk_drain_batch(call);
+	while ((nr = cma_bulk_survey_suspects(call, &pfn, span.end))) {
+		const int ret = cma_bulk_migrate(call, pfn, pfn + nr);
+
+		if (ret && ret != -EBUSY)
+			return ret;
+		pfn += nr;
+	}
+	cma_bulk_survey_claimed(call, slot, 1);
+	return call->map.slots[slot] == CMA_SLOT_SUSPECT ? -EBUSY : 0;
+}
+
+/*
+ * Before slots with suspects are emptied: do the suspects move at all? If not, moving
+ * the others would be in vain.
+ */
+static int probe_suspects(struct cma_bulk_call *call, u32 first, u32 nr)
+{
+	int ret = 0;
+	u32 slot;
+
+	for (slot = first; slot < first + nr && !ret; slot++)
+		if (call->map.slots[slot] == CMA_SLOT_SUSPECT)
+			ret = probe_slot(call, slot);
+	return ret;
+}
+
 /*
  * What these slots, which could not be claimed and whose bits are still set,
  * become: out of the question for this call or, while only free memory is
@@ -237,7 +271,9 @@ static int claim_piece(struct cma_bulk_call *call, u32 first, u32 nr)
 	if (worst == CMA_SLOT_SUSPECT && call->req->effort == CMA_BULK_FAST)
 		return fail_slots(call, first, nr, -EBUSY);
 
-	ret = claim_slots(call, first, nr, move);
+	ret = worst == CMA_SLOT_SUSPECT ? probe_suspects(call, first, nr) : 0;
+	if (!ret)
+		ret = claim_slots(call, first, nr, move);
 	if (ret == -EBUSY && !move && nr > piece_slots(call))
 		return claim_pieces(call, first, nr);
 	if (ret)
@@ -326,7 +362,7 @@ static void report_range(struct cma_bulk_report *report,
 /*
  * What to do with a range that did not come as a whole: see what can be had of
  * it, unless the error ends the call, or unless there is nothing smaller to go
- * for: a unit that this effort tries once, or whose suspects did not move.
+ * for: a unit that this effort tries once, or whose suspects, or one chunk, did not move.
  */
 static int claim_rest(struct cma_bulk_call *call, const struct cma_bulk_range *range,
 		      bool move, int error)
@@ -337,7 +373,7 @@ static int claim_rest(struct cma_bulk_call *call, const struct cma_bulk_range *r
 
 	if (call->req->effort == CMA_BULK_FAST)
 		last_try = move && one_unit && isolated;
-	else if (call->req->effort == CMA_BULK_NORMAL)
+	else if (call->req->effort == CMA_BULK_NORMAL || range->nr_slots == 1)
 		last_try = range->kind == CMA_RANGE_SUSPECT && isolated;
 	if (!last_try && error == -ENOMEM && !call->req->stop_on_error) {
 		call->no_memory = true;
@@ -346,32 +382,6 @@ static int claim_rest(struct cma_bulk_call *call, const struct cma_bulk_range *r
 	if (last_try || error != -EBUSY)
 		return fail_slots(call, range->first_slot, range->nr_slots, error);
 	return salvage_range(call, range->first_slot, range->nr_slots);
-}
-
-/*
- * Before a unit with suspects is emptied for what it is worth as a whole: do the
- * suspects move at all? If not, moving hundreds of others would be in vain.
- */
-static int probe_suspects(struct cma_bulk_call *call, const struct cma_bulk_range *range)
-{
-	const u8 *slots = call->map.slots;
-	u32 slot;
-
-	for (slot = range->first_slot; slot < range->first_slot + range->nr_slots; slot++) {
-		const struct cma_bulk_span span = cma_bulk_span(call, slot, 1);
-		int ret;
-
-		if (slots[slot] != CMA_SLOT_SUSPECT)
-			continue;
-		cma_bulk_drain_batch(call);
-		ret = cma_bulk_migrate(call, span.start, span.end);
-		if (ret && ret != -EBUSY)
-			return ret;
-		cma_bulk_survey_claimed(call, slot, 1);
-		if (slots[slot] == CMA_SLOT_SUSPECT)
-			return -EBUSY;
-	}
-	return 0;
 }
 
 /* Try a range as a whole. */
@@ -384,8 +394,8 @@ static int claim_whole(struct cma_bulk_call *call, const struct cma_bulk_range *
 		return -EBUSY;
 	if (cma_bulk_ahead_done(call, range - call->ranges, &ret))
 		return grab_slots(call, range->first_slot, range->nr_slots, ret);
-	if (range->kind == CMA_RANGE_SUSPECT && range->nr_slots > 1)
-		ret = probe_suspects(call, range);
+	if (range->kind == CMA_RANGE_SUSPECT)
+		ret = probe_suspects(call, range->first_slot, range->nr_slots);
 	if (!ret)
 		ret = claim_slots(call, range->first_slot, range->nr_slots, move);
 	return ret;

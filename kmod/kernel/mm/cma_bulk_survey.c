@@ -351,6 +351,35 @@ void cma_bulk_survey_claimed(struct cma_bulk_call *call, u32 first, u32 nr)
 }
 
 /**
+ * cma_bulk_survey_suspects() - find the next pages that look pinned or busy
+ * @call:	the call, which has set the bits of these pages
+ * @pfn:	PFN to begin at; moves to the first of those found, or to @end
+ * @end:	one past the last PFN
+ *
+ * Return: how many follow each other from *@pfn on, within a pageblock; 0 when there
+ * are none.
+ */
+unsigned long cma_bulk_survey_suspects(const struct cma_bulk_call *call, unsigned long *pfn,
+				       unsigned long end)
+{
+	while (*pfn < end) {
+		const unsigned long block_end = min(end, pageblock_end_pfn(*pfn));
+		struct survey_walk walk = survey_walk(call, *pfn, block_end, true);
+
+		while (walk.ahead) {
+			enum cma_bulk_slot kind;
+			const unsigned long run = survey_run(&walk, &kind);
+
+			if (kind == CMA_SLOT_SUSPECT)
+				return run;
+			*pfn += run;
+		}
+		*pfn = block_end;
+	}
+	return 0;
+}
+
+/**
  * cma_bulk_survey_taken() - look again at slots that somebody may have taken
  * @call:	the call
  * @first:	first slot
