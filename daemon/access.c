@@ -71,6 +71,26 @@ bool access_may_see_account(const struct client *client, uid_t uid, const struct
 	return rule && account_rules_match(client->manager->config->accounts, &identity) == rule;
 }
 
+bool access_may_see_rule(const struct client *client, const struct account_rule *rule)
+{
+	struct identity identity = client_get_identity(client);
+
+	return access_may_manage(client) || account_rule_is_for(rule, &identity);
+}
+
+bool access_see_usage(const struct client *client, struct broker_usage *usage)
+{
+	if (!access_may_see_account(client, usage->uid, usage->rule))
+		return false;
+	if (usage->rule && !access_may_see_rule(client, usage->rule)) {
+		usage->rule = NULL;
+		usage->is_known = false;
+		usage->minimum_bytes = 0;
+		usage->maximum_bytes = 0;
+	}
+	return true;
+}
+
 int access_check_manage(const struct client *client, const char *what, sd_bus_error *error)
 {
 	if (access_may_manage(client))

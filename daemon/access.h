@@ -5,6 +5,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include "broker.h"
 #include "client.h"
 
 /*
@@ -18,5 +19,9 @@ int access_check_manage(const struct client *client, const char *what, sd_bus_er
 /* What an account has, and what happened to it: for its users. @rule NULL: it is not configured any more. */
 bool access_may_see_account(const struct client *client, uid_t uid,
 			    const struct account_rule *rule);
+/* What is configured of an account of the caller's: not when it is other people's by now. */
+bool access_may_see_rule(const struct client *client, const struct account_rule *rule);
+/* Whether @usage may be seen; what may not be of it is taken out. */
+bool access_see_usage(const struct client *client, struct broker_usage *usage);
 
 #endif

@@ -13,6 +13,7 @@
 
 #define SHARES_IN_ALL 10000
 #define DEFAULT_RULE  "default"
+#define SHARED_BY_ALL "@all"
 
 /* As systemd has them: users of the system, and those that DynamicUser= makes up. */
 #define SYSTEM_UID_MAX	999
@@ -49,11 +50,31 @@ unsigned int account_rule_get_efforts(const struct account_rule *rule, unsigned 
 	return rule->efforts ? rule->efforts & up_to : up_to;
 }
 
+static bool is_of_several(const struct account_rule *rule)
+{
+	return rule->is_shared && !rule->has_uid;
+}
+
+uid_t account_rule_get_uid(const struct account_rule *rule, uid_t uid)
+{
+	return is_of_several(rule) ? ACCOUNT_UID_SHARED : uid;
+}
+
+void account_rule_format(const struct account_rule *rule, uid_t uid, char ret[64])
+{
+	if (!is_of_several(rule))
+		snprintf(ret, 64, "%.*s:%u", ACCOUNT_NAME_MAX, rule->name, (unsigned int)uid);
+	else if (rule->has_gid)
+		snprintf(ret, 64, "%.*s@%u", ACCOUNT_NAME_MAX, rule->name, (unsigned int)rule->gid);
+	else
+		snprintf(ret, 64, "%.*s" SHARED_BY_ALL, ACCOUNT_NAME_MAX, rule->name);
+}
+
 bool account_rule_is_single(const struct account_rule *rule, char ret_account[64])
 {
 	if (!rule->is_shared && !rule->has_uid)
 		return false;
-	account_format(rule->name, rule->is_shared ? ACCOUNT_UID_SHARED : rule->uid, ret_account);
+	account_rule_format(rule, rule->uid, ret_account);
 	return true;
 }
 
@@ -118,10 +139,15 @@ static bool matches_unit(const struct account_rule *rule, const struct identity 
 	return rule->has_uid && identity->unit && strcmp(rule->unit, identity->unit) == 0;
 }
 
+bool account_rule_is_for(const struct account_rule *rule, const struct identity *identity)
+{
+	return (!rule->has_uid || rule->uid == identity->uid) &&
+	       (!rule->has_gid || has_group(identity, rule->gid));
+}
+
 static bool matches(const struct account_rule *rule, const struct identity *identity)
 {
-	return matches_unit(rule, identity) && (!rule->has_uid || rule->uid == identity->uid) &&
-	       (!rule->has_gid || has_group(identity, rule->gid));
+	return matches_unit(rule, identity) && account_rule_is_for(rule, identity);
 }
 
 /* What goes first: unit, user, group, everybody; of those for everybody, "default" comes last. */
@@ -168,9 +194,11 @@ const struct account_rule *account_rules_find_of(const struct account_rules *rul
 	if (account_parse(account, name, &uid) < 0)
 		return NULL;
 	rule = account_rules_find(rules, name);
-	if (!rule || rule->is_shared != (uid == ACCOUNT_UID_SHARED))
+	if (!rule || (rule->has_uid && rule->uid != uid) ||
+	    is_of_several(rule) != (uid == ACCOUNT_UID_SHARED))
 		return NULL;
-	return rule->is_shared || !rule->has_uid || rule->uid == uid ? rule : NULL;
+	account_rule_format(rule, uid, name);
+	return strcmp(name, account) == 0 ? rule : NULL;
 }
 
 size_t account_rules_count(const struct account_rules *rules)
@@ -216,38 +244,45 @@ bool identity_is_service(const struct identity *identity)
 	return identity->unit && uid_is_system(identity->uid);
 }
 
-void account_format(const char *rule_name, uid_t uid, char ret[64])
+/* As we write them: no sign, no leading zero, not the one that means "none". */
+static int parse_id(const char *text, uint32_t *ret)
 {
-	if (uid == ACCOUNT_UID_SHARED)
-		snprintf(ret, 64, "%.*s", ACCOUNT_NAME_MAX, rule_name);
-	else
-		snprintf(ret, 64, "%.*s:%u", ACCOUNT_NAME_MAX, rule_name, (unsigned int)uid);
-}
-
-/* As we write them: no sign, no leading zero, not the one that means "shared". */
-static int parse_uid(const char *text, uid_t *ret)
-{
-	uint64_t uid;
+	uint64_t id;
 
 	if (!g_ascii_isdigit(text[0]) || (text[0] == '0' && text[1]) || strlen(text) > 10)
 		return -EINVAL;
-	if (!g_ascii_string_to_unsigned(text, 10, 0, ACCOUNT_UID_SHARED - 1, &uid, NULL))
+	if (!g_ascii_string_to_unsigned(text, 10, 0, UINT32_MAX - 1, &id, NULL))
 		return -EINVAL;
-	*ret = (uid_t)uid;
+	*ret = (uint32_t)id;
+	return 0;
+}
+
+/* Whose it is, behind the name of the rule. */
+static int parse_holder(const char *text, uid_t *ret_uid)
+{
+	uint32_t id = 0;
+
+	if (text[0] == ':' && parse_id(text + 1, &id) >= 0) {
+		*ret_uid = id;
+		return 0;
+	}
+	if (strcmp(text, SHARED_BY_ALL) != 0 && (text[0] != '@' || parse_id(text + 1, &id) < 0))
+		return -EINVAL;
+	*ret_uid = ACCOUNT_UID_SHARED;
 	return 0;
 }
 
 int account_parse(const char *text, char ret_rule_name[64], uid_t *ret_uid)
 {
-	size_t length = strcspn(text, ":");
-	uid_t uid = ACCOUNT_UID_SHARED;
+	size_t length = strcspn(text, ":@");
+	uid_t uid;
 
 	if (!length || length > ACCOUNT_NAME_MAX)
 		return -EINVAL;
 	for (size_t i = 0; i < length; i++)
 		if (g_ascii_iscntrl(text[i]))
 			return -EINVAL;
-	if (text[length] && parse_uid(text + length + 1, &uid) < 0)
+	if (parse_holder(text + length, &uid) < 0)
 		return -EINVAL;
 	memcpy(ret_rule_name, text, length);
 	ret_rule_name[length] = '\0';

@@ -33,7 +33,7 @@ struct account_rule {
 	uid_t uid;
 	bool has_gid;
 	gid_t gid;
-	bool is_shared; /* one instance for all users */
+	bool is_shared; /* one instance for all users; of one user it is his anyway */
 	struct amount
 		minimum; /* kept free for it; default: 0; only of a rule that has one instance */
 	struct amount maximum; /* default: 100 % */
@@ -48,20 +48,29 @@ struct account_rule {
 	uint64_t max_timeout_usec; /* 0: as long as anybody */
 };
 
-/* The pool of no name, of tests, is open to all. */
-bool account_rule_allows_pool(const struct account_rule *rule, const char *pool);
-/* Of those up to @ceiling, as bits; 0: none of them. */
-unsigned int account_rule_get_efforts(const struct account_rule *rule, unsigned int ceiling);
-
-/* Its one account, shared or of one user; false when each user has one. */
-bool account_rule_is_single(const struct account_rule *rule, char ret_account[64]);
-
 struct identity {
 	uid_t uid;
 	const gid_t *gids;
 	size_t n_gids;
 	const char *unit; /* NULL: none, or not a system unit */
 };
+
+/* The pool of no name, of tests, is open to all. */
+bool account_rule_allows_pool(const struct account_rule *rule, const char *pool);
+/* Of those up to @ceiling, as bits; 0: none of them. */
+unsigned int account_rule_get_efforts(const struct account_rule *rule, unsigned int ceiling);
+
+/* Might it be the one for them, in some unit? Of a person's connections each has its own groups. */
+bool account_rule_is_for(const struct account_rule *rule, const struct identity *identity);
+/*
+ * What stands in the kernel's books of the account that @uid is charged to: "NAME:UID"; where users share it, "NAME@GID"
+ * or "NAME@all". So what was charged when it was other people's is nobody's any more. Always fits.
+ */
+void account_rule_format(const struct account_rule *rule, uid_t uid, char ret[64]);
+/* ACCOUNT_UID_SHARED, or whose it is. */
+uid_t account_rule_get_uid(const struct account_rule *rule, uid_t uid);
+/* Its one account, shared or of one user; false when each user has one. */
+bool account_rule_is_single(const struct account_rule *rule, char ret_account[64]);
 
 /*
  * A system service, and not somebody in one: what a person has cron or at run is in their unit. Persons
@@ -80,7 +89,7 @@ const struct account_rule *account_rules_match(const struct account_rules *rules
 const struct account_rule *account_rules_find(const struct account_rules *rules, const char *name);
 /*
  * Of an account, as the kernel's books name it. NULL also when the rule is shared now and was not then, or
- * the other way round, or is another user's: it has no such account any more.
+ * the other way round, or is another user's or group's: it has no such account any more.
  */
 const struct account_rule *account_rules_find_of(const struct account_rules *rules,
 						 const char *account);
@@ -93,9 +102,7 @@ const struct account_rule *account_rules_get(const struct account_rules *rules, 
 uint64_t account_rules_get_guaranteed(const struct account_rules *rules, const char *pool,
 				      uint64_t pool_bytes, char **ret_names);
 
-/* What stands in the kernel's books: "NAME:UID", or "NAME" when shared. Always fits. */
-void account_format(const char *rule_name, uid_t uid, char ret[64]);
-/* The reverse. -EINVAL for what we did not write. */
+/* What account_rule_format() wrote; of whatever group, ACCOUNT_UID_SHARED. -EINVAL for what it did not. */
 int account_parse(const char *text, char ret_rule_name[64], uid_t *ret_uid);
 
 #endif

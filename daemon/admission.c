@@ -93,10 +93,9 @@ static int admit(struct broker *broker, const struct account_rule *rule, uid_t u
 		 struct account **ret)
 {
 	struct ledger *ledger = &broker->ledger;
-	uid_t instance = rule->is_shared ? ACCOUNT_UID_SHARED : uid;
 	int r;
 
-	account_format(rule->name, instance, ret_refusal->account);
+	account_rule_format(rule, uid, ret_refusal->account);
 	if (broker->is_gone)
 		return refuse(ret_refusal, -ENODEV, "gone", 0, 0, 0);
 	r = check_ask(ledger, ask);
@@ -106,7 +105,7 @@ static int admit(struct broker *broker, const struct account_rule *rule, uid_t u
 		return refuse_size(ledger, ask, r, ret_refusal);
 	if (!get_efforts(broker, rule, ask))
 		return refuse(ret_refusal, -EACCES, "effort", ask->effort, 0, 0);
-	*ret = ledger_get_account(ledger, ret_refusal->account, instance);
+	*ret = ledger_get_account(ledger, ret_refusal->account, account_rule_get_uid(rule, uid));
 	return check_account(ledger, rule, *ret, ask, ret_refusal);
 }
 

@@ -439,9 +439,7 @@ int allocation_refuse(const struct client *client, const struct pool *pool,
 
 void allocation_set_account(struct allocation *allocation, const struct account_rule *rule)
 {
-	uid_t uid = rule->is_shared ? ACCOUNT_UID_SHARED : allocation->client->user->uid;
-
-	account_format(rule->name, uid, allocation->account);
+	account_rule_format(rule, allocation->client->user->uid, allocation->account);
 }
 
 int allocation_new(struct client *client, struct pool *pool, const struct account_rule *rule,

@@ -86,7 +86,7 @@ static bool is_of_account(const struct client *client, const char *account)
 	if (!client->is_known)
 		return false;
 	rule = client_get_rule(client);
-	account_format(rule->name, rule->is_shared ? ACCOUNT_UID_SHARED : client->user->uid, name);
+	account_rule_format(rule, client->user->uid, name);
 	return strcmp(name, account) == 0;
 }
 

@@ -115,7 +115,7 @@ struct broker_action {
 
 /* What an account uses of this pool. */
 struct broker_usage {
-	char account[64]; /* as account_format() writes it */
+	char account[64]; /* as account_rule_format() writes it */
 	bool is_known; /* its rule is configured */
 	uid_t uid;
 	const struct account_rule *rule; /* NULL when not known */

@@ -146,7 +146,7 @@ static bool find_usage(const struct found *found, struct pool *pool, struct brok
 	struct broker_usage usage;
 
 	if (!broker_find_usage(pool_get_broker(pool), found->account, &usage) ||
-	    !access_may_see_account(found->client, usage.uid, usage.rule))
+	    !access_see_usage(found->client, &usage))
 		return false;
 	*ret = usage;
 	return true;
@@ -211,9 +211,11 @@ static int append_usage(sd_bus_message *reply, const struct found *found)
 static int append_keys(sd_bus_message *reply, const struct found *found, bool is_persistent)
 {
 	const struct manager *manager = found->client->manager;
+	const struct account_rule *rule =
+		account_rules_find_of(manager->config->accounts, found->account);
 	g_auto(GStrv) keys = NULL;
 
-	if (account_rules_find_of(manager->config->accounts, found->account))
+	if (rule && access_may_see_rule(found->client, rule))
 		keys = config_runtime_get_keys(manager->runtime, found->rule, is_persistent);
 	return sd_bus_message_append_strv(reply, keys);
 }

@@ -73,7 +73,7 @@ struct pool_counters {
 };
 
 struct account_counters {
-	char name[64]; /* as account_format() writes it */
+	char name[64]; /* as account_rule_format() writes it */
 	uid_t uid;
 	struct counters counters;
 	struct pool_counters *pool;

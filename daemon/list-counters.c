@@ -132,21 +132,33 @@ static int append_pool(sd_bus_message *message, const struct pool_counters *coun
 
 /* --- Of its accounts ------------------------------------------------------------------------- */
 
-static bool may_see(const struct client *client, const struct account_counters *account)
+static const struct account_rule *rule_of(const struct client *client,
+					  const struct account_counters *account)
 {
-	const struct account_rules *rules = client->manager->config->accounts;
-
-	return access_may_see_account(client, account->uid,
-				      account_rules_find_of(rules, account->name));
+	return account_rules_find_of(client->manager->config->accounts, account->name);
 }
 
-static int append_account(sd_bus_message *message, const struct account_counters *account,
-			  const char *pool)
+static bool may_see(const struct client *client, const struct account_counters *account)
+{
+	return access_may_see_account(client, account->uid, rule_of(client, account));
+}
+
+/* As ListAccounts has it; g_free(). */
+static char *name_of(const struct client *client, const struct account_counters *account)
 {
 	char rule[CMABULK_ACCOUNT_LEN];
 	uid_t uid;
-	bool is_parsed = account_parse(account->name, rule, &uid) >= 0;
-	g_autofree char *name = g_utf8_make_valid(is_parsed ? rule : account->name, -1);
+
+	if (account_parse(account->name, rule, &uid) < 0 ||
+	    (uid == ACCOUNT_UID_SHARED && !rule_of(client, account)))
+		return g_utf8_make_valid(account->name, -1);
+	return g_utf8_make_valid(rule, -1);
+}
+
+static int append_account(sd_bus_message *message, const struct client *client,
+			  const struct account_counters *account, const char *pool)
+{
+	g_autofree char *name = name_of(client, account);
 	int r = sd_bus_message_open_container(message, 'a', "{sv}");
 
 	if (r >= 0)
@@ -198,7 +210,7 @@ static int append_accounts(sd_bus_message *message, const struct client *client,
 			continue;
 		r = charge(bytes);
 		if (r >= 0)
-			r = append_account(message, account, pool);
+			r = append_account(message, client, account, pool);
 	}
 	return r;
 }

@@ -143,6 +143,9 @@ static const char *name_of(const struct broker_usage *usage, char rule[CMABULK_A
 
 	if (usage->rule)
 		return usage->rule->name;
+	/* No user tells it from the one that the rule has now. */
+	if (usage->uid == ACCOUNT_UID_SHARED)
+		return usage->account;
 	return account_parse(usage->account, rule, &uid) < 0 ? usage->account : rule;
 }
 
@@ -227,7 +230,7 @@ static int append_accounts_of_pool(sd_bus_message *message, const struct client 
 	int r = 0;
 
 	for (size_t i = 0; i < count && r >= 0; i++) {
-		if (!access_may_see_account(client, usages[i].uid, usages[i].rule))
+		if (!access_see_usage(client, &usages[i]))
 			continue;
 		*bytes += BYTES_PER_ACCOUNT;
 		r = *bytes > LIST_ACCOUNTS_MAX * BYTES_PER_ACCOUNT ?

@@ -93,7 +93,7 @@ static bool usage_of_rule(const struct broker *broker, const struct account_rule
 {
 	struct broker_usage usage = {
 		.is_known = true,
-		.uid = rule->is_shared ? ACCOUNT_UID_SHARED : rule->uid,
+		.uid = account_rule_get_uid(rule, rule->uid),
 		.rule = rule,
 		.maximum_bytes = maximum_bytes(broker, rule),
 	};

@@ -345,10 +345,11 @@ def objects_are_ones_own(bus):
     usage = found["Usage"]["main"]
     assert (usage["used"], usage["buffers"], usage["weight"]) == (4 * PAGE, 2, 7), usage
     assert usage == {key: listed[key] for key in usage}
-    shared = object_of(alice, "crew")
+    together = f"crew@{CLIENTS}"
+    shared = object_of(alice, together)
     assert shared["Uid"] == 2**32 - 1 and set(shared["Usage"]) == {"main", "npu"}, shared
     # To others there is no such object, as where there is none: also in the words of the refusal.
-    for who, name in ((alice, "default:0"), (stranger, "default:0"), (stranger, "crew")):
+    for who, name in ((alice, "default:0"), (stranger, "default:0"), (stranger, together)):
         def ask(name):
             return expect_error(UNKNOWN_OBJECT, object_of, who, name)
         assert ask(name).replace(encode(name), "") == \

@@ -5,7 +5,7 @@ import signal
 
 from errors import expect_amounts
 from fixture import NAME, eventually
-from manager import (BOB, CLIENTS_CONFIGURATION, MANAGER, MIB, PAGE, PATH, administrator,
+from manager import (BOB, CLIENTS, CLIENTS_CONFIGURATION, MANAGER, MIB, PAGE, PATH, administrator,
                      daemon_with_clients, expect_error, user)
 
 LIMITED = CLIENTS_CONFIGURATION + "[Account default]\nMaxBytes={}\n"
@@ -126,7 +126,7 @@ def accounts_that_go_are_orphaned(bus):
     [listed] = root.list_buffers()
     assert listed["standing"] == "orphaned", listed
     # Of the same name, and not the same account.
-    daemon.configure(CLIENTS_CONFIGURATION + rule + "Shared=yes\n")
+    daemon.configure(CLIENTS_CONFIGURATION + f"[Account camera]\nGroup={CLIENTS}\nShared=yes\n")
     root.manager("Reload")
     [listed] = root.list_buffers()
     assert listed["standing"] == "orphaned", listed

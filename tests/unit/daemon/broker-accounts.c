@@ -101,26 +101,77 @@ static void there_is_always_a_default(void)
 	account_rules_unref(same);
 }
 
-static void assert_name(const char *name, uid_t uid, const char *expected)
+static void assert_name(const struct account_rule *rule, uid_t uid, const char *expected)
 {
 	char text[64];
 	char rule_name[64];
 	uid_t parsed;
 
-	account_format(name, uid, text);
+	account_rule_format(rule, uid, text);
 	g_assert_cmpstr(text, ==, expected);
 	g_assert_cmpint(account_parse(text, rule_name, &parsed), ==, 0);
-	g_assert_cmpstr(rule_name, ==, name);
-	g_assert_cmpuint(parsed, ==, uid);
+	g_assert_cmpstr(rule_name, ==, rule->name);
+	g_assert_cmpuint(parsed, ==, account_rule_get_uid(rule, uid));
 }
+
+#define LONGEST "1234567890123456789012345678901234567890"
 
 static void names_come_back(void)
 {
-	assert_name("media", 0, "media:0");
-	assert_name("media", 4294967294, "media:4294967294");
-	assert_name("media", ACCOUNT_UID_SHARED, "media");
-	assert_name("1234567890123456789012345678901234567890", 4294967294,
-		    "1234567890123456789012345678901234567890:4294967294");
+	char short_name[] = "media", long_name[] = LONGEST;
+	struct account_rule rule = { .name = short_name };
+
+	assert_name(&rule, 0, "media:0");
+	assert_name(&rule, 4294967294, "media:4294967294");
+	rule.is_shared = true;
+	assert_name(&rule, 5, "media@all");
+	rule.has_gid = true;
+	rule.gid = 44;
+	assert_name(&rule, 5, "media@44");
+	/* Of one user it is his, whatever else is written. */
+	rule.has_uid = true;
+	rule.uid = 5;
+	assert_name(&rule, 5, "media:5");
+	rule = (struct account_rule){ .name = long_name };
+	assert_name(&rule, 4294967294, LONGEST ":4294967294");
+	rule.is_shared = rule.has_gid = true;
+	rule.gid = 4294967294;
+	assert_name(&rule, 0, LONGEST "@4294967294");
+}
+
+/* @rule is that of "crew". */
+static void assert_account(const struct account_rule *rule, const char *account, bool is_its)
+{
+	struct account_rule *copy = g_memdup2(rule, sizeof(*rule));
+	struct account_rules *rules;
+
+	copy->name = g_strdup("crew");
+	rules = account_rules_new(copy, 1);
+	/* Adding a default may have moved it. */
+	g_assert_true((account_rules_find_of(rules, account) == account_rules_get(rules, 0)) ==
+		      is_its);
+	account_rules_unref(rules);
+}
+
+/* A rule for others of the same name has none of the accounts that were. */
+static void whose_it_was_is_in_the_name(void)
+{
+	static const char *const accounts[] = { "crew:5",  "crew:6",   "crew@50",
+						"crew@51", "crew@all", "crew" };
+	const struct account_rule user = { .has_uid = true, .uid = 5 };
+	const struct account_rule group = { .has_gid = true, .gid = 50 };
+	struct account_rule together = group;
+	struct account_rule alone = user;
+	struct account_rule everybody = { .is_shared = true };
+
+	together.is_shared = alone.is_shared = true;
+	for (size_t i = 0; i < G_N_ELEMENTS(accounts); i++) {
+		assert_account(&user, accounts[i], i == 0);
+		assert_account(&alone, accounts[i], i == 0);
+		assert_account(&group, accounts[i], i <= 1);
+		assert_account(&together, accounts[i], i == 2);
+		assert_account(&everybody, accounts[i], i == 4);
+	}
 }
 
 static void names_of_others_do_not(void)
@@ -137,6 +188,15 @@ static void names_of_others_do_not(void)
 		"a:1:2",
 		"a:1 ",
 		"a:x",
+		"a",
+		"a@",
+		"a@x",
+		"a@01",
+		"a@1:2",
+		"a:all",
+		"a@alls",
+		"a@4294967295",
+		"@all",
 		"a:4294967295",
 		"a:99999999999",
 		"a\n:1",
@@ -173,5 +233,6 @@ void add_accounts(void)
 	g_test_add_func("/account/there-is-always-a-default", there_is_always_a_default);
 	g_test_add_func("/account/names-come-back", names_come_back);
 	g_test_add_func("/account/names-of-others-do-not", names_of_others_do_not);
+	g_test_add_func("/account/whose-it-was-is-in-the-name", whose_it_was_is_in_the_name);
 	g_test_add_func("/account/shares-do-not-overflow", shares_do_not_overflow);
 }

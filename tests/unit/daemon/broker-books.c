@@ -268,15 +268,15 @@ static void a_reload_makes_orphans(void)
 
 static void a_rule_that_is_not_shared_any_more(void)
 {
-	struct cmabulk_buffer_info entries[] = { buffer(1, 10, "team"), buffer(2, 20, "team:5"),
-						 buffer(3, 40, "default") };
+	struct cmabulk_buffer_info entries[] = { buffer(1, 10, "team@7"), buffer(2, 20, "team:5"),
+						 buffer(3, 40, "team@8") };
 	struct scene scene;
 
 	scene_init(&scene);
 	broker_load(scene.broker, entries, 3, 1);
-	g_assert_true(scene_usage(&scene, "team").is_known);
+	g_assert_true(scene_usage(&scene, "team@7").is_known);
 	g_assert_false(scene_usage(&scene, "team:5").is_known);
-	g_assert_false(scene_usage(&scene, "default").is_known);
+	g_assert_false(scene_usage(&scene, "team@8").is_known);
 	g_assert_cmpuint(books(&scene).orphaned_pages, ==, 60);
 	scene_clear(&scene);
 }
@@ -291,7 +291,7 @@ static void configured_accounts_are_listed(void)
 	count = broker_get_usage(scene.broker, &usages);
 	g_assert_cmpuint(count, ==, 8);
 	g_assert_cmpstr(usages[0].account, ==, "buffers:1002");
-	g_assert_cmpstr(usages[7].account, ==, "team");
+	g_assert_cmpstr(usages[7].account, ==, "team@7");
 	g_assert_cmpuint(usages[7].uid, ==, ACCOUNT_UID_SHARED);
 	scene_clear(&scene);
 }

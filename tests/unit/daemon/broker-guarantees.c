@@ -150,7 +150,7 @@ static void the_first_written_counts(void)
 	scene_init(&scene);
 	scene_guarantee(&scene, 500, 900);
 	g_assert_cmpuint(scene_usage(&scene, "half:1001").minimum_bytes, ==, 500 * SCENE_PAGE);
-	g_assert_cmpuint(scene_usage(&scene, "team").minimum_bytes, ==, 500 * SCENE_PAGE);
+	g_assert_cmpuint(scene_usage(&scene, "team@7").minimum_bytes, ==, 500 * SCENE_PAGE);
 	scene_give(&scene, 1006, 500);
 	scene_give(&scene, 1001, 500);
 	scene_clear(&scene);

@@ -200,9 +200,9 @@ static void a_shared_account_is_one(void)
 	scene_init(&scene);
 	first = scene_submit(&scene, 1006, 10);
 	second = scene_submit(&scene, 1006, 10);
-	g_assert_cmpstr(broker_request_get_account(first), ==, "team");
+	g_assert_cmpstr(broker_request_get_account(first), ==, "team@7");
 	g_assert_cmpuint(broker_request_get_uid(first), ==, ACCOUNT_UID_SHARED);
-	g_assert_cmpuint(scene_usage(&scene, "team").pending, ==, 2);
+	g_assert_cmpuint(scene_usage(&scene, "team@7").pending, ==, 2);
 	drop(&scene, first, 0);
 	drop(&scene, second, 0);
 	scene_clear(&scene);

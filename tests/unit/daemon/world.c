@@ -4,7 +4,7 @@
 
 struct world_account world_accounts[WORLD_MANY] = {
 	{ "default", "default:1000", 1000, 100 }, { "default", "default:1001", 1001, 100 },
-	{ "small", "small:1002", 1002, 100 },	  { "team", "team", 1003, 100 },
+	{ "small", "small:1002", 1002, 100 },	  { "team", "team@all", 1003, 100 },
 	{ "heavy", "heavy:1004", 1004, 400 },	  { "light", "light:1005", 1005, 25 },
 	{ "passing", "passing:1006", 1006, 100 },
 };
