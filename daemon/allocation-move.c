@@ -30,16 +30,18 @@ static int enter(struct allocation *allocation, struct pool *pool)
 static void settle(struct allocation *allocation, struct pool *pool,
 		   const struct pool_outcome *outcome)
 {
-	report_add_steps(&allocation->report, outcome->steps, outcome->n_steps);
-	report_lose_steps(&allocation->report);
+	struct report *report = &allocation->report;
+
+	report_steps_add(&report->steps, report->pool, outcome->steps, outcome->n_steps);
+	report_steps_lose(&report->steps);
 	/* It had its turn: what it waits from here on is not for its first one. */
-	if (allocation->report.n_steps > 0)
+	if (report->steps.count > 0)
 		pool_request_set_queued(allocation->request, outcome->queued_ns);
 	log_info("%s goes on in pool %s, as pool %s went away", allocation->path,
-		 pool_get_name(pool), allocation->report.pool);
+		 pool_get_name(pool), report->pool);
 	allocation->pool = pool;
 	allocation_set_account(allocation, client_get_rule(allocation->client));
-	allocation_fill_report(&allocation->report, pool, &allocation->ask);
+	allocation_fill_report(report, pool, &allocation->ask);
 }
 
 bool allocation_move(struct allocation *allocation, const struct pool_outcome *outcome)

@@ -68,7 +68,7 @@ void allocation_free(struct allocation *allocation)
 	sd_event_source_disable_unref(allocation->timer);
 	sd_bus_message_unref(allocation->call);
 	g_free(allocation->report.buffers);
-	g_free(allocation->report.steps);
+	report_steps_clear(&allocation->report.steps);
 	route_clear(&allocation->route);
 	g_free(allocation->path);
 	g_free(allocation->token);
@@ -201,7 +201,7 @@ static void keep_outcome(struct allocation *allocation, struct pool_outcome *out
 	report->ahead = outcome->ahead;
 	report->queued_ns = outcome->queued_ns;
 	report->elapsed_ns = outcome->elapsed_ns;
-	report_add_steps(report, outcome->steps, outcome->n_steps);
+	report_steps_add(&report->steps, report->pool, outcome->steps, outcome->n_steps);
 	report->buffers =
 		g_memdup2(outcome->buffers, outcome->n_buffers * sizeof(*outcome->buffers));
 	report->n_buffers = outcome->n_buffers;

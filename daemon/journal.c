@@ -17,13 +17,15 @@
 
 struct journal {
 	struct throttle *throttle;
+	uint64_t (*now_ns)(void);
 };
 
-struct journal *journal_new(void)
+struct journal *journal_new(uint64_t (*now_ns)(void))
 {
 	struct journal *journal = g_new0(struct journal, 1);
 
 	journal->throttle = throttle_new(BURST, INTERVAL_NS);
+	journal->now_ns = now_ns;
 	return journal;
 }
 
@@ -100,7 +102,7 @@ static void say_unless_too_much(struct journal *journal, struct event *event, co
 {
 	g_autofree char *longer = NULL;
 
-	if (!throttle_pass(journal->throttle, event->account, clock_now_ns(), &event->left_out))
+	if (!throttle_pass(journal->throttle, event->account, journal->now_ns(), &event->left_out))
 		return;
 	if (event->left_out)
 		longer = g_strdup_printf("%s (%" PRIu64 " messages before were left out)", text,

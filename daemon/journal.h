@@ -20,7 +20,8 @@
 
 struct journal;
 
-struct journal *journal_new(void);
+/* @now_ns: a monotonic clock, as clock_now_ns(). */
+struct journal *journal_new(uint64_t (*now_ns)(void));
 struct journal *journal_free(struct journal *journal);
 
 /* @sentence is what its client was told. */

@@ -506,7 +506,7 @@ int manager_new(const struct manager_options *options, struct manager **ret)
 	manager->users = g_hash_table_new(NULL, NULL);
 	manager->preparations = preparations_new();
 	manager->askers = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
-	manager->journal = journal_new();
+	manager->journal = journal_new(clock_now_ns);
 	manager->next_cookie = first_cookie();
 	r = block_signals(options);
 	if (r >= 0)

@@ -11,30 +11,6 @@
 #include "report.h"
 #include "text.h"
 
-void report_add_steps(struct report *report, const struct broker_step *steps, size_t count)
-{
-	size_t surplus = MAX(report->n_steps + count, REPORT_STEPS_MAX) - REPORT_STEPS_MAX;
-
-	surplus = MIN(surplus, report->n_steps);
-	if (surplus > 0)
-		memmove(report->steps, report->steps + surplus,
-			(report->n_steps - surplus) * sizeof(*report->steps));
-	report->n_steps -= surplus;
-	report->steps = g_renew(struct report_step, report->steps, report->n_steps + count);
-	for (size_t i = 0; i < count; i++) {
-		struct report_step *step = &report->steps[report->n_steps++];
-
-		*step = (struct report_step){ .step = steps[i] };
-		g_strlcpy(step->pool, report->pool, sizeof(step->pool));
-	}
-}
-
-void report_lose_steps(struct report *report)
-{
-	for (size_t i = 0; i < report->n_steps; i++)
-		report->steps[i].is_lost = true;
-}
-
 static const char *status_name(enum broker_status status)
 {
 	static const char *const names[] = {
@@ -192,9 +168,11 @@ static int append_steps(sd_bus_message *message, const struct report *report)
 		r = sd_bus_message_open_container(message, 'v', "aa{sv}");
 	if (r >= 0)
 		r = sd_bus_message_open_container(message, 'a', "a{sv}");
-	for (size_t i = 0; i < report->n_steps && r >= 0; i++)
-		r = append_step(message, &report->steps[i].step,
-				report->steps[i].is_lost ? report->steps[i].pool : NULL);
+	for (size_t i = 0; i < report->steps.count && r >= 0; i++) {
+		const struct report_step *step = &report->steps.steps[i];
+
+		r = append_step(message, &step->step, step->is_lost ? step->pool : NULL);
+	}
 	for (unsigned int i = 0; i < 3 && r >= 0; i++)
 		r = sd_bus_message_close_container(message);
 	return r;
@@ -272,5 +250,5 @@ int report_compose(const struct report *report, sd_bus_message *call, const char
 
 uint64_t report_get_bytes(const struct report *report)
 {
-	return READER_BYTES_REPLY + 64 * (uint64_t)report->n_buffers + 1024 * report->n_steps;
+	return READER_BYTES_REPLY + 64 * (uint64_t)report->n_buffers + 1024 * report->steps.count;
 }

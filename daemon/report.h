@@ -6,15 +6,7 @@
 #include <systemd/sd-bus.h>
 
 #include "pool.h"
-
-/* Of a request that went from pool to pool, the last: whoever unplugs them often makes no reply too long. */
-#define REPORT_STEPS_MAX 64
-
-struct report_step {
-	char pool[CMABULK_POOL_NAME_LEN];
-	bool is_lost; /* with all that it brought: the request went on in another pool */
-	struct broker_step step;
-};
+#include "report-step.h"
 
 struct report {
 	char pool[CMABULK_POOL_NAME_LEN];
@@ -32,16 +24,11 @@ struct report {
 	uint64_t ahead; /* of those claimed, by Prepare */
 	uint64_t queued_ns;
 	uint64_t elapsed_ns;
-	struct report_step *steps;
-	size_t n_steps;
+	struct report_steps steps;
 	struct pool_buffer *buffers; /* fds that were delivered are -1 */
 	unsigned int n_buffers;
 };
 
-/* What was tried, in the pool that it names, after what it has. */
-void report_add_steps(struct report *report, const struct broker_step *steps, size_t count);
-/* The pool went, and the request goes on in another. */
-void report_lose_steps(struct report *report);
 /* The reply to @call but for its fds, whose array ends it. */
 int report_compose(const struct report *report, sd_bus_message *call, const char *path,
 		   uint64_t serial, sd_bus_message **ret);

@@ -2,6 +2,7 @@
 /* The order of efforts, the deadline they share, and how it ends. */
 #include <glib.h>
 
+#include "broker-state.h"
 #include "counters.h"
 #include "scene.h"
 #include "suites.h"
@@ -309,6 +310,23 @@ static void slices_make_one_step(void)
 	scene_clear(&scene);
 }
 
+/* Who starts again and again has no more of them than fit a message: the last one has the sum of the rest. */
+static void there_is_an_end_to_them(void)
+{
+	struct broker_request *request = request_new(&(struct broker_ask){ 0 }, 1, 0, NULL);
+	const struct broker_step *steps;
+	size_t count;
+
+	for (unsigned int i = 0; i < REQUEST_MAX_STEPS + 10; i++)
+		request_add_step(request, &(struct broker_step){ .granted = 1, .elapsed_ns = i });
+	steps = broker_request_get_steps(request, &count);
+	g_assert_cmpuint(count, ==, REQUEST_MAX_STEPS);
+	g_assert_cmpuint(steps[count - 2].granted, ==, 1);
+	g_assert_cmpuint(steps[count - 1].granted, ==, 11);
+	g_assert_cmpuint(steps[count - 1].elapsed_ns, ==, 11 * (REQUEST_MAX_STEPS - 1) + 55);
+	request_free(request);
+}
+
 void add_steps(void)
 {
 	g_test_add_func("/step/each-tops-up", each_tops_up);
@@ -327,4 +345,5 @@ void add_steps(void)
 	g_test_add_func("/step/a-fill-that-cannot-start", a_fill_that_cannot_start);
 	g_test_add_func("/step/a-lying-kernel-cannot-hold-us", a_lying_kernel_cannot_hold_us);
 	g_test_add_func("/step/slices-make-one-step", slices_make_one_step);
+	g_test_add_func("/step/there-is-an-end-to-them", there_is_an_end_to_them);
 }

@@ -17,6 +17,7 @@ void add_pressure(void);
 void add_ahead(void);
 void add_books(void);
 void add_counters(void);
+void add_report_steps(void);
 void add_throttle(void);
 void add_stall(void);
 void add_random(void);

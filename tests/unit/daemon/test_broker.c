@@ -19,6 +19,7 @@ int main(int argc, char **argv)
 	add_ahead();
 	add_books();
 	add_counters();
+	add_report_steps();
 	add_throttle();
 	add_stall();
 	add_random();
