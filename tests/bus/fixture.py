@@ -129,8 +129,9 @@ class Daemon(Process):
     """cmabulkd on a private bus; there when this returns."""
 
     def __init__(self, bus, *arguments, configuration=None, name="cmabulkd", uid=0,
-                 state_directories=None):
-        """The last are for the daemon's environment, instead of the option that keeps tests apart."""
+                 state_directories=None, address=None):
+        """The state directories are for the daemon's environment, instead of the option that keeps tests
+        apart; the address is that of its bus, if it is not to be the bus itself."""
         self.bus = bus
         self.directory = os.path.join(bus.directory, name)
         self.configuration = os.path.join(self.directory, "cmabulkd.conf")
@@ -139,7 +140,7 @@ class Daemon(Process):
         os.makedirs(self.drop_ins, exist_ok=True)
         if configuration is not None:
             self.configure(configuration)
-        command = [environment("CMABULKD"), "--bus-address", bus.address,
+        command = [environment("CMABULKD"), "--bus-address", address or bus.address,
                    "--config", self.configuration, *arguments]
         options = dict(os.environ)
         if state_directories:

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A bus that takes nothing from the daemon any more: it connects anew, and what it owes survives."""
+"""A bus that takes nothing from the daemon any more: it connects anew, and what it owes survives. One that is
+only slow is waited for."""
 
+import os
 import signal
 import time
+import unittest
 
-from client import BUS, BusError, GLib
+from client import BUS, BusError, GLib, finish_all
 from fixture import NAME, eventually
+from gate import Gate
 from manager import BOB, MIB, PAGE, administrator, daemon_with_clients, expect_error, user
 
 
@@ -106,3 +110,93 @@ def found_by_a_single_reply(bus):
     bus.process.signal(signal.SIGCONT)
     wait_reconnected(root, before)
     assert user(bus, BOB).pools()
+
+
+def send_behind(gate, daemon, client, count, take):
+    """So many calls, whose replies find the gate as take() leaves it."""
+    client.pools()  # by then the daemon knows whose they are
+    daemon.signal(signal.SIGSTOP)
+    serials = [client.start_manager("ListPools") for _ in range(count)]
+    client.call_bus("GetId")  # the bus has handed them on
+    take()
+    daemon.signal(signal.SIGCONT)
+    return serials
+
+
+def gives_up_after(daemon):
+    """The seconds that it says it waited, each time that it connected anew."""
+    return [int(line.split("nothing for ")[1].split()[0]) for line in daemon.said().splitlines()
+            if "nothing for " in line]
+
+
+SLOW_BYTES = 2048
+SLOW_SECONDS = 5.0
+# Without this it would be stuck in twice the time: it may have taken half of something before.
+NOTHING_SECONDS = 1.0
+
+
+def is_waited_for(bus, gate, daemon):
+    """False: the gate was not let run, and nobody can tell it from one that is stuck."""
+    bob = user(bus, BOB)
+    before = owner(bob)
+    beginning = time.monotonic()
+    serials = send_behind(gate, daemon, bob, 64, lambda: gate.slow(SLOW_BYTES))
+    while time.monotonic() - beginning < SLOW_SECONDS and not bob.has_reply(serials[-1]):
+        bob.process(time.monotonic() + 0.1)
+    if gives_up_after(daemon) and gate.longest() >= NOTHING_SECONDS:
+        return False
+    assert not gives_up_after(daemon), "a bus that takes something was given up"
+    assert not bob.has_reply(serials[-1]), "it was not slow for long enough"
+    gate.open()
+    # No reply is lost, as all would be with the connection.
+    assert len(finish_all([(bob, serial) for serial in serials])) == len(serials)
+    assert owner(bob) == before and bob.pools()
+    return True
+
+
+def a_slow_bus_is_waited_for(bus):
+    """It is behind for longer than one that takes nothing is waited for, but takes something all the time."""
+    for attempt in range(5):
+        gate = Gate(bus, f"gate{attempt}")
+        daemon = daemon_with_clients(bus, address=gate.address)
+        if is_waited_for(bus, gate, daemon):
+            return
+        daemon.kill()
+    raise unittest.SkipTest("this machine is too slow to have something that is only slow")
+
+
+def in_vain_it_waits_longer(bus):
+    """Where the new connection gets stuck as the one before did, before anything was answered."""
+    gate = Gate(bus)
+    daemon = daemon_with_clients(bus, address=gate.address)
+    root, bob = administrator(bus), user(bus, BOB)
+    gate.shuts_again = True
+    before = owner(root)
+    send_behind(gate, daemon, bob, 1, gate.shut)
+    wait_reconnected(root, before)
+    before = owner(root)
+    bob.start_manager("ListPools")
+    wait_reconnected(root, before)
+    assert gives_up_after(daemon)[:2] == [2, 4]
+    gate.shuts_again = False
+    gate.open()
+    assert user(bus, BOB).pools()
+
+
+def time_is_no_answer(bus):
+    """That calls have a timeout does not tell a stuck bus from one that answers."""
+    os.environ["SYSTEMD_BUS_TIMEOUT"] = "1500ms"
+    for attempt in range(20):
+        gate = Gate(bus, f"gate{attempt}")
+        try:
+            daemon = daemon_with_clients(bus, address=gate.address, name=f"cmabulkd{attempt}")
+            break
+        except AssertionError as error:  # on a slow machine other calls take so long, too
+            assert "ended with" in str(error), error
+    else:
+        raise unittest.SkipTest("this machine is too slow for so short a timeout")
+    send_behind(gate, daemon, user(bus, BOB), 1, gate.shut)
+    eventually("the daemon gives the connection up", lambda: gives_up_after(daemon))
+    # It may not get far with the next one.
+    daemon.signal(signal.SIGKILL)
+    daemon.wait()

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A gate between a daemon and the bus. What the bus says passes always; of what the daemon says it takes all, a
+little at a time, or nothing."""
+
+import array
+import os
+import select
+import socket
+import threading
+import time
+
+ALL = 1 << 16
+MOST_FDS = 253  # of one message on a socket
+
+
+def pass_on(source, target, size):
+    """What there is, up to this size, with the descriptors that came with it; nothing at its end."""
+    try:
+        data, fds, _, _ = socket.recv_fds(source, size, MOST_FDS, socket.MSG_CMSG_CLOEXEC)
+        if not data:
+            return b""
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        sent = target.sendmsg([data], ancillary)
+        target.sendall(data[sent:])
+    except OSError:  # one of them has left
+        return b""
+    for fd in fds:
+        os.close(fd)
+    return data
+
+
+class Gate:
+    """It is open; to be given to a daemon as the address of its bus."""
+
+    PAUSE = 0.4  # between what a slow one takes
+
+    def __init__(self, bus, name="gate"):
+        self._bus = bus.path
+        path = os.path.join(bus.directory, name)
+        self.address = f"unix:path={path}"
+        self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listening.bind(path)
+        self._listening.listen()
+        self._wake = os.eventfd(0)
+        self._ends = {}  # of connections, each with its other one
+        self._daemons = set()  # of these, the ends where a daemon is
+        self._size = ALL
+        self._taken_at, self._longest = time.monotonic(), 0.0
+        self.shuts_again = False  # open to a daemon that comes until it has asked for its name
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def open(self):
+        self._set_size(ALL)
+
+    def shut(self):
+        self._set_size(0)
+
+    def slow(self, size):
+        """So many bytes at a time."""
+        self._taken_at, self._longest = time.monotonic(), 0.0
+        self._set_size(size)
+
+    def longest(self):
+        """For so many seconds it took nothing, at most, since it is slow."""
+        return max(self._longest, time.monotonic() - self._taken_at)
+
+    def _set_size(self, size):
+        self._size = size
+        os.eventfd_write(self._wake, 1)
+
+    def _poll(self):
+        poll = select.poll()
+        for file in self._wake, self._listening:
+            poll.register(file, select.POLLIN)
+        for end in self._ends:
+            # That it left is told without asking.
+            is_open = end not in self._daemons or self._size > 0
+            poll.register(end, select.POLLIN if is_open else 0)
+        return poll.poll()
+
+    def _run(self):
+        while True:
+            ready = dict(self._poll())
+            if self._wake in ready:
+                os.eventfd_read(self._wake)
+            # Who left before another came, first: what he said is not for anybody any more.
+            for end in list(self._ends):
+                if end in self._ends and (event := ready.get(end.fileno())):
+                    self._look(end, event)
+            if self._listening.fileno() in ready:
+                self._connect()
+
+    def _connect(self):
+        daemon, _ = self._listening.accept()
+        bus = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        bus.connect(self._bus)
+        self._ends |= {daemon: bus, bus: daemon}
+        self._daemons.add(daemon)
+        if self.shuts_again:
+            self._size = ALL
+
+    def _look(self, end, event):
+        size = self._size if end in self._daemons else ALL
+        if size == 0:
+            if event & (select.POLLHUP | select.POLLERR):
+                self._disconnect(end)
+            return
+        data = pass_on(end, self._ends[end], size)
+        if not data:
+            self._disconnect(end)
+        elif end in self._daemons:
+            self._took(data, size)
+
+    def _took(self, data, size):
+        if self.shuts_again and b"RequestName" in data:
+            self._size = 0
+        now = time.monotonic()
+        self._longest = max(self._longest, now - self._taken_at)
+        self._taken_at = now
+        if size < ALL:
+            time.sleep(self.PAUSE)
+
+    def _disconnect(self, end):
+        for each in end, self._ends[end]:
+            del self._ends[each]
+            self._daemons.discard(each)
+            each.close()
