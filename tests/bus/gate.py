@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A gate between a daemon and the bus. What the bus says passes always; of what the daemon says it takes all, a
+"""A gate between somebody and the bus. What the bus says passes always; of what its callers say it takes all, a
 little at a time, or nothing."""
 
 import array
@@ -11,6 +11,13 @@ import time
 
 ALL = 1 << 16
 MOST_FDS = 253  # of one message on a socket
+
+
+def peek(source):
+    try:
+        return source.recv(ALL, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except OSError:  # there is nothing, or nobody
+        return b""
 
 
 def pass_on(source, target, size):
@@ -30,7 +37,7 @@ def pass_on(source, target, size):
 
 
 class Gate:
-    """It is open; to be given to a daemon as the address of its bus."""
+    """It is open; its address is to be given to a daemon, or to one of its clients, as that of the bus."""
 
     PAUSE = 0.4  # between what a slow one takes
 
@@ -43,14 +50,19 @@ class Gate:
         self._listening.listen()
         self._wake = os.eventfd(0)
         self._ends = {}  # of connections, each with its other one
-        self._daemons = set()  # of these, the ends where a daemon is
+        self._callers = set()  # of these, the ends where somebody calls
         self._size = ALL
         self._taken_at, self._longest = time.monotonic(), 0.0
         self.shuts_again = False  # open to a daemon that comes until it has asked for its name
+        self.shuts_before = None  # it is shut before this passes
         threading.Thread(target=self._run, daemon=True).start()
 
     def open(self):
+        self.shuts_before = None
         self._set_size(ALL)
+
+    def is_shut(self):
+        return self._size == 0
 
     def shut(self):
         self._set_size(0)
@@ -74,7 +86,7 @@ class Gate:
             poll.register(file, select.POLLIN)
         for end in self._ends:
             # That it left is told without asking.
-            is_open = end not in self._daemons or self._size > 0
+            is_open = end not in self._callers or self._size > 0
             poll.register(end, select.POLLIN if is_open else 0)
         return poll.poll()
 
@@ -91,16 +103,19 @@ class Gate:
                 self._connect()
 
     def _connect(self):
-        daemon, _ = self._listening.accept()
+        caller, _ = self._listening.accept()
         bus = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         bus.connect(self._bus)
-        self._ends |= {daemon: bus, bus: daemon}
-        self._daemons.add(daemon)
+        self._ends |= {caller: bus, bus: caller}
+        self._callers.add(caller)
         if self.shuts_again:
             self._size = ALL
 
     def _look(self, end, event):
-        size = self._size if end in self._daemons else ALL
+        is_caller = end in self._callers
+        if is_caller and self.shuts_before and self.shuts_before in peek(end):
+            self._size = 0
+        size = self._size if is_caller else ALL
         if size == 0:
             if event & (select.POLLHUP | select.POLLERR):
                 self._disconnect(end)
@@ -108,7 +123,7 @@ class Gate:
         data = pass_on(end, self._ends[end], size)
         if not data:
             self._disconnect(end)
-        elif end in self._daemons:
+        elif is_caller:
             self._took(data, size)
 
     def _took(self, data, size):
@@ -123,5 +138,5 @@ class Gate:
     def _disconnect(self, end):
         for each in end, self._ends[end]:
             del self._ends[each]
-            self._daemons.discard(each)
+            self._callers.discard(each)
             each.close()

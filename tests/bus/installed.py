@@ -50,11 +50,11 @@ def run(bus, program, *arguments, uid=ALICE, groups=(CLIENTS,), variables=None, 
                           **options_for(bus, uid, groups, **(variables or {})), **options)
 
 
-def start(bus, program, *arguments, uid=ALICE, groups=(CLIENTS,)):
+def start(bus, program, *arguments, uid=ALICE, groups=(CLIENTS,), **variables):
     """Runs on, with pipes to it."""
     command = [install(bus, environment(program)), *arguments]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                            stderr=subprocess.PIPE, **options_for(bus, uid, groups))
+                            stderr=subprocess.PIPE, **options_for(bus, uid, groups, **variables))
 
 
 class Application:

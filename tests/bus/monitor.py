@@ -8,8 +8,10 @@ import select
 import signal
 import time
 
+from client import GLib
 from command_line import MEDIA
-from fixture import PATIENCE, seconds_left
+from fixture import NAME, PATIENCE, eventually, seconds_left
+from gate import Gate
 from installed import Application, start
 from manager import (BOB, CLIENTS, MIB, PAGE, administrator, daemon_with_clients, user)
 
@@ -20,7 +22,7 @@ class Monitor:
     """cmabulkctl monitor as it runs, and the lines that it has printed."""
 
     def __init__(self, bus, *options, **who):
-        who = who or {"uid": 0, "groups": ()}
+        who = {"uid": 0, "groups": ()} | who
         self.process = start(bus, "CMABULKCTL", "monitor", "--interval=20ms", *options, **who)
         self.lines = []
         self._rest = b""
@@ -164,4 +166,23 @@ def a_pool_is_heard_of(bus):
     number = monitor.wait_for(STAMP + "daemon: gone", number)
     daemon_with_clients(bus, name="second")
     monitor.wait_for(STAMP + "daemon: there, .*", number)
+    monitor.end()
+
+
+def what_comes_meanwhile_is_looked_at(bus):
+    """A pool that comes back when the monitor has read which there are, and is not done: it looks once more."""
+    daemon = daemon_with_clients(bus, "main=64M", "camera=16M,removable=yes")
+    gate, root = Gate(bus), administrator(bus)
+    rule = f"type='signal',sender='{NAME}',member='InterfacesAdded'"
+    root.call_bus("AddMatch", GLib.Variant("(s)", (rule,)))
+    monitor = Monitor(bus, "--interval=1h", CMABULK_BUS=gate.address)
+    number = monitor.wait_for(STAMP + r"pool camera: size 16M, .*")
+    gate.shuts_before = b"ListAccounts"
+    daemon.signal(signal.SIGUSR1)
+    eventually("it asks for the accounts", gate.is_shut)
+    daemon.signal(signal.SIGUSR1)
+    root.wait_signal("InterfacesAdded")  # and the monitor has it, too, before any answer
+    gate.open()
+    number = monitor.wait_for(STAMP + "pool camera: gone", number)
+    monitor.wait_for(STAMP + "pool camera: size 16M, .*", number)
     monitor.end()
