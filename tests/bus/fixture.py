@@ -129,7 +129,7 @@ class Daemon(Process):
     """cmabulkd on a private bus; there when this returns."""
 
     def __init__(self, bus, *arguments, configuration=None, name="cmabulkd", uid=0,
-                 state_directories=None, address=None):
+                 state_directories=None, address=None, patience=PATIENCE):
         """The state directories are for the daemon's environment, instead of the option that keeps tests
         apart; the address is that of its bus, if it is not to be the bus itself."""
         self.bus = bus
@@ -154,7 +154,7 @@ class Daemon(Process):
         self._watch = bus.watch(NAME)
         who = {"user": uid, "group": uid, "extra_groups": []} if uid else {}
         super().__init__(command, os.path.join(self.directory, "log"), env=options, **who)
-        self._wait_until_there()
+        self._wait_until_there(patience)
 
     def configure(self, text):
         with open(self.configuration, "w", encoding="utf-8") as file:
@@ -164,12 +164,12 @@ class Daemon(Process):
         with open(os.path.join(self.drop_ins, name), "w", encoding="utf-8") as file:
             file.write(text)
 
-    def _wait_until_there(self):
-        deadline = time.monotonic() + PATIENCE
+    def _wait_until_there(self, patience):
+        deadline = time.monotonic() + patience
         while not self.owner():
             ready, _, _ = select.select([self._watch, self.pidfd], [], [], seconds_left(deadline))
             assert self.pidfd not in ready, f"cmabulkd ended with {self.wait()} before it was there"
-            assert ready, f"cmabulkd is not on the bus after {PATIENCE:g} s"
+            assert ready, f"cmabulkd is not on the bus after {patience:g} s"
             self._watch.process(time.monotonic())
 
     def owner(self):

@@ -20,11 +20,12 @@ CAMERA = f"[Account camera]\nUser={ALICE}\nMaxBytes=32M\n"
 REST = "[Account root]\nUser=0\n[Account default]\nMaxBytes=25%\n"
 
 
-def start_daemon(bus, configuration=""):
+def start_daemon(bus, configuration="", patience=PATIENCE):
     """One that has found its pool."""
-    daemon = daemon_with_clients(bus, configuration=configuration)
+    daemon = daemon_with_clients(bus, configuration=configuration, patience=patience)
     root = administrator(bus)
-    eventually("the pool is discovered", root.pools)
+    eventually("the pool is discovered",
+               lambda: root.manager("ListPools", patience=patience).arguments[0], patience)
     root.close()
     return daemon
 
