@@ -80,21 +80,29 @@ static void end_waits_for_pages(struct broker *broker)
 		end_wait_for_pages(link->data);
 }
 
-static bool has_given_back(const struct broker_request *request, uint64_t id)
+/* What is all back is not kept in mind: who waits long may give back often. */
+static bool has_given_back(struct broker_request *request, uint64_t id, bool is_all)
 {
-	for (guint i = 0; i < request->given_back->len; i++)
-		if (g_array_index(request->given_back, uint64_t, i) == id)
-			return true;
+	for (guint i = 0; i < request->given_back->len; i++) {
+		if (g_array_index(request->given_back, uint64_t, i) != id)
+			continue;
+		if (is_all)
+			g_array_remove_index_fast(request->given_back, i);
+		return true;
+	}
 	return false;
 }
 
-/* What had that id is memory again. Who gave it back himself, to wait, does not wait for that. */
-static void end_waits(struct broker *broker, uint64_t id)
+/*
+ * What had that id is memory again, all of it or some. Who gave it back himself, to wait, does not wait for
+ * that.
+ */
+static void end_waits(struct broker *broker, uint64_t id, bool is_all)
 {
 	for (GList *link = broker->requests.head; link; link = link->next) {
 		struct broker_request *request = link->data;
 
-		if (has_given_back(request, id))
+		if (has_given_back(request, id, is_all))
 			end_wait_for_pages(request);
 		else
 			request_end_wait(request);
@@ -148,8 +156,10 @@ static void end_waits_for_missing(struct broker *broker, const GArray *before)
 		const struct books_holding *holding =
 			&g_array_index(before, struct books_holding, i);
 
-		if (books_get_pages(&broker->books, holding->id) < holding->pages)
-			end_waits(broker, holding->id);
+		uint64_t pages = books_get_pages(&broker->books, holding->id);
+
+		if (pages < holding->pages)
+			end_waits(broker, holding->id, pages == 0);
 	}
 }
 
@@ -193,7 +203,7 @@ int broker_event(struct broker *broker, enum cmabulk_genl_command command, uint6
 	if (command == CMABULK_CMD_RELEASED || command == CMABULK_CMD_DROPPED) {
 		/* What became buffers as a whole leaves nothing behind. */
 		if (pages)
-			end_waits(broker, id);
+			end_waits(broker, id, true);
 		ledger_collect(&broker->ledger);
 	}
 	return r;

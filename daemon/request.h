@@ -54,7 +54,7 @@ struct broker_request {
 	uint64_t booking; /* in the order of bookings */
 
 	uint64_t reservation; /* the kernel's number, 0: none */
-	GArray *given_back; /* uint64_t: those that it gave back */
+	GArray *given_back; /* uint64_t: those that it gave back and that are not memory again */
 	uint64_t claimed; /* chunks that came */
 	uint64_t held_pages; /* of those, not exported */
 	uint64_t ahead; /* chunks of those that were claimed ahead */

@@ -339,7 +339,8 @@ static void give_back(struct broker *broker, struct broker_request *request)
 	uint64_t pages = ledger_release(&broker->ledger, request);
 
 	books_add_draining(&broker->books, request->reservation, pages);
-	if (request->reservation)
+	/* What is empty ends nobody's wait. */
+	if (request->reservation && pages)
 		g_array_append_val(request->given_back, request->reservation);
 	request->reservation = 0;
 	request->claimed = 0;

@@ -2,6 +2,7 @@
 /* How often, how hard and when a pool is tried again. */
 #include <glib.h>
 
+#include "broker-state.h"
 #include "retry.h"
 #include "scene.h"
 #include "suites.h"
@@ -212,6 +213,42 @@ static void a_release_ends_the_wait(void)
 	scene_clear(&scene);
 }
 
+/*
+ * Who waits long, and gives back again and again, has no list of it that grows; as long as it is on its way
+ * it is known whose it was.
+ */
+static void what_came_back_is_forgotten(void)
+{
+	struct broker_request *request;
+	uint64_t others, kept;
+	struct scene scene;
+
+	init(&scene, "fast wait wait wait wait");
+	others = scene_give(&scene, 1004, 200);
+	request = scene_submit(&scene, 1000, 100);
+	for (uint64_t id = 71; id <= 74; id++) {
+		/* Of every second there is nothing to give back. */
+		uint64_t pages = id % 2 ? 60 : 0;
+
+		scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
+		broker_request_set_reservation(request, id);
+		scene_filled(&scene, request, -EBUSY, pages);
+		scene_expect_give_back(&scene, request);
+		g_assert_cmpuint(request->given_back->len, ==, pages ? 1 : 0);
+		g_assert_cmpint(scene_event(&scene, CMABULK_CMD_DROPPED, id, pages), ==, 0);
+		scene_free_pages(&scene, scene.free_pages + pages);
+		g_assert_cmpuint(request->given_back->len, ==, 0);
+		scene_expect_nothing(&scene);
+		kept = scene_give(&scene, 1004, 200);
+		scene_released(&scene, others, 200);
+		others = kept;
+	}
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
+	scene_filled(&scene, request, 0, 100);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 100);
+	scene_clear(&scene);
+}
+
 /* A reservation of which all became a buffer leaves nothing behind that anybody could have. */
 static void an_empty_reservation_ends_no_wait(void)
 {
@@ -392,6 +429,7 @@ void add_retry(void)
 	g_test_add_func("/retry/others-have-their-turns-meanwhile",
 			others_have_their_turns_meanwhile);
 	g_test_add_func("/retry/a-release-ends-the-wait", a_release_ends_the_wait);
+	g_test_add_func("/retry/what-came-back-is-forgotten", what_came_back_is_forgotten);
 	g_test_add_func("/retry/a-wait-ends-with-the-time", a_wait_ends_with_the_time);
 	g_test_add_func("/retry/nobody-to-wait-for", nobody_to_wait_for);
 	g_test_add_func("/retry/an-empty-reservation-ends-no-wait",
