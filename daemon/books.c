@@ -107,6 +107,15 @@ void books_reset(struct books *books, uint64_t sequence)
 	books->sequence = sequence;
 }
 
+/* Whoever goes past us names any account, or none. */
+static bool account_is_ours(const char *account)
+{
+	char rule[64];
+	uid_t uid;
+
+	return account_parse(account, rule, &uid) >= 0;
+}
+
 void books_add(struct books *books, const struct cmabulk_buffer_info *info)
 {
 	struct books_entry entry = {
@@ -115,7 +124,7 @@ void books_add(struct books *books, const struct cmabulk_buffer_info *info)
 		.cookie = info->owner.cookie,
 		.object = info->object,
 		.state = info->state,
-		.is_unmanaged = !info->owner.account[0],
+		.is_unmanaged = !account_is_ours(info->owner.account),
 	};
 
 	if (find(books, info->id))

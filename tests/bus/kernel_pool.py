@@ -131,7 +131,9 @@ def charged_by_daemon(manager):
     found = {}
     for account in manager.accounts():
         if account["pool"] == POOL and account["used"]:
-            name = account["account"] + (f":{account['uid']}" if "uid" in account else "")
+            # As the kernel has it, with who shares it.
+            name = re.sub("_([0-9a-f]{2})", lambda code: chr(int(code[1], 16)),
+                          account["object"].rpartition("/")[2])
             found[name] = account["used"], account["buffers"]
     return found
 

@@ -281,6 +281,26 @@ static void a_rule_that_is_not_shared_any_more(void)
 	scene_clear(&scene);
 }
 
+/* What somebody wrote who went past the daemon is no account, as ListBuffers has it. */
+static void what_is_no_account_is_unmanaged(void)
+{
+	struct cmabulk_buffer_info entries[] = { buffer(1, 10, "camera.service/1000"),
+						 buffer(2, 20, "team"),
+						 buffer(3, 40, "half:1001") };
+	g_autofree struct broker_usage *usages = NULL;
+	struct scene scene;
+
+	scene_init(&scene);
+	broker_load(scene.broker, entries, 3, 0);
+	g_assert_cmpuint(books(&scene).unmanaged_pages, ==, 30);
+	g_assert_cmpuint(books(&scene).orphaned_pages, ==, 0);
+	g_assert_cmpuint(books(&scene).states.exported, ==, 70);
+	g_assert_cmpuint(broker_get_usage(scene.broker, &usages), ==, 8);
+	g_assert_cmpint(scene_event(&scene, CMABULK_CMD_RELEASED, 1, 10), ==, 0);
+	g_assert_cmpuint(books(&scene).unmanaged_pages, ==, 20);
+	scene_clear(&scene);
+}
+
 static void configured_accounts_are_listed(void)
 {
 	g_autofree struct broker_usage *usages = NULL;
@@ -311,5 +331,6 @@ void add_books(void)
 	g_test_add_func("/books/a-reload-makes-orphans", a_reload_makes_orphans);
 	g_test_add_func("/books/a-rule-that-is-not-shared-any-more",
 			a_rule_that_is_not_shared_any_more);
+	g_test_add_func("/books/what-is-no-account-is-unmanaged", what_is_no_account_is_unmanaged);
 	g_test_add_func("/books/configured-accounts-are-listed", configured_accounts_are_listed);
 }

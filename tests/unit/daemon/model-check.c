@@ -171,7 +171,7 @@ void model_check_settled(const struct model *model, const struct broker *broker,
 			&g_array_index(pool->objects, struct cmabulk_buffer_info, i);
 
 		reservations += info->object == CMABULK_OBJECT_RESERVATION;
-		if (!info->owner.account[0])
+		if (model_account_of(model, info->owner.account) == -1)
 			unmanaged += info->pages;
 	}
 	g_assert_cmpuint(books.states.cached, ==, pages_in(pool, CMABULK_STATE_CACHED));

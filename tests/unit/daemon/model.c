@@ -394,7 +394,7 @@ int model_event(struct model *model, const struct fake_event *event, uint64_t *r
 
 int model_account_of(const struct model *model, const char *name)
 {
-	if (!name[0])
+	if (!name[0] || strcmp(name, MODEL_NO_ACCOUNT) == 0)
 		return -1;
 	for (unsigned int i = 0; i < model->n_accounts; i++)
 		if (strcmp(model->accounts[i].name, name) == 0)

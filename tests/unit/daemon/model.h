@@ -9,8 +9,10 @@
 #include "broker.h"
 #include "fake-pool.h"
 
-#define MODEL_ACCOUNTS	50 /* at most: one bit each in 64 */
-#define MODEL_PAGE_SIZE 4096
+#define MODEL_ACCOUNTS	 50 /* at most: one bit each in 64 */
+#define MODEL_PAGE_SIZE	 4096
+/* What somebody writes for an account, and the daemon never would. */
+#define MODEL_NO_ACCOUNT "what:is:this"
 
 /* Limits in force; the tests' own, not as they are configured. */
 struct model_account {

@@ -215,7 +215,7 @@ static void events_come(struct world *world)
 /* Somebody at the device, and the area's other users. */
 static void others_take(struct world *world)
 {
-	static const char *const names[] = { "", "", "long-gone:77", "what:is:this" };
+	static const char *const names[] = { "", "", "long-gone:77", MODEL_NO_ACCOUNT };
 	uint64_t free_pages = fake_pool_free_pages(&world->pool);
 	uint64_t id;
 
