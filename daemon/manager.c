@@ -9,7 +9,6 @@
 #include <systemd/sd-daemon.h>
 
 #include "allocation.h"
-#include "asker.h"
 #include "bus-change.h"
 #include "bus.h"
 #include "clock.h"
@@ -18,245 +17,12 @@
 #include "inquiry.h"
 #include "journal.h"
 #include "log.h"
+#include "manager-pool.h"
 #include "manager.h"
 #include "preparation.h"
-#include "text.h"
-#include "udev.h"
 
 /* What is still to be sent at the end has so long. */
 #define STOP_USEC (1 * USEC_PER_SEC)
-
-/* --- Pools ----------------------------------------------------------------------------------- */
-
-static void on_buffer_released(struct pool *pool, uint64_t id, uint64_t inode, uint64_t cookie,
-			       void *userdata)
-{
-	asker_tell_released(userdata, pool, id, inode, cookie);
-}
-
-static void check_pools(struct manager *manager)
-{
-	problems_set_pools(&manager->problems, manager->pools, manager->config->accounts);
-}
-
-/* Its name may come again before its last request ended. */
-static void retire_pool(struct manager *manager, struct pool *pool)
-{
-	if (!g_ptr_array_find(manager->pools, pool, NULL))
-		return;
-	bus_changes_remove(manager->changes, pool);
-	g_ptr_array_remove(manager->pools, pool);
-	g_ptr_array_add(manager->leaving, pool);
-	check_pools(manager);
-}
-
-static void on_pool_changed(struct pool *pool, void *userdata)
-{
-	bus_changes_look(((struct manager *)userdata)->changes, pool);
-}
-
-static void on_pool_gone(struct pool *pool, void *userdata)
-{
-	retire_pool(userdata, pool);
-}
-
-static void on_pool_ended(struct pool *pool, void *userdata)
-{
-	struct manager *manager = userdata;
-
-	sd_event_source_set_enabled(manager->reap, SD_EVENT_ONESHOT);
-}
-
-static bool on_asked_back(struct pool *pool, const char *account, uint64_t bytes,
-			  enum broker_pressure pressure, void *userdata)
-{
-	return asker_tell_pressure(userdata, pool, account, bytes, pressure);
-}
-
-static const struct pool_listener pool_listener = {
-	.finished = allocation_finished,
-	.ahead_ended = preparation_ended,
-	.asked_back = on_asked_back,
-	.released = on_buffer_released,
-	.changed = on_pool_changed,
-	.gone = on_pool_gone,
-	.ended = on_pool_ended,
-};
-
-static int on_reap(sd_event_source *source, void *userdata)
-{
-	struct manager *manager = userdata;
-
-	for (unsigned int i = manager->leaving->len; i-- > 0;) {
-		struct pool *pool = g_ptr_array_index(manager->leaving, i);
-
-		if (!pool_has_ended(pool))
-			continue;
-		g_ptr_array_remove_index(manager->leaving, i);
-		pool_free(pool);
-	}
-	return 0;
-}
-
-static int compare_names(gconstpointer one, gconstpointer other)
-{
-	return strcmp(pool_get_name(*(struct pool *const *)one),
-		      pool_get_name(*(struct pool *const *)other));
-}
-
-/* What the configuration says of it, besides the accounts. */
-static void configure_pool(const struct config *config, struct pool *pool)
-{
-	struct retry retry;
-
-	config_pools_get_retry(config->pools, pool_get_name(pool), &retry);
-	pool_set_retry(pool, &retry);
-}
-
-static void add_pool(struct manager *manager, struct pool *pool)
-{
-	const struct cmabulk_query *query = pool_get_query(pool);
-	char size[TEXT_SIZE_MAX];
-
-	configure_pool(manager->config, pool);
-	g_ptr_array_add(manager->pools, pool);
-	g_ptr_array_sort(manager->pools, compare_names);
-	bus_changes_add(manager->changes, pool);
-	log_info("pool %s: %s%s", pool_get_name(pool),
-		 text_size(size, query->pages * query->page_size),
-		 strcmp(pool_get_kind(pool), "sim") == 0 ? ", simulated: no memory of any device" :
-							   "");
-	check_pools(manager);
-}
-
-static void on_device_added(void *userdata, const char *name)
-{
-	struct manager *manager = userdata;
-	struct pool *pool = manager_find_pool(manager, name);
-	int r;
-
-	/* One of the same name, whose going we have not heard of yet? */
-	if (pool && !pool_check_gone(pool))
-		return;
-	if (pool)
-		retire_pool(manager, pool);
-	r = pool_open_kmod(manager->event, name, manager->config->accounts, &pool_listener, manager,
-			   &pool);
-	if (r == -EACCES || r == -EPERM) {
-		log_error("pool %s cannot be used: %s; only root, or whoever /dev/cmabulk/%s "
-			  "belongs to, may, and this is user %u",
-			  name, strerror(-r), name, getuid());
-		return;
-	}
-	if (r < 0) {
-		log_error("pool %s cannot be used: %s", name, strerror(-r));
-		return;
-	}
-	add_pool(manager, pool);
-}
-
-/* Its backend hears of it too; whichever is first. */
-static void on_device_removed(void *userdata, const char *name)
-{
-	struct pool *pool = manager_find_pool(userdata, name);
-
-	if (pool && pool_check_gone(pool))
-		retire_pool(userdata, pool);
-}
-
-static const struct udev_listener udev_listener = { on_device_added, on_device_removed };
-
-static int open_simulated(struct manager *manager, const struct sim_options *options)
-{
-	struct pool *pool;
-	int r = pool_open_sim(manager->event, options, manager->config->accounts, &pool_listener,
-			      manager, &pool);
-
-	if (r < 0) {
-		log_error("pool %s cannot be simulated: %s", options->name, strerror(-r));
-		return r;
-	}
-	add_pool(manager, pool);
-	return 0;
-}
-
-static int open_all_simulated(struct manager *manager)
-{
-	const GArray *simulate = manager->options->simulate;
-	int r = 0;
-
-	for (unsigned int i = 0; i < simulate->len && r >= 0; i++)
-		r = open_simulated(manager, &g_array_index(simulate, struct sim_options, i));
-	return r;
-}
-
-static bool has_removable(const struct manager_options *options)
-{
-	for (unsigned int i = 0; i < options->simulate->len; i++)
-		if (g_array_index(options->simulate, struct sim_options, i).is_removable)
-			return true;
-	return false;
-}
-
-static void plug_or_unplug(struct manager *manager, const struct sim_options *options)
-{
-	struct pool *pool = manager_find_pool(manager, options->name);
-
-	if (!pool)
-		open_simulated(manager, options);
-	else if (!pool_is_gone(pool))
-		pool_unplug(pool);
-}
-
-/* The removable pools come and go, all at once. */
-static int on_plug_signal(sd_event_source *source, const struct signalfd_siginfo *signal,
-			  void *userdata)
-{
-	struct manager *manager = userdata;
-	const GArray *simulate = manager->options->simulate;
-
-	for (unsigned int i = 0; i < simulate->len; i++) {
-		const struct sim_options *options = &g_array_index(simulate, struct sim_options, i);
-
-		if (options->is_removable)
-			plug_or_unplug(manager, options);
-	}
-	return 0;
-}
-
-static int open_pools(struct manager *manager)
-{
-	int r;
-
-	if (manager->options->simulate->len > 0)
-		return open_all_simulated(manager);
-	r = udev_watch_start(manager->event, UDEV_SUBSYSTEM, &udev_listener, manager,
-			     &manager->watch);
-	if (r < 0)
-		log_error("cannot watch for pools: %s", strerror(-r));
-	return r;
-}
-
-struct pool *manager_find_pool(const struct manager *manager, const char *name)
-{
-	for (unsigned int i = 0; i < manager->pools->len; i++) {
-		struct pool *pool = g_ptr_array_index(manager->pools, i);
-
-		if (strcmp(pool_get_name(pool), name) == 0)
-			return pool;
-	}
-	return NULL;
-}
-
-bool manager_is_simulated(const struct manager *manager)
-{
-	return manager->options->simulate->len > 0;
-}
-
-uint64_t manager_new_cookie(struct manager *manager)
-{
-	return manager->next_cookie++;
-}
 
 /* --- Configuration --------------------------------------------------------------------------- */
 
@@ -264,11 +30,11 @@ static void take_config(struct manager *manager, struct config *config)
 {
 	for (unsigned int i = 0; i < manager->pools->len; i++) {
 		pool_set_rules(g_ptr_array_index(manager->pools, i), config->accounts);
-		configure_pool(config, g_ptr_array_index(manager->pools, i));
+		manager_configure_pool(config, g_ptr_array_index(manager->pools, i));
 	}
 	config_free(manager->config);
 	manager->config = config;
-	check_pools(manager);
+	manager_check_pools(manager);
 }
 
 static int load_config(struct manager *manager)
@@ -282,7 +48,7 @@ static int load_config(struct manager *manager)
 	if (r == -EBADMSG) {
 		problems_set_files(&manager->problems, problems);
 		g_ptr_array_unref(problems);
-		check_pools(manager);
+		manager_check_pools(manager);
 		log_warning("the previous configuration stays in force");
 		return 0;
 	}
@@ -442,10 +208,11 @@ static int add_sources(struct manager *manager)
 		r = sd_event_add_signal(manager->event, NULL, SIGINT, on_stop_signal, manager);
 	if (r >= 0)
 		r = sd_event_add_signal(manager->event, NULL, SIGHUP, on_reload_signal, manager);
-	if (r >= 0 && has_removable(manager->options))
-		r = sd_event_add_signal(manager->event, NULL, SIGUSR1, on_plug_signal, manager);
+	if (r >= 0 && manager_has_removable(manager->options))
+		r = sd_event_add_signal(manager->event, NULL, SIGUSR1, manager_on_plug_signal,
+					manager);
 	if (r >= 0)
-		r = add_defer(manager, on_reap, SD_EVENT_PRIORITY_IDLE, SD_EVENT_OFF,
+		r = add_defer(manager, manager_on_reap, SD_EVENT_PRIORITY_IDLE, SD_EVENT_OFF,
 			      &manager->reap);
 	if (r >= 0)
 		r = add_defer(manager, on_connect, SD_EVENT_PRIORITY_IDLE, SD_EVENT_ONESHOT,
@@ -462,7 +229,7 @@ static int block_signals(const struct manager_options *options)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
-	if (has_removable(options))
+	if (manager_has_removable(options))
 		sigaddset(&signals, SIGUSR1);
 	return sigprocmask(SIG_BLOCK, &signals, NULL) < 0 ? -errno : 0;
 }
@@ -472,7 +239,7 @@ int manager_run(struct manager *manager)
 	int r = load_config(manager);
 
 	if (r >= 0)
-		r = open_pools(manager);
+		r = manager_open_pools(manager);
 	if (r < 0)
 		return 1;
 	r = sd_event_loop(manager->event);
@@ -489,6 +256,11 @@ static uint64_t first_cookie(void)
 	if (getrandom(&run, sizeof(run), 0) < 0)
 		run = (uint32_t)clock_now_usec();
 	return (uint64_t)run << 32 | 1;
+}
+
+uint64_t manager_new_cookie(struct manager *manager)
+{
+	return manager->next_cookie++;
 }
 
 int manager_new(const struct manager_options *options, struct manager **ret)
@@ -526,13 +298,6 @@ int manager_new(const struct manager_options *options, struct manager **ret)
 	return 0;
 }
 
-static void free_pools(GPtrArray *pools)
-{
-	for (unsigned int i = 0; i < pools->len; i++)
-		pool_free(g_ptr_array_index(pools, i));
-	g_ptr_array_unref(pools);
-}
-
 struct manager *manager_free(struct manager *manager)
 {
 	if (!manager)
@@ -541,9 +306,7 @@ struct manager *manager_free(struct manager *manager)
 	inquiries_free(manager->inquiries);
 	delivery_free(manager->delivery);
 	bus_disconnect(manager);
-	udev_watch_stop(manager->watch);
-	free_pools(manager->pools);
-	free_pools(manager->leaving);
+	manager_free_pools(manager);
 	device_cache_free(manager->devices);
 	g_hash_table_unref(manager->preparations);
 	bus_changes_free(manager->changes);

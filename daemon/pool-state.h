@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What a pool is made of, for those of its files that work on the whole of it: pool.c
- * (the loop, what is decided), pool-books.c (what lives), pool-export.c (what a request gets).
+ * (the loop, what is decided), pool-books.c (what lives), pool-request.c (what is asked, and held for it),
+ * pool-export.c (what it gets).
  */
 #ifndef CMABULKD_POOL_STATE_H
 #define CMABULKD_POOL_STATE_H
@@ -80,6 +81,12 @@ void pool_books_changed(struct pool *pool);
 /* The books anew, from a snapshot. */
 int pool_load(struct pool *pool);
 void pool_refresh_query(struct pool *pool);
+
+/* Makes sure that it has a reservation. */
+int pool_request_reserve(struct pool *pool, struct pool_request *request);
+/* What is left in that goes back. */
+void pool_request_give_back(struct pool *pool, struct pool_request *request);
+void pool_request_free(struct pool *pool, struct pool_request *request);
 
 /* Makes buffers of what @request claimed. */
 void pool_export(struct pool *pool, struct pool_request *request, struct pool_outcome *outcome);
