@@ -1,49 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* What is claimed ahead of its need: by whom it is taken over, and when it goes. */
-#include "scene.h"
+/* What is claimed ahead of its need: who takes it over, and what it is charged. */
+#include "scene-ahead.h"
 #include "suites.h"
-
-static struct broker_ask ask_ahead(const struct scene *scene, uint64_t chunks)
-{
-	struct broker_ask ask = scene_ask(scene, chunks);
-
-	ask.minimum = 1;
-	ask.is_ahead = true;
-	return ask;
-}
-
-static struct broker_request *submit_ahead(struct scene *scene, uid_t uid, uint64_t chunks)
-{
-	struct broker_ask ask = ask_ahead(scene, chunks);
-
-	return scene_submit_ask(scene, uid, &ask);
-}
-
-/* It is kept, by that reservation, until 25 s. */
-static struct broker_request *keep(struct scene *scene, uid_t uid, uint64_t chunks,
-				   uint64_t reservation)
-{
-	struct broker_request *ahead = submit_ahead(scene, uid, chunks);
-
-	scene_expect_fill(scene, ahead, CMABULK_EFFORT_FAST, chunks);
-	broker_request_set_reservation(ahead, reservation);
-	scene_filled(scene, ahead, 0, chunks);
-	scene_expect_nothing(scene);
-	return ahead;
-}
-
-/* It ends, and what it held is on its way back. */
-static void expect_dropped(struct scene *scene, struct broker_request *ahead, uint64_t claimed)
-{
-	scene_expect_finish(scene, ahead, BROKER_CANCELLED, -ECANCELED, claimed);
-	broker_set_draining(scene->broker, claimed);
-}
-
-static void comes_back(struct scene *scene, uint64_t pages)
-{
-	broker_set_draining(scene->broker, 0);
-	scene_free_pages(scene, scene->free_pages + pages);
-}
 
 /* All of it is there when it is asked for: no fill. */
 static void is_there_when_it_is_needed(void)
@@ -53,7 +11,7 @@ static void is_there_when_it_is_needed(void)
 	struct scene scene;
 
 	scene_init(&scene);
-	ahead = keep(&scene, 1000, 300, 77);
+	ahead = scene_keep_ahead(&scene, 1000, 300, 77);
 	usage = scene_usage(&scene, "default:1000");
 	g_assert_cmpuint(usage.booked_bytes, ==, 300 * SCENE_PAGE);
 	g_assert_cmpuint(usage.ahead_bytes, ==, 300 * SCENE_PAGE);
@@ -77,7 +35,7 @@ static void the_rest_is_filled(void)
 	struct scene scene;
 
 	scene_init(&scene);
-	ahead = keep(&scene, 1000, 300, 77);
+	ahead = scene_keep_ahead(&scene, 1000, 300, 77);
 	request = scene_submit(&scene, 1000, 500);
 	g_assert_true(broker_request_take_over(request) == ahead);
 	scene_expect_finish(&scene, ahead, BROKER_COMPLETE, 0, 0);
@@ -94,13 +52,13 @@ static void what_is_too_much_goes_back(void)
 	struct scene scene;
 
 	scene_init(&scene);
-	ahead = keep(&scene, 1000, 300, 77);
+	ahead = scene_keep_ahead(&scene, 1000, 300, 77);
 	request = scene_submit(&scene, 1000, 100);
 	g_assert_true(broker_request_take_over(request) == ahead);
 	scene_expect_finish(&scene, ahead, BROKER_COMPLETE, 0, 0);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 100);
 	g_assert_cmpuint(scene_usage(&scene, "default:1000").booked_bytes, ==, 0);
-	comes_back(&scene, 200);
+	scene_comes_back(&scene, 200);
 	scene_give(&scene, 2000, 900);
 	scene_clear(&scene);
 }
@@ -113,10 +71,10 @@ static void the_best_is_taken(void)
 	struct scene scene;
 
 	scene_init(&scene);
-	small = keep(&scene, 1000, 50, 71);
-	large = keep(&scene, 1000, 300, 72);
-	best = keep(&scene, 1000, 100, 73);
-	ask = ask_ahead(&scene, 120);
+	small = scene_keep_ahead(&scene, 1000, 50, 71);
+	large = scene_keep_ahead(&scene, 1000, 300, 72);
+	best = scene_keep_ahead(&scene, 1000, 100, 73);
+	ask = scene_ask_ahead(&scene, 120);
 	ask.align = 2;
 	aligned = scene_submit_ask(&scene, 1000, &ask);
 	scene_expect_fill(&scene, aligned, CMABULK_EFFORT_FAST, 120);
@@ -152,14 +110,14 @@ static void others_do_not_get_it(void)
 	struct scene scene;
 
 	scene_init(&scene);
-	ahead = keep(&scene, 1000, 300, 77);
+	ahead = scene_keep_ahead(&scene, 1000, 300, 77);
 	request = scene_submit(&scene, 2000, 300);
 	g_assert_null(broker_request_take_over(request));
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 300);
 	scene_filled(&scene, request, 0, 300);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 300);
 	broker_cancel(scene.broker, ahead);
-	expect_dropped(&scene, ahead, 300);
+	scene_expect_dropped(&scene, ahead, 300);
 	scene_clear(&scene);
 }
 
@@ -169,7 +127,7 @@ static void it_expires(void)
 	struct scene scene;
 
 	scene_init(&scene);
-	ahead = keep(&scene, 1000, 300, 77);
+	ahead = scene_keep_ahead(&scene, 1000, 300, 77);
 	scene_sleep_until(&scene, 25 * SCENE_SECOND);
 	scene_expect_finish(&scene, ahead, BROKER_TIMED_OUT, -ETIME, 300);
 	g_assert_cmpuint(scene_usage(&scene, "default:1000").booked_bytes, ==, 0);
@@ -184,7 +142,7 @@ static void part_of_it_is_kept(void)
 	struct scene scene;
 
 	scene_init(&scene);
-	ask = ask_ahead(&scene, 300);
+	ask = scene_ask_ahead(&scene, 300);
 	ask.effort = CMABULK_EFFORT_FAST;
 	ahead = scene_submit_ask(&scene, 1000, &ask);
 	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 300);
@@ -201,141 +159,6 @@ static void part_of_it_is_kept(void)
 	scene_clear(&scene);
 }
 
-/* The youngest first, and no more than it takes. */
-static void it_goes_when_somebody_lacks_memory(void)
-{
-	struct broker_request *older, *younger, *request;
-	struct scene scene;
-
-	scene_init(&scene);
-	older = keep(&scene, 1000, 300, 71);
-	younger = keep(&scene, 1000, 300, 72);
-	request = scene_submit(&scene, 2000, 600);
-	expect_dropped(&scene, younger, 300);
-	scene_expect_nothing(&scene);
-	comes_back(&scene, 300);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 600);
-	scene_filled(&scene, request, 0, 600);
-	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 600);
-	broker_cancel(scene.broker, older);
-	expect_dropped(&scene, older, 300);
-	scene_clear(&scene);
-}
-
-/* Enough is free, but would not move. */
-static void it_goes_when_somebody_comes_short(void)
-{
-	struct broker_request *ahead, *request;
-	struct scene scene;
-
-	scene_init(&scene);
-	ahead = keep(&scene, 1000, 300, 77);
-	request = scene_submit(&scene, 2000, 300);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 300);
-	scene_filled(&scene, request, -EBUSY, 100);
-	expect_dropped(&scene, ahead, 300);
-	scene_expect_nothing(&scene);
-	comes_back(&scene, 300);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 200);
-	scene_filled(&scene, request, 0, 200);
-	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 300);
-	scene_clear(&scene);
-}
-
-/* Others could not have it anyway. */
-static void what_is_guaranteed_does_not_go(void)
-{
-	struct broker_request *ahead, *request;
-	struct scene scene;
-
-	scene_init(&scene);
-	scene_guarantee(&scene, 300, 0);
-	ahead = keep(&scene, 1001, 300, 77);
-	scene_give(&scene, 1004, 300);
-	request = scene_submit(&scene, 2000, 500);
-	scene_expect_nothing(&scene);
-	broker_cancel(scene.broker, request);
-	scene_expect_finish(&scene, request, BROKER_CANCELLED, -ECANCELED, 0);
-	broker_cancel(scene.broker, ahead);
-	expect_dropped(&scene, ahead, 300);
-	scene_clear(&scene);
-}
-
-/* That it is kept is no reason to wait: who is content with less has it at once. */
-static void nobody_waits_for_what_is_kept(void)
-{
-	struct broker_request *ahead, *request;
-	struct broker_ask ask;
-	struct scene scene;
-
-	scene_init(&scene);
-	scene_guarantee(&scene, 300, 0);
-	ahead = keep(&scene, 1001, 300, 77);
-	ask = scene_ask(&scene, 1000);
-	ask.minimum = 100;
-	request = scene_submit_ask(&scene, 2000, &ask);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 700);
-	scene_filled(&scene, request, 0, 700);
-	scene_expect_export(&scene, request, BROKER_PARTIAL, -EBUSY, 700);
-	broker_cancel(scene.broker, ahead);
-	expect_dropped(&scene, ahead, 300);
-	scene_clear(&scene);
-}
-
-/* Whoever comes, of its own account, too. */
-static void its_fill_gives_way(void)
-{
-	struct broker_request *ahead, *request;
-	struct scene scene;
-
-	scene_init(&scene);
-	ahead = submit_ahead(&scene, 1000, 300);
-	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 300);
-	request = scene_submit(&scene, 1000, 10);
-	scene_expect_interrupt(&scene, ahead);
-	scene_filled(&scene, ahead, -EINTR, 100);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 10);
-	scene_filled(&scene, request, 0, 10);
-	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 10);
-	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 200);
-	request = scene_submit(&scene, 2000, 10);
-	scene_expect_interrupt(&scene, ahead);
-	scene_filled(&scene, ahead, -EINTR, 0);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 10);
-	scene_filled(&scene, request, 0, 10);
-	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 10);
-	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 200);
-	scene_filled(&scene, ahead, 0, 200);
-	scene_expect_nothing(&scene);
-	broker_cancel(scene.broker, ahead);
-	expect_dropped(&scene, ahead, 300);
-	scene_clear(&scene);
-}
-
-/* Nothing is claimed for nobody while somebody waits for it. */
-static void it_waits_for_those_who_lack_memory(void)
-{
-	struct broker_request *ahead, *request;
-	struct scene scene;
-	uint64_t id;
-
-	scene_init(&scene);
-	id = scene_give(&scene, 1004, 600);
-	request = scene_submit(&scene, 2000, 500);
-	ahead = submit_ahead(&scene, 1000, 100);
-	scene_expect_nothing(&scene);
-	scene_released(&scene, id, 600);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 500);
-	scene_filled(&scene, request, 0, 500);
-	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 500);
-	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 100);
-	scene_filled(&scene, ahead, 0, 100);
-	scene_expect_nothing(&scene);
-	broker_cancel(scene.broker, ahead);
-	expect_dropped(&scene, ahead, 100);
-	scene_clear(&scene);
-}
-
 /* It counts for its account's limits, and is in nobody's way, least of all its own account's. */
 static void it_is_charged(void)
 {
@@ -344,17 +167,17 @@ static void it_is_charged(void)
 	struct scene scene;
 
 	scene_init(&scene);
-	ahead = keep(&scene, 1001, 400, 77);
+	ahead = scene_keep_ahead(&scene, 1001, 400, 77);
 	g_assert_cmpuint(scene_usage(&scene, "half:1001").booked_bytes, ==, 400 * SCENE_PAGE);
 	/* Not of its order, so that it cannot take it over. */
 	ask = scene_ask(&scene, 75);
 	ask.order = 1;
 	request = scene_submit_ask(&scene, 1001, &ask);
 	g_assert_null(broker_request_take_over(request));
-	expect_dropped(&scene, ahead, 400);
+	scene_expect_dropped(&scene, ahead, 400);
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 75);
 	scene_filled(&scene, request, 0, 75);
-	comes_back(&scene, 400);
+	scene_comes_back(&scene, 400);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 75);
 	scene_clear(&scene);
 }
@@ -366,14 +189,14 @@ static void asked_for_too_soon(void)
 	struct scene scene;
 
 	scene_init(&scene);
-	ahead = submit_ahead(&scene, 1001, 400);
+	ahead = scene_submit_ahead(&scene, 1001, 400);
 	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 400);
 	request = scene_submit(&scene, 1001, 400);
 	g_assert_null(broker_request_take_over(request));
 	scene_expect_interrupt(&scene, ahead);
 	scene_filled(&scene, ahead, -EINTR, 100);
-	expect_dropped(&scene, ahead, 100);
-	comes_back(&scene, 100);
+	scene_expect_dropped(&scene, ahead, 100);
+	scene_comes_back(&scene, 100);
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 400);
 	scene_filled(&scene, request, 0, 400);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 400);
@@ -387,15 +210,15 @@ static void more_than_one_of_them(void)
 	struct scene scene;
 
 	scene_init(&scene);
-	one = keep(&scene, 1001, 250, 71);
-	other = keep(&scene, 1001, 250, 72);
+	one = scene_keep_ahead(&scene, 1001, 250, 71);
+	other = scene_keep_ahead(&scene, 1001, 250, 72);
 	request = scene_submit(&scene, 1001, 500);
 	g_assert_null(broker_request_take_over(request));
-	expect_dropped(&scene, other, 250);
+	scene_expect_dropped(&scene, other, 250);
 	scene_expect_finish(&scene, one, BROKER_CANCELLED, -ECANCELED, 250);
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 500);
 	scene_filled(&scene, request, 0, 500);
-	comes_back(&scene, 500);
+	scene_comes_back(&scene, 500);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 500);
 	scene_clear(&scene);
 }
@@ -410,104 +233,16 @@ static void its_own_guarantee_is_not_in_its_way(void)
 	scene_init(&scene);
 	scene_guarantee(&scene, 300, 0);
 	scene_give(&scene, 1000, 700);
-	ahead = keep(&scene, 1001, 300, 77);
+	ahead = scene_keep_ahead(&scene, 1001, 300, 77);
 	ask = scene_ask(&scene, 120);
 	ask.order = 1;
 	request = scene_submit_ask(&scene, 1001, &ask);
-	expect_dropped(&scene, ahead, 300);
+	scene_expect_dropped(&scene, ahead, 300);
 	scene_expect_nothing(&scene);
-	comes_back(&scene, 300);
+	scene_comes_back(&scene, 300);
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 120);
 	scene_filled(&scene, request, 0, 120);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 120);
-	scene_clear(&scene);
-}
-
-/* Interrupted, it holds a part and cannot be dropped: nobody waits for its end. */
-static void nobody_waits_for_what_is_being_filled(void)
-{
-	struct broker_request *ahead, *request;
-	struct broker_ask ask;
-	struct scene scene;
-
-	scene_init(&scene);
-	scene_guarantee(&scene, 300, 0);
-	ahead = submit_ahead(&scene, 1001, 300);
-	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 300);
-	ask = scene_ask(&scene, 1000);
-	ask.minimum = 1;
-	request = scene_submit_ask(&scene, 2000, &ask);
-	scene_expect_interrupt(&scene, ahead);
-	scene_filled(&scene, ahead, -EINTR, 100);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 700);
-	scene_filled(&scene, request, -EBUSY, 500);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_NORMAL, 200);
-	scene_filled(&scene, request, 0, 200);
-	scene_expect_export(&scene, request, BROKER_PARTIAL, -EBUSY, 700);
-	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 200);
-	scene_filled(&scene, ahead, 0, 200);
-	scene_expect_nothing(&scene);
-	broker_cancel(scene.broker, ahead);
-	expect_dropped(&scene, ahead, 300);
-	scene_clear(&scene);
-}
-
-/* The oldest cannot be helped: that is no reason not to help the next. */
-static void whoever_can_be_helped_is(void)
-{
-	struct broker_request *ahead, *hopeless, *request;
-	struct broker_ask ask;
-	struct scene scene;
-
-	scene_init(&scene);
-	scene_guarantee(&scene, 300, 0);
-	scene_give(&scene, 1000, 700);
-	ahead = keep(&scene, 1001, 300, 77);
-	hopeless = scene_submit(&scene, 2000, 500);
-	scene_expect_nothing(&scene);
-	ask = scene_ask(&scene, 150);
-	ask.order = 1;
-	request = scene_submit_ask(&scene, 1001, &ask);
-	expect_dropped(&scene, ahead, 300);
-	comes_back(&scene, 300);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 150);
-	scene_filled(&scene, request, 0, 150);
-	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 150);
-	broker_cancel(scene.broker, hopeless);
-	scene_expect_finish(&scene, hopeless, BROKER_CANCELLED, -ECANCELED, 0);
-	scene_clear(&scene);
-}
-
-/* However many are claimed ahead meanwhile: it gets on to its next effort. */
-static void it_is_dropped_once_for_a_request(void)
-{
-	struct broker_request *first, *second, *request;
-	struct scene scene;
-
-	scene_init(&scene);
-	first = keep(&scene, 1000, 100, 71);
-	second = keep(&scene, 1000, 100, 72);
-	request = scene_submit(&scene, 2000, 300);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 300);
-	scene_filled(&scene, request, -EBUSY, 0);
-	expect_dropped(&scene, second, 100);
-	scene_expect_finish(&scene, first, BROKER_CANCELLED, -ECANCELED, 100);
-	/* Nothing is claimed ahead while it waits for those. */
-	first = submit_ahead(&scene, 1000, 100);
-	scene_expect_nothing(&scene);
-	g_assert_cmpint(scene_event(&scene, CMABULK_CMD_DROPPED, 71, 100), ==, 0);
-	g_assert_cmpint(scene_event(&scene, CMABULK_CMD_DROPPED, 72, 100), ==, 0);
-	comes_back(&scene, 200);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 300);
-	scene_filled(&scene, request, -EBUSY, 0);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_NORMAL, 300);
-	scene_filled(&scene, request, 0, 300);
-	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 300);
-	scene_expect_fill(&scene, first, CMABULK_EFFORT_FAST, 100);
-	scene_filled(&scene, first, 0, 100);
-	scene_expect_nothing(&scene);
-	broker_cancel(scene.broker, first);
-	expect_dropped(&scene, first, 100);
 	scene_clear(&scene);
 }
 
@@ -520,8 +255,8 @@ static void sixteen_are_enough(void)
 
 	scene_init(&scene);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(ahead); i++)
-		ahead[i] = keep(&scene, 1000, 10, 70 + i);
-	ask = ask_ahead(&scene, 10);
+		ahead[i] = scene_keep_ahead(&scene, 1000, 10, 70 + i);
+	ask = scene_ask_ahead(&scene, 10);
 	g_assert_cmpint(scene_refused(&scene, 1000, &ask, &refusal), ==, -EUSERS);
 	g_assert_cmpstr(refusal.reason, ==, "ahead");
 	g_assert_cmpuint(refusal.used, ==, 16);
@@ -540,10 +275,10 @@ static void it_is_in_the_way_of_no_request(void)
 	struct scene scene;
 
 	scene_init(&scene);
-	ahead = submit_ahead(&scene, 1003, 10);
+	ahead = scene_submit_ahead(&scene, 1003, 10);
 	g_assert_cmpuint(scene_usage(&scene, "pending:1003").pending, ==, 0);
 	g_assert_cmpuint(broker_get_pending(scene.broker), ==, 1);
-	ask = ask_ahead(&scene, 10);
+	ask = scene_ask_ahead(&scene, 10);
 	g_assert_cmpint(scene_refused(&scene, 1003, &ask, &refusal), ==, -EUSERS);
 	g_assert_cmpstr(refusal.reason, ==, "pending");
 	request = scene_submit(&scene, 1003, 10);
@@ -553,14 +288,14 @@ static void it_is_in_the_way_of_no_request(void)
 	broker_cancel(scene.broker, request);
 	scene_expect_finish(&scene, ahead, BROKER_CANCELLED, -ECANCELED, 0);
 	scene_expect_finish(&scene, request, BROKER_CANCELLED, -ECANCELED, 0);
-	ahead = keep(&scene, 1003, 10, 77);
+	ahead = scene_keep_ahead(&scene, 1003, 10, 77);
 	/* What is kept waits for nothing. */
-	request = submit_ahead(&scene, 1003, 10);
+	request = scene_submit_ahead(&scene, 1003, 10);
 	broker_cancel(scene.broker, request);
 	scene_expect_finish(&scene, request, BROKER_CANCELLED, -ECANCELED, 0);
 	broker_cancel(scene.broker, ahead);
-	expect_dropped(&scene, ahead, 10);
-	comes_back(&scene, 10);
+	scene_expect_dropped(&scene, ahead, 10);
+	scene_comes_back(&scene, 10);
 	scene_clear(&scene);
 }
 
@@ -570,9 +305,9 @@ static void it_goes_with_its_account(void)
 	struct scene scene;
 
 	scene_init(&scene);
-	ahead = keep(&scene, 1001, 100, 77);
+	ahead = scene_keep_ahead(&scene, 1001, 100, 77);
 	scene_limit(&scene, -1);
-	expect_dropped(&scene, ahead, 100);
+	scene_expect_dropped(&scene, ahead, 100);
 	scene_clear(&scene);
 }
 
@@ -582,7 +317,7 @@ static void it_goes_with_the_pool(void)
 	struct scene scene;
 
 	scene_init(&scene);
-	ahead = keep(&scene, 1000, 100, 77);
+	ahead = scene_keep_ahead(&scene, 1000, 100, 77);
 	broker_gone(scene.broker);
 	scene_expect_finish(&scene, ahead, BROKER_PARTIAL, -ENODEV, 100);
 	scene_clear(&scene);
@@ -597,25 +332,11 @@ void add_ahead(void)
 	g_test_add_func("/ahead/others-do-not-get-it", others_do_not_get_it);
 	g_test_add_func("/ahead/it-expires", it_expires);
 	g_test_add_func("/ahead/part-of-it-is-kept", part_of_it_is_kept);
-	g_test_add_func("/ahead/it-goes-when-somebody-lacks-memory",
-			it_goes_when_somebody_lacks_memory);
-	g_test_add_func("/ahead/it-goes-when-somebody-comes-short",
-			it_goes_when_somebody_comes_short);
-	g_test_add_func("/ahead/what-is-guaranteed-does-not-go", what_is_guaranteed_does_not_go);
-	g_test_add_func("/ahead/nobody-waits-for-what-is-kept", nobody_waits_for_what_is_kept);
-	g_test_add_func("/ahead/its-fill-gives-way", its_fill_gives_way);
-	g_test_add_func("/ahead/it-waits-for-those-who-lack-memory",
-			it_waits_for_those_who_lack_memory);
 	g_test_add_func("/ahead/it-is-charged", it_is_charged);
 	g_test_add_func("/ahead/asked-for-too-soon", asked_for_too_soon);
 	g_test_add_func("/ahead/more-than-one-of-them", more_than_one_of_them);
 	g_test_add_func("/ahead/its-own-guarantee-is-not-in-its-way",
 			its_own_guarantee_is_not_in_its_way);
-	g_test_add_func("/ahead/nobody-waits-for-what-is-being-filled",
-			nobody_waits_for_what_is_being_filled);
-	g_test_add_func("/ahead/whoever-can-be-helped-is", whoever_can_be_helped_is);
-	g_test_add_func("/ahead/it-is-dropped-once-for-a-request",
-			it_is_dropped_once_for_a_request);
 	g_test_add_func("/ahead/sixteen-are-enough", sixteen_are_enough);
 	g_test_add_func("/ahead/it-is-in-the-way-of-no-request", it_is_in_the_way_of_no_request);
 	g_test_add_func("/ahead/it-goes-with-its-account", it_goes_with_its_account);

@@ -15,6 +15,7 @@ void add_turns(void);
 void add_fairness(void);
 void add_pressure(void);
 void add_ahead(void);
+void add_ahead_lacking(void);
 void add_books(void);
 void add_counters(void);
 void add_report_steps(void);

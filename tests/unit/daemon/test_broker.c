@@ -17,6 +17,7 @@ int main(int argc, char **argv)
 	add_fairness();
 	add_pressure();
 	add_ahead();
+	add_ahead_lacking();
 	add_books();
 	add_counters();
 	add_report_steps();
