@@ -58,6 +58,14 @@ static int tell(struct client *client, const char *member, const char *types, ..
 	return r < 0 ? r : 1;
 }
 
+void asker_forget_buffer(struct manager *manager, uint64_t cookie)
+{
+	struct asker *asker = g_hash_table_lookup(manager->askers, &cookie);
+
+	if (asker && --asker->n_live == 0)
+		g_hash_table_remove(manager->askers, &cookie);
+}
+
 void asker_tell_released(struct manager *manager, const struct pool *pool, uint64_t id,
 			 uint64_t inode, uint64_t cookie)
 {
@@ -67,8 +75,7 @@ void asker_tell_released(struct manager *manager, const struct pool *pool, uint6
 		return;
 	if (tell(asker->client, "BufferReleased", "stt", pool_get_name(pool), id, inode) < 0)
 		log_warning("%s cannot be told of a release", asker->client->name);
-	if (--asker->n_live == 0)
-		g_hash_table_remove(manager->askers, &cookie);
+	asker_forget_buffer(manager, cookie);
 }
 
 /* --- Pressure -------------------------------------------------------------------------------- */

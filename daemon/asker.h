@@ -16,6 +16,8 @@ void asker_remove(struct client *client, uint64_t cookie);
 void asker_forget_client(struct client *client);
 void asker_tell_released(struct manager *manager, const struct pool *pool, uint64_t id,
 			 uint64_t inode, uint64_t cookie);
+/* It lives on where nobody hears of it any more. */
+void asker_forget_buffer(struct manager *manager, uint64_t cookie);
 /* Whether anybody was told. */
 bool asker_tell_pressure(struct manager *manager, const struct pool *pool, const char *account,
 			 uint64_t bytes, enum broker_pressure pressure);

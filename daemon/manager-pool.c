@@ -35,6 +35,11 @@ static void retire_pool(struct manager *manager, struct pool *pool)
 	manager_check_pools(manager);
 }
 
+static void on_buffer_outlived(struct pool *pool, uint64_t cookie, void *userdata)
+{
+	asker_forget_buffer(userdata, cookie);
+}
+
 static void on_pool_changed(struct pool *pool, void *userdata)
 {
 	bus_changes_look(((struct manager *)userdata)->changes, pool);
@@ -63,6 +68,7 @@ static const struct pool_listener pool_listener = {
 	.ahead_ended = preparation_ended,
 	.asked_back = on_asked_back,
 	.released = on_buffer_released,
+	.outlived = on_buffer_outlived,
 	.changed = on_pool_changed,
 	.gone = on_pool_gone,
 	.ended = on_pool_ended,

@@ -25,6 +25,13 @@ void pool_add_live(struct pool *pool, const struct cmabulk_buffer_info *info, ui
 
 void pool_forget_live(struct pool *pool)
 {
+	GHashTableIter iterator;
+	void *buffer;
+
+	g_hash_table_iter_init(&iterator, pool->live);
+	while (g_hash_table_iter_next(&iterator, NULL, &buffer))
+		pool->listener->outlived(pool, ((const struct live_buffer *)buffer)->cookie,
+					 pool->userdata);
 	g_queue_clear_full(&pool->missing, g_free);
 	g_hash_table_unref(pool->live);
 }

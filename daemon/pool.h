@@ -53,6 +53,8 @@ struct pool_listener {
 	/* A buffer made here is gone and its memory back. @userdata is the pool's. */
 	void (*released)(struct pool *pool, uint64_t id, uint64_t inode, uint64_t cookie,
 			 void *userdata);
+	/* One of them outlives the pool, which is freed: nobody will hear of its end. @userdata is the pool's. */
+	void (*outlived)(struct pool *pool, uint64_t cookie, void *userdata);
 	/* There were facts: its books may be others. @userdata is the pool's. */
 	void (*changed)(struct pool *pool, void *userdata);
 	/* The device went away, as pool_is_gone() has said for a moment. */
