@@ -16,6 +16,23 @@ int cli_connect(const struct context *context, struct cmabulk_connection **ret)
 	return cmabulk_connection_open(ret);
 }
 
+bool cli_is_direct(const struct context *context)
+{
+	const char *bus = getenv("CMABULK_BUS");
+
+	return context->direct || (bus && strcmp(bus, "direct") == 0);
+}
+
+/* https://no-color.org */
+bool cli_wants_colour(void)
+{
+	const char *no_color = getenv("NO_COLOR");
+	const char *terminal = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && terminal &&
+	       strcmp(terminal, "dumb") != 0;
+}
+
 static enum exit_code exit_code_of(int error)
 {
 	switch (abs(error)) {

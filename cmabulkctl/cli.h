@@ -41,9 +41,16 @@ int verb_pools(struct context *context, int argc, char **argv);
 int verb_prepare(struct context *context, int argc, char **argv);
 int verb_reload(struct context *context, int argc, char **argv);
 int verb_status(struct context *context, int argc, char **argv);
+int verb_version(struct context *context, int argc, char **argv);
 
 /* Connect as --direct and the environment say. */
 int cli_connect(const struct context *context, struct cmabulk_connection **ret);
+
+/* Does it go past the daemon? Before there is a connection, which would need a pool for that. */
+bool cli_is_direct(const struct context *context);
+
+/* On a terminal that has colours, unless NO_COLOR says otherwise. */
+bool cli_wants_colour(void);
 
 /* "cmabulkctl: WHAT: why; what to do" on standard error; returns the exit code for @error. */
 int cli_fail(int error, const char *what, ...) __attribute__((format(printf, 2, 3)));

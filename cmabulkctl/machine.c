@@ -2,14 +2,18 @@
 /* What /proc, /sys, /dev and the user database say about this machine. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+
+#include <linux/cmabulk.h>
 
 #include "cli.h"
 #include "machine.h"
@@ -205,6 +209,35 @@ void machine_names_freep(char ***names)
 		free(*name);
 	free(*names);
 	*names = NULL;
+}
+
+static int query_interface(const char *name, uint32_t *ret)
+{
+	struct cmabulk_query query = { .size = sizeof(query) };
+	char path[512];
+	int device;
+	int r;
+
+	snprintf(path, sizeof(path), MACHINE_NODES "/%s", name);
+	device = open(path, O_RDWR | O_CLOEXEC);
+	if (device < 0)
+		return -errno;
+	r = ioctl(device, CMABULK_IOC_QUERY, &query) < 0 ? -errno : 0;
+	close(device);
+	if (r < 0)
+		return r;
+	*ret = query.abi_version;
+	return 0;
+}
+
+int machine_read_interface(uint32_t *ret)
+{
+	char **names CLEANUP(machine_names_freep) = NULL;
+	int count = machine_list_nodes(&names);
+
+	if (count < 0)
+		return count;
+	return names && names[0] ? query_interface(names[0], ret) : -ENOENT;
 }
 
 static bool is_process(const char *number, const char *name)

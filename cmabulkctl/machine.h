@@ -30,6 +30,12 @@ int machine_stat_node(const char *name, struct stat *ret);
 /* A number in a pool's directory of sysfs; 0 when it cannot be read. */
 uint64_t machine_read_attribute(const char *pool_name, const char *attribute);
 
+/*
+ * The version of the module's interface, asked of its first pool: -ENOENT
+ * without one, -EACCES for who may not open it.
+ */
+int machine_read_interface(uint32_t *ret);
+
 /* Names below /dev/cmabulk, NULL after the last; the count or a negative errno. */
 int machine_list_nodes(char ***ret);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "options.h"
+#include "version.h"
 
 /* More than any verb has. */
 #define OPTIONS_LIMIT 32
@@ -54,11 +55,6 @@ static void print_help(const struct usage *usage)
 	printf("\nExample:\n  %s\n", usage->example);
 }
 
-static void print_version(void)
-{
-	printf("cmabulkctl %s (libcmabulk %s)\n", CMABULK_VERSION, cmabulk_library_get_version());
-}
-
 static size_t add_table(struct option *long_options, size_t count,
 			const struct option_description *options)
 {
@@ -81,7 +77,7 @@ static int handle_common(enum common option, const struct usage *usage, struct c
 		context->json = true;
 		return 1;
 	case COMMON_VERSION:
-		print_version();
+		version_print_own();
 		return 0;
 	default:
 		print_help(usage);

@@ -4,8 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "doctor.h"
 #include "json.h"
@@ -81,16 +79,6 @@ static void check_all(struct doctor *doctor)
 	doctor_check_access(doctor);
 }
 
-/* https://no-color.org */
-static bool wants_colour(void)
-{
-	const char *no_color = getenv("NO_COLOR");
-	const char *terminal = getenv("TERM");
-
-	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && terminal &&
-	       strcmp(terminal, "dumb") != 0;
-}
-
 static void print_json(const struct doctor *doctor)
 {
 	struct json_object *object = json_object_new_object();
@@ -98,13 +86,6 @@ static void print_json(const struct doctor *doctor)
 	json_add_string(object, "result", result_names[doctor->worst]);
 	json_object_object_add(object, "findings", doctor->findings);
 	json_print(object, stdout);
-}
-
-static bool is_direct_in_environment(void)
-{
-	const char *bus = getenv("CMABULK_BUS");
-
-	return bus && strcmp(bus, "direct") == 0;
 }
 
 static void doctor_clear(struct doctor *doctor)
@@ -122,8 +103,8 @@ int verb_doctor(struct context *context, int argc, char **argv)
 		return r < 0 ? EXIT_USAGE : EXIT_OK;
 	if (optind < argc)
 		return cli_usage("doctor takes no arguments");
-	doctor.direct = context->direct || is_direct_in_environment();
-	doctor.colour = wants_colour();
+	doctor.direct = cli_is_direct(context);
+	doctor.colour = cli_wants_colour();
 	if (context->json)
 		doctor.findings = json_object_new_array();
 	check_all(&doctor);

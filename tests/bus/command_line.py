@@ -47,6 +47,17 @@ def status_of_the_daemon(bus):
         assert main["buffers"] == 4 and npu["buffers"] == 0, found
 
 
+def versions_are_told(bus):
+    daemon_with_clients(bus)
+    for who in ROOT, NOBODY:
+        found = read_json(bus, "version", **who)
+        assert found["daemon"] == found["library"] == found["version"], found
+        assert found["problems"] == [], found
+        text = expect(bus, 0, "version", **who)
+        assert f"\ncmabulkd {found['daemon']}\n" in text, text
+    assert read_json(bus, "--direct", "version")["daemon"] is None
+
+
 def pools_are_for_everybody(bus):
     daemon_with_clients(bus)
     for who in ROOT, NOBODY:

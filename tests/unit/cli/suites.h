@@ -4,5 +4,6 @@
 #define CLI_SUITES_H
 
 void add_observing(void);
+void add_versions(void);
 
 #endif
