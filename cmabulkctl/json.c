@@ -147,6 +147,23 @@ struct json_object *json_from_entry(const struct cmabulk_entry *entry, const cha
 	return object;
 }
 
+struct json_object *json_from_holders(const struct holder *holders, size_t count)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *object = json_object_new_object();
+
+		json_add_number(object, "pid", (uint64_t)holders[i].pid);
+		json_add_number(object, "uid", holders[i].uid);
+		json_add_string(object, "command", holders[i].command);
+		json_add_number(object, "descriptors", holders[i].descriptors);
+		json_add_number(object, "mappings", holders[i].mappings);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
 static struct json_object *json_from_report(const struct cmabulk_step *step)
 {
 	struct json_object *object = json_object_new_object();

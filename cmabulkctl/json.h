@@ -7,10 +7,13 @@
 #include <stdio.h>
 
 #include "cli.h"
+#include "holders.h"
 
 struct json_object *json_from_pool(const struct cmabulk_pool *pool);
 struct json_object *json_from_survey(const struct cmabulk_pool_survey *survey);
 struct json_object *json_from_entry(const struct cmabulk_entry *entry, const char *pool_name);
+/* Who has it; @holders may be NULL when @count is 0. */
+struct json_object *json_from_holders(const struct holder *holders, size_t count);
 struct json_object *json_from_allocation(const struct cmabulk_allocation *allocation);
 struct json_object *json_from_account(const struct cmabulk_account *account);
 struct json_object *json_from_counters(const struct cmabulk_counters *counters);

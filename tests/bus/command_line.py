@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """cmabulkctl with the daemon, as people and scripts use it."""
 
+import ctypes
 import json
+import mmap
+import os
 import re
 import signal
+import threading
 
 from fixture import PATIENCE, eventually
 from installed import Application, run, start
-from manager import (BOB, CLIENTS, CLIENTS_CONFIGURATION, STRANGER, administrator,
-                     daemon_with_clients)
+from manager import (ALICE, BOB, CLIENTS, CLIENTS_CONFIGURATION, PAGE, STRANGER, administrator,
+                     daemon_with_clients, user)
 
+CLONE_FILES = 0x400
 ROOT = {"uid": 0, "groups": ()}
 NOBODY = {"uid": STRANGER, "groups": (STRANGER,)}
 MEDIA = "[Account media]\nUser=games\nMaxBytes=16M\nMaxBuffers=20\n"
@@ -172,6 +177,127 @@ def buffers_are_ones_own(bus):
             assert {(e["uid"], e["label"], e["standing"]) for e in entries} == \
                 {(5, "client", "managed")}, entries
         assert read_json(bus, "buffers", uid=BOB) == {"buffers": []}
+
+
+def opens_and_maps(child, name):
+    """A child that has the first of two buffers open, twice, and the second mapped alone."""
+    _, fds = child.hear()
+    name_process(name)
+    os.dup(fds[0])
+    memory = mmap.mmap(fds[1], 0)
+    # Python keeps a descriptor of its own for what it mapped.
+    for fd in os.listdir("/proc/self/fd"):
+        path = f"/proc/self/fd/{fd}"
+        if os.path.exists(path) and os.path.samestat(os.stat(path), os.stat(fds[1])):
+            if int(fd) != fds[1]:
+                os.close(int(fd))
+    os.close(fds[1])
+    child.say("done")
+    memory[0] = 1
+    child.linger()
+
+
+def name_process(name):
+    pr_set_name = 15
+    ctypes.CDLL(None).prctl(pr_set_name, name)
+
+
+def holders_are_found(bus):
+    daemon_with_clients(bus)
+    # Before there are any: a child inherits what its parent has.
+    child = bus.child(lambda child: opens_and_maps(child, b"evil\033\xe4name"), uid=BOB)
+    alice = user(bus)
+    allocation = alice.allocate(count=2, buffers=2)
+    child.say("take", allocation.fds)
+    child.hear()
+    everyone = read_json(bus, "buffers", "--holders", **ROOT)
+    # In a container some of its processes are closed to root, too.
+    assert "unreadable" in everyone, everyone
+    mine = {"pid": os.getpid(), "uid": 0}
+    his = {"pid": child.pid, "uid": BOB, "command": "evil??name"}
+    found = []
+    for entry in sorted(everyone["buffers"], key=lambda entry: entry["id"]):
+        [me] = [h for h in entry["holders"] if h["pid"] == os.getpid()]
+        [him] = [h for h in entry["holders"] if h["pid"] == child.pid]
+        assert mine.items() <= me.items() and his.items() <= him.items(), entry
+        assert len(entry["holders"]) == 2, entry
+        found.append((him["descriptors"], him["mappings"]))
+        assert (me["descriptors"], me["mappings"]) == (1, 0), entry
+    assert found == [(2, 0), (0, 1)], found
+    table = rows(expect(bus, 0, "buffers", "--holders", "--pool", "main", **ROOT))
+    assert sorted((row["OPEN"], row["MAPPED"]) for row in table if row["PID"] == str(child.pid)) \
+        == [("0", "1"), ("2", "0")], table
+    allocation.close()
+    child.kill()
+    alice.wait_whole()
+
+
+def keeps_in_threads(child):
+    """A child whose first thread has ended; two others have descriptors, not the same ones."""
+    _, fds = child.hear()
+    library = ctypes.CDLL(None, use_errno=True)
+    is_ready = threading.Event()
+
+    def keep_apart():
+        assert library.unshare(CLONE_FILES) == 0, ctypes.get_errno()
+        # In the table of this thread alone.
+        os.dup(fds[0])
+        os.close(fds[1])
+        is_ready.set()
+        child.linger()
+
+    threading.Thread(target=keep_apart).start()
+    threading.Thread(target=child.linger).start()
+    is_ready.wait()
+    child.say("done")
+    library.pthread_exit(None)
+
+
+def holders_are_found_in_threads(bus):
+    daemon_with_clients(bus)
+    child = bus.child(keeps_in_threads, uid=BOB)
+    alice = user(bus)
+    allocation = alice.allocate(count=2, buffers=2)
+    child.say("take", allocation.fds)
+    child.hear()
+    status = f"/proc/{child.pid}/status"
+
+    def first_has_ended():
+        with open(status, encoding="ascii") as lines:
+            return "State:\tZ" in lines.read()
+    eventually("the first thread ended", first_has_ended)
+    found = []
+    entries = read_json(bus, "buffers", "--holders", **ROOT)["buffers"]
+    for entry in sorted(entries, key=lambda entry: entry["id"]):
+        [him] = [h for h in entry["holders"] if h["pid"] == child.pid]
+        assert him["uid"] == BOB and him["mappings"] == 0, entry
+        found.append(him["descriptors"])
+    # Those that threads share are counted once.
+    assert found == [3, 1], found
+    allocation.close()
+    child.kill()
+    alice.wait_whole()
+
+
+def holders_one_may_not_see_are_counted(bus):
+    daemon_with_clients(bus)
+    alice = user(bus)
+    allocation = alice.allocate(count=1)
+    # What it was sent counts as read with the next call.
+    alice.pools()
+    with Application(bus) as application:
+        application.expect("allocate 16 1 0", "allocate: complete")
+        found = read_json(bus, "buffers", "--holders")
+        assert found["unreadable"] > 0, found
+        by_size = {entry["bytes"]: entry["holders"] for entry in found["buffers"]}
+        # The other one is held by this process, which is root's.
+        assert by_size[PAGE] == [], found
+        [holder] = by_size[16 * 65536]
+        assert holder["pid"] == application.process.pid and holder["uid"] == ALICE, found
+        done = run(bus, "CMABULKCTL", "buffers", "--holders")
+        assert done.returncode == 0 and "root sees all" in done.stderr, done
+        assert re.search(r"^main +\d+ +4K +\S+ +- +- +- +- +- ", done.stdout, flags=re.M), done
+    allocation.close()
 
 
 def reload_says_what_is_wrong(bus):

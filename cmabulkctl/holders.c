@@ -1,0 +1,506 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Which processes have a buffer open or mapped, as /proc tells. Those that end meanwhile hold nothing. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <linux/kcmp.h>
+#include <linux/magic.h>
+
+#include "cli.h"
+#include "holders.h"
+#include "progress.h"
+
+#define KERNEL_THREAD  0x00200000 /* PF_KTHREAD */
+#define DMA_BUF_PREFIX "/dmabuf:"
+#define MEMFD_PREFIX   "/memfd:"
+
+struct search {
+	struct holders *found;
+	size_t room; /* entries that fit */
+	dev_t memfd_device;
+	/* The process that is looked into. Its directory stays its own when it ends, and its number another's. */
+	pid_t pid;
+	int directory;
+	/* What was seen of it: threads mostly share these. */
+	pid_t files_of; /* the last thread whose descriptors were looked at; 0: none had any */
+	bool has_memory;
+};
+
+static void fclosep(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+
+static void closedirp(DIR **directory)
+{
+	if (*directory)
+		closedir(*directory);
+}
+
+static void closep(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+static void freep(char **text)
+{
+	free(*text);
+}
+
+static bool begins_with(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static bool is_number(const char *name)
+{
+	return *name && name[strspn(name, "0123456789")] == '\0';
+}
+
+static bool has_ended(int error)
+{
+	return error == -ENOENT || error == -ESRCH;
+}
+
+static bool is_denied(int error)
+{
+	return error == -EACCES || error == -EPERM;
+}
+
+/* --- What was found -------------------------------------------------------------------------- */
+
+/* By buffers, then by processes. */
+static int compare(const void *left, const void *right)
+{
+	const struct holder *one = left;
+	const struct holder *other = right;
+
+	if (one->is_simulated != other->is_simulated)
+		return one->is_simulated ? 1 : -1;
+	if (one->inode != other->inode)
+		return one->inode < other->inode ? -1 : 1;
+	return (one->pid > other->pid) - (one->pid < other->pid);
+}
+
+static int add(struct search *search, const struct holder *holder)
+{
+	struct holders *found = search->found;
+
+	if (found->count == search->room) {
+		size_t room = search->room > 0 ? search->room * 2 : 64;
+		struct holder *grown = reallocarray(found->all, room, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		found->all = grown;
+		search->room = room;
+	}
+	found->all[found->count] = *holder;
+	found->all[found->count++].pid = search->pid;
+	return 0;
+}
+
+/* One entry for each buffer of those from @first on, which are of one process. */
+static void merge(struct holders *found, size_t first)
+{
+	size_t end = first;
+
+	if (found->count == first)
+		return;
+	qsort(found->all + first, found->count - first, sizeof(*found->all), compare);
+	for (size_t i = first + 1; i < found->count; i++) {
+		if (compare(&found->all[end], &found->all[i]) == 0) {
+			found->all[end].descriptors += found->all[i].descriptors;
+			found->all[end].mappings += found->all[i].mappings;
+		} else {
+			found->all[++end] = found->all[i];
+		}
+	}
+	found->count = end + 1;
+}
+
+/* --- Descriptors ----------------------------------------------------------------------------- */
+
+/* A name alone proves nothing: anybody may call a file so. */
+static bool is_buffer(const struct search *search, int file, bool is_simulated, ino_t *ret_inode)
+{
+	struct statfs filesystem;
+	struct stat status;
+
+	if (fstat(file, &status) < 0)
+		return false;
+	*ret_inode = status.st_ino;
+	if (is_simulated)
+		return status.st_dev == search->memfd_device;
+	return fstatfs(file, &filesystem) == 0 && filesystem.f_type == DMA_BUF_MAGIC;
+}
+
+static int look_at_descriptor(struct search *search, int directory, const char *name)
+{
+	int file CLEANUP(closep) = -1;
+	struct holder holder = { .descriptors = 1 };
+	char target[64];
+	ssize_t length = readlinkat(directory, name, target, sizeof(target) - 1);
+	ino_t inode;
+
+	if (length < 0)
+		return 0;
+	target[length] = '\0';
+	holder.is_simulated = begins_with(target, MEMFD_PREFIX);
+	if (!holder.is_simulated && !begins_with(target, DMA_BUF_PREFIX))
+		return 0;
+	/* Only a place to look at: it opens nothing, and keeps nothing mapped. */
+	file = openat(directory, name, O_PATH | O_CLOEXEC);
+	if (file < 0 || !is_buffer(search, file, holder.is_simulated, &inode))
+		return 0;
+	holder.inode = inode;
+	return add(search, &holder);
+}
+
+/* Whether there was any, or a negative errno. */
+static int look_at_descriptors(struct search *search, const char *thread)
+{
+	DIR *directory CLEANUP(closedirp) = NULL;
+	struct dirent *entry;
+	char path[64];
+	int found = 0;
+	int fd;
+	int r = 0;
+
+	snprintf(path, sizeof(path), "task/%.20s/fd", thread);
+	fd = openat(search->directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	directory = fdopendir(fd);
+	if (!directory) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	while (r >= 0 && (entry = readdir(directory))) {
+		if (!is_number(entry->d_name))
+			continue;
+		r = look_at_descriptor(search, fd, entry->d_name);
+		found = 1;
+	}
+	return r < 0 ? r : found;
+}
+
+/* --- Mappings -------------------------------------------------------------------------------- */
+
+/* Who may not follow the link, or finds none of a first thread that ended, has the name to go by. */
+static bool is_mapped_dma_buf(const struct search *search, uint64_t start, uint64_t end)
+{
+	int file CLEANUP(closep) = -1;
+	struct statfs filesystem;
+	char path[64];
+
+	/* Without the zeros that maps has in front of low addresses. */
+	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, start, end);
+	file = openat(search->directory, path, O_PATH | O_CLOEXEC);
+	if (file < 0)
+		return true;
+	return fstatfs(file, &filesystem) == 0 && filesystem.f_type == DMA_BUF_MAGIC;
+}
+
+static int look_at_mapping(struct search *search, const char *line)
+{
+	unsigned int device_major, device_minor;
+	struct holder holder = { .mappings = 1 };
+	uint64_t start, end;
+	int name = 0;
+
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %*s %x:%x %" SCNu64 " %n", &start, &end,
+		   &device_major, &device_minor, &holder.inode, &name) != 5 ||
+	    name == 0)
+		return 0;
+	holder.is_simulated = begins_with(line + name, MEMFD_PREFIX);
+	if (holder.is_simulated) {
+		if (makedev(device_major, device_minor) != search->memfd_device)
+			return 0;
+	} else if (!begins_with(line + name, DMA_BUF_PREFIX) ||
+		   !is_mapped_dma_buf(search, start, end)) {
+		return 0;
+	}
+	return add(search, &holder);
+}
+
+/* Opens a file of the process. */
+static int open_file(const struct search *search, const char *path, FILE **ret)
+{
+	int fd = openat(search->directory, path, O_RDONLY | O_CLOEXEC);
+	FILE *file;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	file = fdopen(fd, "r");
+	if (!file) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	*ret = file;
+	return 0;
+}
+
+/* Whether there was any, or a negative errno. */
+static int look_at_mappings(struct search *search, const char *thread)
+{
+	FILE *file CLEANUP(fclosep) = NULL;
+	char *line CLEANUP(freep) = NULL;
+	size_t size = 0;
+	char path[64];
+	int found = 0;
+	int r;
+
+	snprintf(path, sizeof(path), "task/%.20s/maps", thread);
+	r = open_file(search, path, &file);
+	while (r >= 0 && getline(&line, &size, file) >= 0) {
+		r = look_at_mapping(search, line);
+		found = 1;
+	}
+	return r < 0 ? r : found;
+}
+
+/* --- One process ----------------------------------------------------------------------------- */
+
+/* Kernel threads and who has ended already have nothing. */
+static bool has_files(const struct search *search)
+{
+	FILE *file CLEANUP(fclosep) = NULL;
+	char text[512];
+	unsigned int flags;
+	const char *end;
+	char state;
+
+	if (open_file(search, "stat", &file) < 0 || !fgets(text, sizeof(text), file))
+		return false;
+	end = strrchr(text, ')');
+	if (!end || sscanf(end + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
+		return true;
+	return state != 'Z' && state != 'X' && !(flags & KERNEL_THREAD);
+}
+
+/* A process calls itself as it likes. */
+static void copy_command(char command[HOLDER_COMMAND], const char *name)
+{
+	size_t length = 0;
+
+	for (; *name && *name != '\n' && length < HOLDER_COMMAND - 1; name++) {
+		bool is_printable = *name >= 0x20 && *name < 0x7f;
+
+		command[length++] = (char)(is_printable ? *name : '?');
+	}
+	command[length] = '\0';
+}
+
+/* Whose it is, and what it is called; false when it ended. */
+static bool read_status(const struct search *search, struct holder *ret)
+{
+	FILE *file CLEANUP(fclosep) = NULL;
+	char *line CLEANUP(freep) = NULL;
+	size_t size = 0;
+	unsigned int uid;
+
+	if (open_file(search, "status", &file) < 0)
+		return false;
+	while (getline(&line, &size, file) >= 0) {
+		if (begins_with(line, "Name:\t"))
+			copy_command(ret->command, line + strlen("Name:\t"));
+		if (sscanf(line, "Uid: %*u %u", &uid) == 1) {
+			ret->uid = uid;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* All entries from @first on, which are of one process. */
+static void describe(const struct search *search, size_t first)
+{
+	struct holders *found = search->found;
+	struct holder status = { .command = "?" };
+
+	if (found->count == first)
+		return;
+	if (!read_status(search, &status))
+		found->count = first;
+	for (size_t i = first; i < found->count; i++) {
+		memcpy(found->all[i].command, status.command, sizeof(status.command));
+		found->all[i].uid = status.uid;
+	}
+}
+
+/* Where the kernel does not say it, they share. */
+static bool shares_files(const struct search *search, pid_t thread)
+{
+	return search->files_of > 0 &&
+	       syscall(SYS_kcmp, search->files_of, thread, KCMP_FILES, 0, 0) <= 0;
+}
+
+static int look_into_thread(struct search *search, const char *name)
+{
+	pid_t thread = (pid_t)atoi(name);
+	int r = 0;
+
+	if (!shares_files(search, thread))
+		r = look_at_descriptors(search, name);
+	if (r > 0)
+		search->files_of = thread;
+	if (r >= 0 && !search->has_memory) {
+		r = look_at_mappings(search, name);
+		search->has_memory = r > 0;
+	}
+	return has_ended(r) ? 0 : r;
+}
+
+/* The first of them may have ended, and the others have all. */
+static int look_into_threads(struct search *search)
+{
+	DIR *directory CLEANUP(closedirp) = NULL;
+	struct dirent *entry;
+	int fd = openat(search->directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = 0;
+
+	if (fd < 0)
+		return -errno;
+	directory = fdopendir(fd);
+	if (!directory) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	while (r >= 0 && (entry = readdir(directory))) {
+		if (!is_number(entry->d_name))
+			continue;
+		r = look_into_thread(search, entry->d_name);
+		if (is_denied(r) && !has_files(search))
+			r = 0;
+	}
+	return r;
+}
+
+static int look_into(struct search *search, const char *name)
+{
+	int directory CLEANUP(closep) = -1;
+	size_t first = search->found->count;
+	char path[32];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%.20s", name);
+	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return errno == ENOENT || errno == ESRCH ? 0 : -errno;
+	search->pid = (pid_t)atoi(name);
+	search->directory = directory;
+	search->files_of = 0;
+	search->has_memory = false;
+	r = look_into_threads(search);
+	if (is_denied(r))
+		search->found->n_unreadable++;
+	else if (r < 0 && !has_ended(r))
+		return r;
+	merge(search->found, first);
+	describe(search, first);
+	return 0;
+}
+
+/* --- All of them ----------------------------------------------------------------------------- */
+
+/* Where memfds live has no name: one of our own shows it. */
+static int find_memfd_device(dev_t *ret)
+{
+	int memfd = memfd_create("cmabulkctl", MFD_CLOEXEC);
+	struct stat status;
+	int r;
+
+	if (memfd < 0)
+		return -errno;
+	r = fstat(memfd, &status) < 0 ? -errno : 0;
+	close(memfd);
+	if (r < 0)
+		return r;
+	*ret = status.st_dev;
+	return 0;
+}
+
+static int look_into_all(struct search *search)
+{
+	DIR *directory CLEANUP(closedirp) = opendir("/proc");
+	struct progress progress;
+	unsigned int done = 0;
+	struct dirent *entry;
+	int r = 0;
+
+	if (!directory)
+		return -errno;
+	progress_begin(&progress, "looking into processes");
+	while (r >= 0 && (entry = readdir(directory))) {
+		if (!is_number(entry->d_name))
+			continue;
+		r = look_into(search, entry->d_name);
+		progress_step(&progress, ++done);
+	}
+	progress_end(&progress);
+	return r;
+}
+
+int holders_find(struct holders *ret)
+{
+	struct holders found CLEANUP(holders_clear) = { 0 };
+	struct search search = { .found = &found };
+	int r = find_memfd_device(&search.memfd_device);
+
+	if (r >= 0)
+		r = look_into_all(&search);
+	if (r < 0)
+		return r;
+	if (found.count > 0)
+		qsort(found.all, found.count, sizeof(*found.all), compare);
+	*ret = found;
+	found = (struct holders){ 0 };
+	return 0;
+}
+
+void holders_clear(struct holders *holders)
+{
+	free(holders->all);
+	*holders = (struct holders){ 0 };
+}
+
+const struct holder *holders_of(const struct holders *holders, bool is_simulated, uint64_t inode,
+				size_t *ret_count)
+{
+	const struct holder sought = { .inode = inode, .is_simulated = is_simulated };
+	size_t first = 0;
+	size_t end = holders->count;
+
+	/* No process has number 0: it stands before all others of the buffer. */
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+
+		if (compare(&holders->all[middle], &sought) < 0)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	while (end < holders->count && holders->all[end].inode == inode &&
+	       holders->all[end].is_simulated == is_simulated)
+		end++;
+	*ret_count = end - first;
+	return end > first ? &holders->all[first] : NULL;
+}
