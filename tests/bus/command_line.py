@@ -9,7 +9,7 @@ import re
 import signal
 import threading
 
-from fixture import PATIENCE, eventually
+from fixture import PATIENCE, environment, eventually
 from installed import Application, run, start
 from manager import (ALICE, BOB, CLIENTS, CLIENTS_CONFIGURATION, PAGE, STRANGER, administrator,
                      daemon_with_clients, user)
@@ -128,6 +128,37 @@ def limits_have_an_exit_code(bus):
         expect(bus, 0, "alloc", "9M", uid=BOB)
     expect(bus, 5, "alloc", "1", **NOBODY)
     expect(bus, 5, "reload", stderr="only root")
+
+
+def exit_codes_of_the_page():
+    page = os.path.join(environment("CMABULK_DBUS"), "..", "man", "cmabulkctl.1")
+    with open(page, encoding="ascii") as text:
+        section = text.read().split(".Sh EXIT STATUS")[1].split(".Sh ")[0]
+    return {int(code) for line in re.findall(r"^\.It (.*)$", section, flags=re.M)
+            for code in re.findall(r"\d+", line)}
+
+
+def every_exit_code_is_documented(bus):
+    """And each is met, by what the page says that it is for."""
+    daemon_with_clients(bus, configuration=MEDIA)
+    calls = {
+        0: ["status"],
+        1: ["alloc", "1G"],
+        2: ["alloc", "many"],
+        4: ["pools", "nonsense"],
+        5: ["reload"],
+        6: ["alloc", "17M"],
+        126: ["alloc", "1", "--", "/dev/null"],
+        127: ["alloc", "1", "--", "/nonexistent/program"],
+    }
+    for code, arguments in calls.items():
+        expect(bus, code, *arguments)
+    with Application(bus, uid=BOB, groups=(CLIENTS,)) as other:
+        other.expect("allocate 900 1 0", "allocate: complete")
+        expect(bus, 3, "alloc", "15M", "--timeout", "100ms")
+    # Of a command, its own.
+    expect(bus, 42, "alloc", "1", "--", "sh", "-c", "exit 42")
+    assert {*calls, 3} == exit_codes_of_the_page(), exit_codes_of_the_page()
 
 
 def accounts_are_shown(bus):
