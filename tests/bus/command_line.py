@@ -7,10 +7,11 @@ import mmap
 import os
 import re
 import signal
+import subprocess
 import threading
 
 from fixture import PATIENCE, environment, eventually
-from installed import Application, run, start
+from installed import Application, install, options_for, run, start
 from manager import (ALICE, BOB, CLIENTS, CLIENTS_CONFIGURATION, PAGE, STRANGER, administrator,
                      daemon_with_clients, user)
 
@@ -376,6 +377,28 @@ def doctor_sees_the_daemon(bus):
     assert ("access", "warn") in checks(**NOBODY)
     daemon.stop()
     assert ("daemon", "fail") in checks(code=1)
+
+
+def completed(bus, *words):
+    """What bash offers for the last of these words."""
+    program = install(bus, environment("CMABULKCTL"))
+    completion = os.path.join(environment("CMABULK_DBUS"), "..", "cmabulkctl", "completion",
+                              "cmabulkctl")
+    script = ('. "$1"; shift; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _cmabulkctl "$1"; '
+              'printf "%s\\n" "${COMPREPLY[@]}"')
+    done = subprocess.run(["bash", "--norc", "-c", script, "bash", completion, program, *words],
+                          capture_output=True, text=True, timeout=PATIENCE, check=True,
+                          **options_for(bus, **ROOT))
+    return done.stdout.split()
+
+
+def completion_knows_names(bus):
+    daemon_with_clients(bus, "main=64M", "npu=32M", configuration=MEDIA)
+    assert completed(bus, "pools", "") == ["main", "npu"]
+    assert completed(bus, "alloc", "--pool", "=", "n") == ["npu"]
+    with Application(bus) as application:
+        application.expect("allocate 16 1 0", "allocate: complete")
+        assert completed(bus, "accounts", "set", "") == ["media"]
 
 
 def without_the_daemon(bus):
