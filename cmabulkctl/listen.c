@@ -13,7 +13,7 @@
 /* Then it looks whether the time is over. */
 #define POLL_MAX_MSEC	  60000
 
-static uint64_t now_usec(void)
+uint64_t listen_now_usec(void)
 {
 	struct timespec now;
 
@@ -64,36 +64,54 @@ int listen_look(struct cmabulk_connection *connection, struct heard *heard)
 	return r;
 }
 
-static int poll_until(struct cmabulk_connection *connection, uint64_t deadline_usec)
+/* What of the connection to poll for, and until when at most. */
+static int ask_connection(struct cmabulk_connection *connection, struct pollfd *ret_polled,
+			  uint64_t *ret_usec)
 {
-	struct pollfd polled = { .fd = cmabulk_connection_get_fd(connection) };
-	int events = polled.fd < 0 ? polled.fd : cmabulk_connection_get_events(connection);
-	uint64_t now = now_usec();
-	uint64_t msec;
-	uint64_t usec;
-	int r = events < 0 ? events : cmabulk_connection_get_timeout_usec(connection, &usec);
+	int fd = cmabulk_connection_get_fd(connection);
+	int events = fd < 0 ? fd : cmabulk_connection_get_events(connection);
 
+	if (events < 0)
+		return events;
+	*ret_polled = (struct pollfd){ .fd = fd, .events = (short)events };
+	return cmabulk_connection_get_timeout_usec(connection, ret_usec);
+}
+
+int listen_poll(struct cmabulk_connection *connection, uint64_t deadline_usec,
+		struct pollfd *polled, size_t count)
+{
+	uint64_t usec = UINT64_MAX;
+	uint64_t now;
+	uint64_t msec;
+	int r = 0;
+
+	polled[0] = (struct pollfd){ .fd = -1 };
+	if (connection)
+		r = ask_connection(connection, &polled[0], &usec);
 	if (r < 0)
 		return r;
 	if (usec > deadline_usec)
 		usec = deadline_usec;
+	now = listen_now_usec();
 	/* Rounded up: what is too early would be asked again and again. */
 	msec = usec > now ? (usec - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC : 0;
-	polled.events = (short)events;
-	if (poll(&polled, 1, msec > POLL_MAX_MSEC ? POLL_MAX_MSEC : (int)msec) < 0 &&
-	    errno != EINTR)
-		return -errno;
-	return 0;
+	if (poll(polled, count, msec > POLL_MAX_MSEC ? POLL_MAX_MSEC : (int)msec) >= 0)
+		return 0;
+	r = -errno;
+	for (size_t i = 0; i < count; i++)
+		polled[i].revents = 0;
+	return r == -EINTR ? 0 : r;
 }
 
 int listen_wait(struct cmabulk_connection *connection, uint64_t timeout_usec, struct heard *heard)
 {
-	uint64_t now = now_usec();
+	uint64_t now = listen_now_usec();
 	uint64_t deadline_usec = timeout_usec > UINT64_MAX - now ? UINT64_MAX : now + timeout_usec;
+	struct pollfd polled;
 	int r = listen_look(connection, heard);
 
-	while (r >= 0 && !heard->daemon && !heard->pools && now_usec() < deadline_usec) {
-		r = poll_until(connection, deadline_usec);
+	while (r >= 0 && !heard->daemon && !heard->pools && listen_now_usec() < deadline_usec) {
+		r = listen_poll(connection, deadline_usec, &polled, 1);
 		if (r >= 0)
 			r = listen_look(connection, heard);
 	}

@@ -3,7 +3,10 @@
 #ifndef CMABULKCTL_LISTEN_H
 #define CMABULKCTL_LISTEN_H
 
+#include <poll.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "cmabulk.h"
 
@@ -21,5 +24,16 @@ int listen_look(struct cmabulk_connection *connection, struct heard *heard);
 
 /* The same; when it is nothing, waits so long for something. */
 int listen_wait(struct cmabulk_connection *connection, uint64_t timeout_usec, struct heard *heard);
+
+/*
+ * Waits until the connection has something to do, one of the others has, the
+ * deadline comes, or a signal. @polled: the first is the connection's, and filled in here. Without a connection
+ * only the others are waited for.
+ */
+int listen_poll(struct cmabulk_connection *connection, uint64_t deadline_usec,
+		struct pollfd *polled, size_t count);
+
+/* As deadlines are counted. */
+uint64_t listen_now_usec(void);
 
 #endif

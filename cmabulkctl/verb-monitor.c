@@ -9,7 +9,7 @@
 
 #include "json.h"
 #include "listen.h"
-#include "look.h"
+#include "look-take.h"
 #include "options.h"
 #include "size.h"
 
@@ -229,12 +229,6 @@ static void print_daemon(const struct monitor *monitor, const char *version)
 	json_print_line(object, stdout);
 }
 
-/* It may come back. */
-static bool is_away(int r)
-{
-	return r == -EHOSTUNREACH || r == -ERESTART || r == -ETIMEDOUT;
-}
-
 static int look_at_daemon(struct monitor *monitor)
 {
 	struct cmabulk_daemon *daemon CLEANUP(cmabulk_daemon_unrefp) = NULL;
@@ -261,26 +255,12 @@ static int forget_changes(struct monitor *monitor)
 
 /* --- Looking --------------------------------------------------------------------------------- */
 
-static int look(const struct monitor *monitor, struct look *ret)
-{
-	int r = cmabulk_connection_list_pools(monitor->connection, &ret->pools);
-
-	if (r < 0 && r != -ENOENT)
-		return r;
-	if (!monitor->is_direct) {
-		r = cmabulk_connection_list_accounts(monitor->connection, &ret->accounts);
-		if (r < 0)
-			return r;
-	}
-	return look_arrange(ret);
-}
-
 /* Prints what is different, and keeps the new look. */
 static int look_again(struct monitor *monitor)
 {
 	struct look now CLEANUP(look_clear) = { 0 };
 	struct look last;
-	int r = look(monitor, &now);
+	int r = look_take(monitor->connection, monitor->is_direct, &now);
 
 	if (r >= 0)
 		r = look_at_daemon(monitor);
@@ -318,7 +298,7 @@ static int monitor_turn(struct monitor *monitor)
 {
 	int r = look_again(monitor);
 
-	if (is_away(r)) {
+	if (look_is_away(r)) {
 		if (monitor->is_there)
 			print_daemon(monitor, NULL);
 		monitor->is_there = false;
