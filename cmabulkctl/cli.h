@@ -41,6 +41,7 @@ int verb_pools(struct context *context, int argc, char **argv);
 int verb_prepare(struct context *context, int argc, char **argv);
 int verb_reload(struct context *context, int argc, char **argv);
 int verb_status(struct context *context, int argc, char **argv);
+int verb_top(struct context *context, int argc, char **argv);
 int verb_version(struct context *context, int argc, char **argv);
 
 /* Connect as --direct and the environment say. */

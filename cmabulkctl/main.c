@@ -24,6 +24,7 @@ static const struct verb verbs[] = {
 	{ "prepare", verb_prepare, "have chunks claimed ahead, for who allocates next" },
 	{ "reload", verb_reload, "make the daemon read its configuration again" },
 	{ "status", verb_status, "show the daemon, its pools and its configuration" },
+	{ "top", verb_top, "show pools and accounts live, on the whole terminal" },
 	{ "version", verb_version, "show what is of which version" },
 };
 

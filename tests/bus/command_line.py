@@ -403,7 +403,7 @@ def completion_knows_names(bus):
 
 def without_the_daemon(bus):
     for verb in (["status"], ["pools"], ["buffers"], ["accounts"], ["reload"], ["metrics"],
-                 ["monitor"], ["alloc", "5"]):
+                 ["monitor"], ["top"], ["alloc", "5"]):
         expect(bus, 4, *verb, stderr="the cmabulk daemon is not available; start cmabulkd")
 
 

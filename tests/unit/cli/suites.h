@@ -4,6 +4,7 @@
 #define CLI_SUITES_H
 
 void add_observing(void);
+void add_top(void);
 void add_versions(void);
 
 #endif

@@ -424,6 +424,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/cli/a-slow-call-shows-progress", a_slow_call_shows_progress);
 	g_test_add_func("/cli/signals-cancel", signals_cancel);
 	add_observing();
+	add_top();
 	add_versions();
 	return g_test_run();
 }
