@@ -15,7 +15,7 @@ int request_option_refuse(const char *name, const char *value, const char *expec
 	return -EINVAL;
 }
 
-int request_option_effort(struct cmabulk_request *request, const char *value)
+static int take_effort(struct cmabulk_request *request, const char *value)
 {
 	for (unsigned int effort = 0; effort <= CMABULK_REQUEST_EFFORT_HARD; effort++)
 		if (strcmp(value, effort_name(effort)) == 0)
@@ -26,21 +26,21 @@ int request_option_effort(struct cmabulk_request *request, const char *value)
 	return request_option_refuse("effort", value, "fast, normal or hard");
 }
 
-int request_option_pool(struct cmabulk_request *request, const char *value)
+static int take_pool(struct cmabulk_request *request, const char *value)
 {
 	return cmabulk_request_set_pool(request, value) < 0 ?
 		       request_option_refuse("pool", value, "a name that a pool can have") :
 		       1;
 }
 
-int request_option_device(struct cmabulk_request *request, const char *value)
+static int take_device(struct cmabulk_request *request, const char *value)
 {
 	return cmabulk_request_set_device(request, value) < 0 ?
 		       request_option_refuse("device", value, "a name that a device can have") :
 		       1;
 }
 
-int request_option_label(struct cmabulk_request *request, const char *value)
+static int take_label(struct cmabulk_request *request, const char *value)
 {
 	return cmabulk_request_set_label(request, value) < 0 ?
 		       request_option_refuse("label", value,
@@ -63,6 +63,40 @@ int request_option_time(const char *name, const char *value, uint64_t *ret_usec)
 		       1;
 }
 
+static int take_number(struct cmabulk_request *request, const char *name, const char *value,
+		       int (*set)(struct cmabulk_request *request, unsigned int number))
+{
+	uint64_t number;
+	int r = request_option_number(name, value, INT32_MAX, &number);
+
+	if (r < 0)
+		return r;
+	return set(request, (unsigned int)number) < 0 ?
+		       request_option_refuse(name, value, "a number in range") :
+		       1;
+}
+
+int request_option_take(struct cmabulk_request *request, enum request_option option,
+			const char *value)
+{
+	switch (option) {
+	case REQUEST_OPTION_POOL:
+		return take_pool(request, value);
+	case REQUEST_OPTION_DEVICE:
+		return take_device(request, value);
+	case REQUEST_OPTION_ORDER:
+		return take_number(request, "order", value, cmabulk_request_set_order);
+	case REQUEST_OPTION_ALIGN:
+		return take_number(request, "align", value, cmabulk_request_set_align);
+	case REQUEST_OPTION_EFFORT:
+		return take_effort(request, value);
+	case REQUEST_OPTION_LABEL:
+		return take_label(request, value);
+	default:
+		return -EINVAL;
+	}
+}
+
 int request_options_check(const struct cmabulk_request *request)
 {
 	if (cmabulk_request_get_pool(request) && cmabulk_request_get_device(request))
@@ -70,9 +104,10 @@ int request_options_check(const struct cmabulk_request *request)
 	return EXIT_OK;
 }
 
-int request_set_amount(struct cmabulk_request *request, int order, const char *text,
+int request_set_amount(struct cmabulk_request *request, bool is_ordered, const char *text,
 		       uint64_t *ret_chunk_size)
 {
+	int order = is_ordered ? (int)cmabulk_request_get_order(request) : -1;
 	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	struct amount amount;
 	unsigned int chunk_order;

@@ -14,30 +14,19 @@
 #include "watch.h"
 
 enum option_index {
-	OPTION_POOL,
-	OPTION_DEVICE,
-	OPTION_ORDER,
-	OPTION_BUFFERS,
-	OPTION_ALIGN,
-	OPTION_EFFORT,
+	OPTION_BUFFERS = REQUEST_OPTION_COUNT,
 	OPTION_TIMEOUT,
 	OPTION_MINIMUM,
-	OPTION_LABEL,
 	OPTION_HOLD,
 	OPTION_COUNT,
 };
 
 static const struct option_description options[] = {
-	[OPTION_POOL] = { "pool", "NAME", "take from this pool (default: the one with most free)" },
-	[OPTION_DEVICE] = { "device", "DEVICE", "take from the first pool of this device" },
-	[OPTION_ORDER] = { "order", "N", "chunks of 2^N pages (default: chunks of 64K)" },
+	REQUEST_OPTIONS("hard", "the command's name"),
 	[OPTION_BUFFERS] = { "buffers", "N", "spread over N buffers (default: 1)" },
-	[OPTION_ALIGN] = { "align", "N", "align every chunk to 2^N pages (default: its own size)" },
-	[OPTION_EFFORT] = { "effort", "EFFORT", "go up to fast, normal or hard (default: hard)" },
 	[OPTION_TIMEOUT] = { "timeout", "TIME",
 			     "give up after TIME, as 500ms or 20s (default: 20s)" },
 	[OPTION_MINIMUM] = { "minimum", "N", "be content with N chunks (default: all or nothing)" },
-	[OPTION_LABEL] = { "label", "TEXT", "say what it is for (default: the command's name)" },
 	[OPTION_HOLD] = { "hold", NULL, "hold it until Ctrl-C, or the end of standard input" },
 	[OPTION_COUNT] = { NULL, NULL, NULL },
 };
@@ -55,8 +44,8 @@ static const struct usage usage = {
 
 struct arguments {
 	struct cmabulk_request *request;
-	int order;
 	bool hold;
+	bool ordered;
 	bool labelled;
 	uint64_t chunk_size;
 	char **command; /* NULL: none */
@@ -70,12 +59,6 @@ static int set_timeout(struct cmabulk_request *request, const char *value)
 	return r < 0 ? r : cmabulk_request_set_timeout(request, usec) < 0 ? -EINVAL : 1;
 }
 
-static int set_label(struct arguments *arguments, const char *value)
-{
-	arguments->labelled = true;
-	return request_option_label(arguments->request, value);
-}
-
 static int set_number(size_t index, struct arguments *arguments, const char *value)
 {
 	const char *name = options[index].name;
@@ -85,21 +68,10 @@ static int set_number(size_t index, struct arguments *arguments, const char *val
 
 	if (r < 0)
 		return r;
-	switch (index) {
-	case OPTION_ORDER:
-		arguments->order = (int)number;
-		r = cmabulk_request_set_order(arguments->request, (unsigned int)number);
-		break;
-	case OPTION_ALIGN:
-		r = cmabulk_request_set_align(arguments->request, (unsigned int)number);
-		break;
-	case OPTION_BUFFERS:
+	if (index == OPTION_BUFFERS)
 		r = cmabulk_request_set_buffers(arguments->request, (unsigned int)number);
-		break;
-	default:
+	else
 		r = cmabulk_request_set_minimum(arguments->request, number);
-		break;
-	}
 	return r < 0 ? request_option_refuse(name, value, "a number in range") : 1;
 }
 
@@ -108,28 +80,25 @@ static int handle_option(size_t index, const char *value, void *userdata)
 	struct arguments *arguments = userdata;
 
 	switch (index) {
-	case OPTION_POOL:
-		return request_option_pool(arguments->request, value);
-	case OPTION_DEVICE:
-		return request_option_device(arguments->request, value);
-	case OPTION_LABEL:
-		return set_label(arguments, value);
-	case OPTION_EFFORT:
-		return request_option_effort(arguments->request, value);
 	case OPTION_TIMEOUT:
 		return set_timeout(arguments->request, value);
 	case OPTION_HOLD:
 		arguments->hold = true;
 		return 1;
-	default:
+	case OPTION_BUFFERS:
+	case OPTION_MINIMUM:
 		return set_number(index, arguments, value);
+	default:
+		arguments->labelled |= index == REQUEST_OPTION_LABEL;
+		arguments->ordered |= index == REQUEST_OPTION_ORDER;
+		return request_option_take(arguments->request, (enum request_option)index, value);
 	}
 }
 
 static int set_amount(struct arguments *arguments, const char *text)
 {
 	struct cmabulk_request *request = arguments->request;
-	int code = request_set_amount(request, arguments->order, text, &arguments->chunk_size);
+	int code = request_set_amount(request, arguments->ordered, text, &arguments->chunk_size);
 	uint64_t chunks = cmabulk_request_get_count(request);
 
 	if (code != EXIT_OK)
@@ -261,7 +230,7 @@ static int allocate(const struct context *context, const struct arguments *argum
 int verb_alloc(struct context *context, int argc, char **argv)
 {
 	struct cmabulk_request *request CLEANUP(cmabulk_request_unrefp) = NULL;
-	struct arguments arguments = { .order = -1 };
+	struct arguments arguments = { 0 };
 	int code;
 	int r = cmabulk_request_new(&request);
 

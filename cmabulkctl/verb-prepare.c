@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* prepare: have chunks claimed ahead, for the account's next allocate. */
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,24 +12,13 @@
 #define DEFAULT_EXPIRE_USEC (UINT64_C(30) * 1000000)
 
 enum option_index {
-	OPTION_POOL,
-	OPTION_DEVICE,
-	OPTION_ORDER,
-	OPTION_ALIGN,
-	OPTION_EFFORT,
-	OPTION_EXPIRE,
-	OPTION_LABEL,
+	OPTION_EXPIRE = REQUEST_OPTION_COUNT,
 	OPTION_COUNT,
 };
 
 static const struct option_description options[] = {
-	[OPTION_POOL] = { "pool", "NAME", "from this pool (default: the one with most free)" },
-	[OPTION_DEVICE] = { "device", "DEVICE", "from the first pool of this device" },
-	[OPTION_ORDER] = { "order", "N", "chunks of 2^N pages (default: chunks of 64K)" },
-	[OPTION_ALIGN] = { "align", "N", "align every chunk to 2^N pages (default: its own size)" },
-	[OPTION_EFFORT] = { "effort", "EFFORT", "go up to fast, normal or hard (default: normal)" },
+	REQUEST_OPTIONS("normal", "cmabulkctl"),
 	[OPTION_EXPIRE] = { "expire", "TIME", "keep it for TIME, as 500ms or 5min (default: 30s)" },
-	[OPTION_LABEL] = { "label", "TEXT", "say what it is for (default: cmabulkctl)" },
 	[OPTION_COUNT] = { NULL, NULL, NULL },
 };
 
@@ -47,55 +35,18 @@ static const struct usage usage = {
 
 struct arguments {
 	struct cmabulk_request *request;
-	int order;
+	bool ordered;
 	uint64_t expire_usec;
 };
-
-static int set_order(struct arguments *arguments, const char *value)
-{
-	uint64_t order;
-	int r = request_option_number("order", value, INT32_MAX, &order);
-
-	if (r < 0)
-		return r;
-	arguments->order = (int)order;
-	return cmabulk_request_set_order(arguments->request, (unsigned int)order) < 0 ?
-		       request_option_refuse("order", value, "a number in range") :
-		       1;
-}
-
-static int set_align(struct arguments *arguments, const char *value)
-{
-	uint64_t align;
-	int r = request_option_number("align", value, INT32_MAX, &align);
-
-	if (r < 0)
-		return r;
-	return cmabulk_request_set_align(arguments->request, (unsigned int)align) < 0 ?
-		       request_option_refuse("align", value, "a number in range") :
-		       1;
-}
 
 static int handle_option(size_t index, const char *value, void *userdata)
 {
 	struct arguments *arguments = userdata;
 
-	switch (index) {
-	case OPTION_POOL:
-		return request_option_pool(arguments->request, value);
-	case OPTION_DEVICE:
-		return request_option_device(arguments->request, value);
-	case OPTION_ORDER:
-		return set_order(arguments, value);
-	case OPTION_ALIGN:
-		return set_align(arguments, value);
-	case OPTION_EFFORT:
-		return request_option_effort(arguments->request, value);
-	case OPTION_EXPIRE:
+	if (index == OPTION_EXPIRE)
 		return request_option_time("expire", value, &arguments->expire_usec);
-	default:
-		return request_option_label(arguments->request, value);
-	}
+	arguments->ordered |= index == REQUEST_OPTION_ORDER;
+	return request_option_take(arguments->request, (enum request_option)index, value);
 }
 
 static void print(const struct context *context, const struct arguments *arguments,
@@ -140,7 +91,7 @@ static int prepare(const struct context *context, const struct arguments *argume
 int verb_prepare(struct context *context, int argc, char **argv)
 {
 	struct cmabulk_request *request CLEANUP(cmabulk_request_unrefp) = NULL;
-	struct arguments arguments = { .order = -1, .expire_usec = DEFAULT_EXPIRE_USEC };
+	struct arguments arguments = { .expire_usec = DEFAULT_EXPIRE_USEC };
 	uint64_t chunk_size;
 	int code;
 	int r = cmabulk_request_new(&request);
@@ -159,6 +110,6 @@ int verb_prepare(struct context *context, int argc, char **argv)
 	if (optind != argc - 1)
 		return cli_usage("prepare needs one amount: a count as 4800, a size as 300M, or "
 				 "both as 4800x64K");
-	code = request_set_amount(request, arguments.order, argv[optind], &chunk_size);
+	code = request_set_amount(request, arguments.ordered, argv[optind], &chunk_size);
 	return code != EXIT_OK ? code : prepare(context, &arguments, chunk_size);
 }
