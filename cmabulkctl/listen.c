@@ -2,9 +2,9 @@
 /* Hearing of the daemon and its pools, when they come and go. */
 #include <errno.h>
 #include <poll.h>
-#include <time.h>
 
 #include "cli.h"
+#include "clock.h"
 #include "listen.h"
 
 #define USEC_PER_MSEC	  UINT64_C(1000)
@@ -12,14 +12,6 @@
 #define PROCESSED_AT_ONCE 16
 /* Then it looks whether the time is over. */
 #define POLL_MAX_MSEC	  60000
-
-uint64_t listen_now_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 int listen_begin(struct cmabulk_connection *connection)
 {
@@ -92,7 +84,7 @@ int listen_poll(struct cmabulk_connection *connection, uint64_t deadline_usec,
 		return r;
 	if (usec > deadline_usec)
 		usec = deadline_usec;
-	now = listen_now_usec();
+	now = clock_now_usec();
 	/* Rounded up: what is too early would be asked again and again. */
 	msec = usec > now ? (usec - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC : 0;
 	if (poll(polled, count, msec > POLL_MAX_MSEC ? POLL_MAX_MSEC : (int)msec) >= 0)
@@ -105,12 +97,12 @@ int listen_poll(struct cmabulk_connection *connection, uint64_t deadline_usec,
 
 int listen_wait(struct cmabulk_connection *connection, uint64_t timeout_usec, struct heard *heard)
 {
-	uint64_t now = listen_now_usec();
+	uint64_t now = clock_now_usec();
 	uint64_t deadline_usec = timeout_usec > UINT64_MAX - now ? UINT64_MAX : now + timeout_usec;
 	struct pollfd polled;
 	int r = listen_look(connection, heard);
 
-	while (r >= 0 && !heard->daemon && !heard->pools && listen_now_usec() < deadline_usec) {
+	while (r >= 0 && !heard->daemon && !heard->pools && clock_now_usec() < deadline_usec) {
 		r = listen_poll(connection, deadline_usec, &polled, 1);
 		if (r >= 0)
 			r = listen_look(connection, heard);

@@ -27,13 +27,10 @@ int listen_wait(struct cmabulk_connection *connection, uint64_t timeout_usec, st
 
 /*
  * Waits until the connection has something to do, one of the others has, the
- * deadline comes, or a signal. @polled: the first is the connection's, and filled in here. Without a connection
- * only the others are waited for.
+ * deadline comes, or a signal. @polled: the first is the connection's, and
+ * filled in here. Without a connection only the others are waited for.
  */
 int listen_poll(struct cmabulk_connection *connection, uint64_t deadline_usec,
 		struct pollfd *polled, size_t count);
-
-/* As deadlines are counted. */
-uint64_t listen_now_usec(void);
 
 #endif

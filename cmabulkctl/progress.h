@@ -8,7 +8,7 @@
 
 struct progress {
 	const char *what;
-	uint64_t start_msec;
+	uint64_t start_usec;
 	bool is_shown;
 };
 

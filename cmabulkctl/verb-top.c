@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "json.h"
 #include "listen.h"
 #include "look-take.h"
@@ -80,7 +81,7 @@ static int look_at_daemon(struct top *top)
 
 static void set_deadline(struct top *top)
 {
-	top->deadline_usec = listen_now_usec();
+	top->deadline_usec = clock_now_usec();
 	if (__builtin_add_overflow(top->deadline_usec, top->interval_usec, &top->deadline_usec))
 		top->deadline_usec = UINT64_MAX;
 }
@@ -107,7 +108,7 @@ static int look_if_it_is_time(struct top *top)
 {
 	int r;
 
-	if (listen_now_usec() < top->deadline_usec)
+	if (clock_now_usec() < top->deadline_usec)
 		return 0;
 	r = look_again(top);
 	top->is_outdated = true;

@@ -5,23 +5,15 @@
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "size.h"
 #include "watch.h"
 
 /* What is over sooner than this shows nothing. */
 #define QUIET_MSEC   500
 #define REFRESH_MSEC 100
-
-static uint64_t now_msec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static void drain(int fd)
 {
@@ -31,12 +23,12 @@ static void drain(int fd)
 		return;
 }
 
-static void show_progress(const struct watch *watch, uint64_t elapsed_msec)
+static void show_progress(const struct watch *watch, uint64_t elapsed_usec)
 {
 	char elapsed[SIZE_TEXT];
 
 	fprintf(stderr, "\r\033[K%s, %s so far; Ctrl-C cancels", watch->what,
-		time_format(elapsed, elapsed_msec * 1000));
+		time_format(elapsed, elapsed_usec));
 	fflush(stderr);
 }
 
@@ -48,7 +40,7 @@ static void *run(void *userdata)
 		{ .fd = watch->signals, .events = POLLIN },
 	};
 	bool terminal = isatty(STDERR_FILENO);
-	uint64_t start = now_msec();
+	uint64_t start = clock_now_usec();
 	int timeout = terminal ? QUIET_MSEC : -1;
 	bool cancelled = false;
 	bool shown = false;
@@ -69,7 +61,7 @@ static void *run(void *userdata)
 		if (cancelled)
 			cmabulk_request_cancel(watch->request);
 		if (ready == 0 && terminal) {
-			show_progress(watch, now_msec() - start);
+			show_progress(watch, clock_now_usec() - start);
 			shown = true;
 			timeout = REFRESH_MSEC;
 		}
