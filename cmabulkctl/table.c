@@ -10,6 +10,7 @@
 #include <wchar.h>
 
 #include "cli.h"
+#include "printable.h"
 #include "table.h"
 
 struct table {
@@ -19,14 +20,6 @@ struct table {
 	bool *numbers;
 };
 
-/* A cell may hold what somebody else named: it must not steer the terminal. */
-static void replace_controls(char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
-}
-
 static void append(struct table *table, char *cell)
 {
 	char **cells = reallocarray(table->cells, table->count + 1, sizeof(*cells));
@@ -34,7 +27,8 @@ static void append(struct table *table, char *cell)
 	if (!cells)
 		err(EXIT_FAILED, "table");
 	table->cells = cells;
-	replace_controls(cell);
+	/* It may hold what somebody else named. */
+	printable_make(cell);
 	cells[table->count++] = cell;
 }
 

@@ -13,7 +13,7 @@ struct table;
 struct table *table_new(const char *const *titles, size_t columns);
 void table_freep(struct table **table);
 
-/* The next cell, row by row. Control characters are replaced. */
+/* The next cell, row by row, made printable. */
 void table_add(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A user's name, or number. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <wchar.h>
 
+#include "printable.h"
 #include "screen.h"
 #include "size.h"
 #include "table.h"
@@ -70,17 +71,19 @@ static bool is_full(const struct page *page)
 
 static void put_line(struct page *page, bool is_strong, const char *text, size_t length)
 {
-	if (is_full(page))
+	char *line CLEANUP(freep) = strndup(text, length);
+
+	if (!line || is_full(page))
 		return;
+	/* It may hold what somebody else named. */
+	printable_make(line);
+	length = strlen(line);
 	if (page->view->columns > 0) {
-		length = fitting(text, length, page->view->columns);
+		length = fitting(line, length, page->view->columns);
 		if (is_strong)
 			fputc(SCREEN_STRONG, page->file);
 	}
-	/* What somebody else named must not steer the terminal. */
-	for (size_t i = 0; i < length; i++)
-		fputc((unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i], page->file);
-	fputc('\n', page->file);
+	fprintf(page->file, "%.*s\n", (int)length, line);
 	page->lines++;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <locale.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "buffer.h"
 #include "hand-over.h"
 #include "json.h"
+#include "printable.h"
 #include "size.h"
 #include "request.h"
 #include "suites.h"
@@ -271,6 +273,30 @@ static void tables(void)
 	free(text);
 }
 
+static void check_printable(const char *foreign, const char *expected)
+{
+	g_autofree char *text = g_strdup(foreign);
+
+	printable_make(text);
+	g_assert_cmpstr(text, ==, expected);
+}
+
+/* What a terminal would obey, C1 controls in UTF-8 too, and what would turn a line round. */
+static void foreign_text_is_harmless(void)
+{
+	g_assert_nonnull(setlocale(LC_CTYPE, "C.UTF-8"));
+	check_printable("", "");
+	check_printable("a label, \303\274\344\270\255", "a label, \303\274\344\270\255");
+	check_printable("\033[2J\n\t\177", "?[2J???");
+	check_printable("a\302\2332Jb", "a?2Jb");
+	check_printable("gpj\342\200\256exe", "gpj?exe");
+	check_printable("\342\201\246\342\200\217\330\234\342\200\250", "????");
+	/* No UTF-8: a byte alone, two that begin nothing, one that misses its second at the end. */
+	check_printable("a\233b\377\376c\303", "a?b??c?");
+	g_assert_nonnull(setlocale(LC_CTYPE, "C"));
+	check_printable("a\303\274\233b", "a???b");
+}
+
 /*
  * In a child, so that the descriptors of the test stay as they are. Puts
  * descriptors, each known by its inode, at these numbers first.
@@ -419,6 +445,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/cli/readable", readable);
 	g_test_add_func("/cli/allocations-as-json", allocations_as_json);
 	g_test_add_func("/cli/tables", tables);
+	g_test_add_func("/cli/foreign-text-is-harmless", foreign_text_is_harmless);
 	g_test_add_func("/cli/descriptors-come-in-order", descriptors_come_in_order);
 	g_test_add_func("/cli/a-quick-call-shows-nothing", a_quick_call_shows_nothing);
 	g_test_add_func("/cli/a-slow-call-shows-progress", a_slow_call_shows_progress);
