@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* doctor: CMA, its areas, the in-kernel call and the module. */
+#include <inttypes.h>
 #include <stdio.h>
+
+#include <linux/cmabulk.h>
 
 #include "doctor.h"
 #include "machine.h"
@@ -70,12 +73,29 @@ const char *doctor_area_placeholder(const struct doctor *doctor)
 	return doctor->lacks_series ? "SIZE@BASE" : "AREA";
 }
 
+/* Is the module of the version that this was built for? Told to root, by a pool. */
+static void check_interface(struct doctor *doctor)
+{
+	uint32_t interface;
+
+	if (machine_read_interface(&interface) < 0)
+		doctor_report(doctor, RESULT_OK, "module", NULL, "the module is loaded");
+	else if (interface == CMABULK_ABI_VERSION)
+		doctor_report(doctor, RESULT_OK, "module", NULL,
+			      "the module is loaded, interface %" PRIu32, interface);
+	else
+		doctor_report(doctor, RESULT_WARN, "version",
+			      "install module, daemon and library of one version",
+			      "the module has interface %" PRIu32 ", this program was built for %u",
+			      interface, CMABULK_ABI_VERSION);
+}
+
 static void check_module(struct doctor *doctor)
 {
 	char remedy[256];
 
 	if (machine_has_module()) {
-		doctor_report(doctor, RESULT_OK, "module", NULL, "the module is loaded");
+		check_interface(doctor);
 		return;
 	}
 	if (!machine_has_module_installed()) {

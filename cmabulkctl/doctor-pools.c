@@ -71,6 +71,18 @@ static void check_features(struct doctor *doctor, const struct cmabulk_pool *poo
 			      name, engine, cmabulk_pool_get_area(pool));
 }
 
+/* What somebody was promised is not there, and nobody is told before he asks for it. */
+static void check_guarantees(struct doctor *doctor, const struct cmabulk_pool *pool)
+{
+	if (cmabulk_pool_is_guarantee_at_risk(pool))
+		doctor_report(
+			doctor, RESULT_WARN, "guarantee",
+			"see who has it with 'sudo cmabulkctl buffers'; or lower MinBytes, see "
+			"cmabulkd.conf(5)",
+			"pool %s: not all that accounts are guaranteed is there, as others have it",
+			cmabulk_pool_get_name(pool));
+}
+
 /* Pages that somebody still references although their buffer is gone. */
 static void check_stuck(struct doctor *doctor, const char *name)
 {
@@ -109,6 +121,7 @@ static void check_pool(struct doctor *doctor, struct cmabulk_connection *connect
 	}
 	check_features(doctor, pool);
 	check_survey(doctor, connection, pool);
+	check_guarantees(doctor, pool);
 	if (!doctor->is_simulated)
 		check_stuck(doctor, name);
 }

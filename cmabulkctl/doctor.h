@@ -32,6 +32,8 @@ void doctor_report(struct doctor *doctor, enum result result, const char *check,
 void doctor_check_daemon(struct doctor *doctor);
 /* May this user have memory from it? */
 void doctor_check_access(struct doctor *doctor);
+/* How much of it? */
+void doctor_check_accounts(struct doctor *doctor);
 void doctor_check_kernel(struct doctor *doctor);
 void doctor_check_pools(struct doctor *doctor);
 /* What stands for an area in advice: on this kernel it goes by name, or by place. */

@@ -77,6 +77,7 @@ static void check_all(struct doctor *doctor)
 		doctor_check_kernel(doctor);
 	doctor_check_pools(doctor);
 	doctor_check_access(doctor);
+	doctor_check_accounts(doctor);
 }
 
 static void print_json(const struct doctor *doctor)

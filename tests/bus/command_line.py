@@ -12,8 +12,8 @@ import threading
 
 from fixture import PATIENCE, environment, eventually
 from installed import Application, install, options_for, run, start
-from manager import (ALICE, BOB, CLIENTS, CLIENTS_CONFIGURATION, PAGE, STRANGER, administrator,
-                     daemon_with_clients, user)
+from manager import (ALICE, BOB, CLIENTS, CLIENTS_CONFIGURATION, MIB, PAGE, STRANGER,
+                     administrator, daemon_with_clients, user)
 
 CLONE_FILES = 0x400
 ROOT = {"uid": 0, "groups": ()}
@@ -377,6 +377,41 @@ def doctor_sees_the_daemon(bus):
     assert ("access", "warn") in checks(**NOBODY)
     daemon.stop()
     assert ("daemon", "fail") in checks(code=1)
+
+
+def doctor_knows_limits(bus):
+    daemon_with_clients(bus, configuration=MEDIA)
+
+    root = administrator(bus)
+
+    def find(check, **who):
+        return [f for f in read_json(bus, "doctor", **who)["findings"] if f["check"] == check]
+
+    def accounts(**who):
+        return find("account", **who)
+
+    with Application(bus) as application:
+        application.expect("allocate 16 4 0", "allocate: complete")
+        [account] = accounts()
+        assert account["result"] == "ok" and account["remedy"] is None, account
+        assert account["message"].startswith(
+            "account media in pool main: 1M of 16M used, 4 of 20 buffers, 0 of "), account
+        # Others' are no concern of theirs, not even root's, who sees them.
+        assert accounts(**ROOT) == accounts(uid=BOB) == []
+        for chunks, buffers, limit in (20, 20, "MaxBuffers"), (256, 1, "MaxBytes"):
+            application.expect("release", "release: done")
+            root.wait_whole()
+            application.expect(f"allocate {chunks} {buffers} 0", "allocate: complete")
+            [account] = accounts()
+            assert account["result"] == "warn" and f"{limit}=MORE" in account["remedy"], account
+    root.wait_whole()
+    assert find("guarantee") == []
+    holder = root.allocate(count=48 * MIB // PAGE)
+    root.set_account("promised", User="bin", MinBytes="32M")
+    [guarantee] = find("guarantee")
+    assert guarantee["result"] == "warn" and "MinBytes" in guarantee["remedy"], guarantee
+    holder.close()
+    root.wait_whole()
 
 
 def completed(bus, *words):

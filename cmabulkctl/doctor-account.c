@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* doctor: what the accounts of this user have, and may have, of each pool. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "doctor.h"
+#include "size.h"
+
+/* Who manages the daemon sees those of others, too, and not who shares one. */
+static bool is_own(const struct cmabulk_account *account)
+{
+	uid_t uid;
+
+	if (cmabulk_account_get_uid(account, &uid) < 0)
+		return geteuid() != 0;
+	return uid == geteuid();
+}
+
+/* The key of the limit that lets it have no more; NULL: there is none. */
+static const char *find_limit(const struct cmabulk_account *account)
+{
+	if (cmabulk_account_get_used(account) >= cmabulk_account_get_maximum(account))
+		return "MaxBytes";
+	if (cmabulk_account_get_n_buffers(account) >= cmabulk_account_get_maximum_buffers(account))
+		return "MaxBuffers";
+	if (cmabulk_account_get_n_pending(account) >= cmabulk_account_get_maximum_pending(account))
+		return "MaxPending";
+	return NULL;
+}
+
+static void check_account(struct doctor *doctor, const struct cmabulk_account *account)
+{
+	const char *name = cmabulk_account_get_name(account);
+	const char *limit = find_limit(account);
+	char used[SIZE_TEXT];
+	char maximum[SIZE_TEXT];
+	char remedy[256] = "";
+
+	if (limit)
+		snprintf(remedy, sizeof(remedy),
+			 "let go of some, see 'cmabulkctl buffers'; or 'sudo cmabulkctl accounts "
+			 "set %s %s=MORE'",
+			 name, limit);
+	doctor_report(doctor, limit ? RESULT_WARN : RESULT_OK, "account", limit ? remedy : NULL,
+		      "account %s in pool %s: %s of %s used, %" PRIu64 " of %" PRIu64
+		      " buffers, %" PRIu64 " of %" PRIu64 " requests waiting",
+		      name, cmabulk_account_get_pool(account),
+		      size_format(used, cmabulk_account_get_used(account)),
+		      size_format(maximum, cmabulk_account_get_maximum(account)),
+		      cmabulk_account_get_n_buffers(account),
+		      cmabulk_account_get_maximum_buffers(account),
+		      cmabulk_account_get_n_pending(account),
+		      cmabulk_account_get_maximum_pending(account));
+}
+
+void doctor_check_accounts(struct doctor *doctor)
+{
+	struct cmabulk_account **accounts CLEANUP(cmabulk_account_array_freep) = NULL;
+
+	/* Why they cannot be seen, doctor_check_access() said. */
+	if (!doctor->daemon || cmabulk_connection_list_accounts(doctor->daemon, &accounts) < 0)
+		return;
+	for (struct cmabulk_account **account = accounts; *account; account++)
+		if (is_own(*account))
+			check_account(doctor, *account);
+}
