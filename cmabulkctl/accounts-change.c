@@ -5,18 +5,24 @@
 #include <string.h>
 
 #include "accounts-change.h"
+#include "patience.h"
 
 static int change(const struct context *context, const char *name, const char *const *settings,
 		  bool is_persistent)
 {
 	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = NULL;
-	int r = cli_connect(context, &connection);
+	int r;
 
+	patience_begin("changing the account");
+	r = cli_connect(context, &connection);
 	if (r < 0)
 		return cli_fail(r, "cannot change account %s", name);
 	r = settings ? cmabulk_connection_set_account(connection, name, settings, is_persistent) :
 		       cmabulk_connection_unset_account(connection, name);
-	return r < 0 ? cli_fail_call(connection, r, "cannot change account %s", name) : EXIT_OK;
+	if (r < 0)
+		return cli_fail_call(connection, r, "cannot change account %s", name);
+	patience_end();
+	return EXIT_OK;
 }
 
 int accounts_set(const struct context *context, int argc, char **argv, bool is_persistent)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "patience.h"
 
 int cli_connect(const struct context *context, struct cmabulk_connection **ret)
 {
@@ -74,6 +75,7 @@ static const char *hint_of(int error)
 static int fail(const char *message, const char *hint, int error, const char *what,
 		va_list arguments)
 {
+	patience_end();
 	fputs("cmabulkctl: ", stderr);
 	vfprintf(stderr, what, arguments);
 	fprintf(stderr, ": %s%s%s\n", message, *hint ? "; " : "", hint);

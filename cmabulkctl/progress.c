@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* A line on a terminal while something takes its time, for work that is done step by step. */
+/* A line on a terminal while something takes its time. */
 #include <stdio.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "progress.h"
+#include "size.h"
 
-/* As for an allocation: watch.c. */
-#define QUIET_USEC   500000
 #define SHOWN_STRIDE 16
 
 void progress_begin(struct progress *progress, const char *what)
@@ -17,7 +16,8 @@ void progress_begin(struct progress *progress, const char *what)
 
 void progress_step(struct progress *progress, unsigned int done)
 {
-	if (done % SHOWN_STRIDE != 0 || clock_now_usec() - progress->start_usec < QUIET_USEC ||
+	if (done % SHOWN_STRIDE != 0 ||
+	    clock_now_usec() - progress->start_usec < PROGRESS_QUIET_MSEC * UINT64_C(1000) ||
 	    !isatty(STDERR_FILENO))
 		return;
 	fprintf(stderr, "\r\033[K%s: %u so far", progress->what, done);
@@ -28,6 +28,19 @@ void progress_step(struct progress *progress, unsigned int done)
 void progress_end(struct progress *progress)
 {
 	if (progress->is_shown)
-		fputs("\r\033[K", stderr);
+		progress_wipe();
 	progress->is_shown = false;
+}
+
+void progress_show_time(const char *what, uint64_t elapsed_usec, const char *hint)
+{
+	char elapsed[SIZE_TEXT];
+
+	fprintf(stderr, "\r\033[K%s, %s so far%s", what, time_format(elapsed, elapsed_usec), hint);
+	fflush(stderr);
+}
+
+void progress_wipe(void)
+{
+	fputs("\r\033[K", stderr);
 }

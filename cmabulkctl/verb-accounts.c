@@ -8,6 +8,7 @@
 #include "accounts-change.h"
 #include "json.h"
 #include "options.h"
+#include "patience.h"
 #include "size.h"
 #include "table.h"
 
@@ -103,13 +104,16 @@ static int list(const struct context *context)
 {
 	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = NULL;
 	struct cmabulk_account **accounts CLEANUP(cmabulk_account_array_freep) = NULL;
-	int r = cli_connect(context, &connection);
+	int r;
 
+	patience_begin("listing the accounts");
+	r = cli_connect(context, &connection);
 	if (r < 0)
 		return cli_fail(r, "cannot list the accounts");
 	r = cmabulk_connection_list_accounts(connection, &accounts);
 	if (r < 0)
 		return cli_fail_call(connection, r, "cannot list the accounts");
+	patience_end();
 	if (context->json)
 		print_json(accounts);
 	else

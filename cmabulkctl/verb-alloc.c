@@ -10,8 +10,12 @@
 #include "hand-over.h"
 #include "json.h"
 #include "options.h"
+#include "patience.h"
 #include "request-options.h"
 #include "watch.h"
+
+/* In the progress line. */
+#define ALLOCATING "allocating"
 
 enum option_index {
 	OPTION_BUFFERS = REQUEST_OPTION_COUNT,
@@ -213,10 +217,12 @@ static int allocate(const struct context *context, const struct arguments *argum
 	int code;
 	int r;
 
+	patience_begin(ALLOCATING);
 	r = cli_connect(context, &connection);
 	if (r < 0)
 		return cli_fail(r, "cannot allocate");
-	r = watch_begin(&watch, arguments->request, "allocating");
+	patience_end();
+	r = watch_begin(&watch, arguments->request, ALLOCATING);
 	if (r < 0)
 		return cli_fail(r, "cannot watch for signals");
 	r = cmabulk_connection_allocate(connection, arguments->request, &allocation);

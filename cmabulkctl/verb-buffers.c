@@ -9,8 +9,12 @@
 #include "holders.h"
 #include "json.h"
 #include "options.h"
+#include "patience.h"
 #include "size.h"
 #include "table.h"
+
+/* In the progress line. */
+#define LISTING "listing the buffers"
 
 enum option_index {
 	OPTION_POOL,
@@ -164,9 +168,11 @@ static int list_all(struct cmabulk_connection *connection, struct listing *listi
 static int list(struct cmabulk_connection *connection, const char *pool_name,
 		struct listing *listing)
 {
-	int r = pool_name ? list_pool(connection, pool_name, listing) :
-			    list_all(connection, listing);
+	int r;
 
+	patience_begin(LISTING);
+	r = pool_name ? list_pool(connection, pool_name, listing) : list_all(connection, listing);
+	patience_end();
 	if (r >= 0)
 		return EXIT_OK;
 	if (pool_name)
@@ -231,10 +237,13 @@ static int print(const struct context *context, const struct wanted *wanted)
 	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = NULL;
 	struct holders holders CLEANUP(holders_clear) = { 0 };
 	const struct holders *asked = wanted->holders ? &holders : NULL;
-	int r = cli_connect(context, &connection);
+	int r;
 
+	patience_begin(LISTING);
+	r = cli_connect(context, &connection);
 	if (r < 0)
 		return cli_fail(r, "cannot list the buffers");
+	patience_end();
 	if (asked)
 		r = holders_find(&holders);
 	if (r < 0)

@@ -8,6 +8,10 @@
 #include "doctor.h"
 #include "json.h"
 #include "options.h"
+#include "patience.h"
+
+/* In the progress line. */
+#define CHECKING "checking"
 
 static const struct usage usage = {
 	.verb = "doctor",
@@ -63,14 +67,18 @@ void doctor_report(struct doctor *doctor, enum result result, const char *check,
 	va_end(arguments);
 	if (result > doctor->worst)
 		doctor->worst = result;
+	/* Whatever is checked next may take its time. */
+	patience_end();
 	if (doctor->findings)
 		keep_finding(doctor, result, check, message, remedy);
 	else
 		print_finding(doctor, result, message, remedy);
+	patience_begin(CHECKING);
 }
 
 static void check_all(struct doctor *doctor)
 {
+	patience_begin(CHECKING);
 	if (!doctor->direct)
 		doctor_check_daemon(doctor);
 	if (!doctor->is_simulated)
@@ -78,6 +86,7 @@ static void check_all(struct doctor *doctor)
 	doctor_check_pools(doctor);
 	doctor_check_access(doctor);
 	doctor_check_accounts(doctor);
+	patience_end();
 }
 
 static void print_json(const struct doctor *doctor)

@@ -8,6 +8,7 @@
 #include "json.h"
 #include "metrics.h"
 #include "options.h"
+#include "patience.h"
 
 enum option_index {
 	OPTION_FORMAT,
@@ -109,6 +110,7 @@ int verb_metrics(struct context *context, int argc, char **argv)
 		return r < 0 ? EXIT_USAGE : EXIT_OK;
 	if (optind < argc)
 		return cli_usage("metrics takes no arguments");
+	patience_begin("getting the metrics");
 	r = cli_connect(context, &connection);
 	if (r < 0)
 		return cli_fail(r, "cannot get the metrics");
@@ -116,6 +118,7 @@ int verb_metrics(struct context *context, int argc, char **argv)
 	r = look(connection, &metrics);
 	if (r < 0)
 		return cli_fail_call(connection, r, "cannot get the metrics");
+	patience_end();
 	if (context->json)
 		print_json(&metrics);
 	else

@@ -11,6 +11,7 @@
 #include "listen.h"
 #include "look-take.h"
 #include "options.h"
+#include "patience.h"
 #include "size.h"
 
 #define USEC_PER_SEC	  UINT64_C(1000000)
@@ -262,6 +263,7 @@ static int look_again(struct monitor *monitor)
 	struct look last;
 	int r = look_take(monitor->connection, monitor->is_direct, &now);
 
+	patience_end();
 	if (r >= 0)
 		r = look_at_daemon(monitor);
 	if (r < 0)
@@ -332,6 +334,8 @@ int verb_monitor(struct context *context, int argc, char **argv)
 		return r < 0 ? EXIT_USAGE : EXIT_OK;
 	if (optind < argc)
 		return cli_usage("monitor takes no arguments");
+	/* Until the first look. */
+	patience_begin("looking at the pools");
 	r = cli_connect(context, &monitor.connection);
 	if (r < 0)
 		return cli_fail(r, "cannot look at the pools");

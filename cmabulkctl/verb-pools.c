@@ -8,6 +8,7 @@
 
 #include "json.h"
 #include "options.h"
+#include "patience.h"
 #include "size.h"
 #include "table.h"
 
@@ -82,6 +83,7 @@ static int list_pools(const struct context *context, struct cmabulk_connection *
 
 	if (r < 0)
 		return cli_fail_call(connection, r, "cannot list the pools");
+	patience_end();
 	if (context->json)
 		print_pools_json(pools);
 	else
@@ -179,6 +181,7 @@ static int show_pool(const struct context *context, struct cmabulk_connection *c
 	/* Everybody may see the books, but only those whom the daemon serves may make it work. */
 	if (r < 0 && !(pool && r == -EACCES))
 		return cli_fail_call(connection, r, "cannot look at pool %s", name);
+	patience_end();
 	if (!context->json) {
 		print_pool(pool, is_surveyed ? &survey : NULL);
 		return EXIT_OK;
@@ -209,6 +212,7 @@ static int list_device_pools(const struct context *context, struct cmabulk_conne
 
 	if (r < 0)
 		return cli_fail_call(connection, r, "cannot find the pools of device %s", device);
+	patience_end();
 	if (context->json) {
 		print_names_json(names);
 		return EXIT_OK;
@@ -239,6 +243,7 @@ int verb_pools(struct context *context, int argc, char **argv)
 		return cli_usage("pools takes one name at most");
 	if (device && optind < argc)
 		return cli_usage("--device and the name of a pool exclude each other");
+	patience_begin("looking at the pools");
 	r = cli_connect(context, &connection);
 	if (r < 0)
 		return cli_fail(r, "cannot look at the pools");

@@ -6,6 +6,7 @@
 
 #include "json.h"
 #include "options.h"
+#include "patience.h"
 #include "request-options.h"
 #include "size.h"
 
@@ -77,13 +78,16 @@ static int prepare(const struct context *context, const struct arguments *argume
 		   uint64_t chunk_size)
 {
 	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = NULL;
-	int r = cli_connect(context, &connection);
+	int r;
 
+	patience_begin("preparing");
+	r = cli_connect(context, &connection);
 	if (r < 0)
 		return cli_fail(r, "cannot prepare");
 	r = cmabulk_connection_prepare(connection, arguments->request, arguments->expire_usec);
 	if (r < 0)
 		return cli_fail_call(connection, r, "cannot prepare");
+	patience_end();
 	print(context, arguments, chunk_size);
 	return EXIT_OK;
 }

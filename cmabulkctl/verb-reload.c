@@ -5,6 +5,7 @@
 
 #include "json.h"
 #include "options.h"
+#include "patience.h"
 
 static const struct usage usage = {
 	.verb = "reload",
@@ -39,6 +40,7 @@ int verb_reload(struct context *context, int argc, char **argv)
 		return r < 0 ? EXIT_USAGE : EXIT_OK;
 	if (optind < argc)
 		return cli_usage("reload takes no arguments");
+	patience_begin("reloading the configuration");
 	r = cli_connect(context, &connection);
 	if (r < 0)
 		return cli_fail(r, "cannot reload the configuration");
@@ -47,6 +49,7 @@ int verb_reload(struct context *context, int argc, char **argv)
 		r = cmabulk_connection_get_daemon(connection, &daemon);
 	if (r < 0)
 		return cli_fail_call(connection, r, "cannot reload the configuration");
+	patience_end();
 	print(context, daemon);
 	return cmabulk_daemon_get_n_problems(daemon) ? EXIT_FAILED : EXIT_OK;
 }

@@ -7,6 +7,7 @@
 
 #include "json.h"
 #include "options.h"
+#include "patience.h"
 #include "size.h"
 #include "table.h"
 
@@ -117,12 +118,14 @@ int verb_status(struct context *context, int argc, char **argv)
 		return r < 0 ? EXIT_USAGE : EXIT_OK;
 	if (optind < argc)
 		return cli_usage("status takes no arguments");
+	patience_begin("looking at the daemon");
 	r = cli_connect(context, &connection);
 	if (r < 0)
 		return cli_fail(r, "cannot look at the daemon");
 	r = look(connection, &status);
 	if (r < 0)
 		return cli_fail_call(connection, r, "cannot look at the daemon");
+	patience_end();
 	if (context->json)
 		print_json(&status);
 	else

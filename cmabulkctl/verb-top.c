@@ -13,6 +13,7 @@
 #include "listen.h"
 #include "look-take.h"
 #include "options.h"
+#include "patience.h"
 #include "screen.h"
 #include "size.h"
 #include "top-view.h"
@@ -319,6 +320,7 @@ int verb_top(struct context *context, int argc, char **argv)
 		return r < 0 ? EXIT_USAGE : EXIT_OK;
 	if (optind < argc)
 		return cli_usage("top takes no arguments");
+	patience_begin("looking at the pools");
 	r = cli_connect(context, &top.connection);
 	if (r < 0)
 		return cli_fail(r, "cannot look at the pools");
@@ -330,6 +332,7 @@ int verb_top(struct context *context, int argc, char **argv)
 		r = look_again(&top);
 	if (r < 0)
 		return cli_fail_call(top.connection, r, "cannot look at the pools");
+	patience_end();
 	if (context->json)
 		return print_json(&top);
 	if (!screen_is_possible())

@@ -11,6 +11,7 @@
 #include "json.h"
 #include "machine.h"
 #include "options.h"
+#include "patience.h"
 #include "version.h"
 
 static const struct usage usage = {
@@ -46,9 +47,11 @@ static void find_daemon(const struct context *context, struct findings *findings
 	findings->is_direct = cli_is_direct(context);
 	if (findings->is_direct)
 		return;
+	patience_begin("looking for the daemon");
 	r = cli_connect(context, &connection);
 	if (r >= 0)
 		r = cmabulk_connection_get_daemon(connection, &findings->daemon);
+	patience_end();
 	findings->daemon_error = r;
 	if (r >= 0)
 		findings->versions.daemon = cmabulk_daemon_get_version(findings->daemon);

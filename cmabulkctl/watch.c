@@ -8,12 +8,8 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "size.h"
+#include "progress.h"
 #include "watch.h"
-
-/* What is over sooner than this shows nothing. */
-#define QUIET_MSEC   500
-#define REFRESH_MSEC 100
 
 static void drain(int fd)
 {
@@ -21,15 +17,6 @@ static void drain(int fd)
 
 	if (read(fd, &info, sizeof(info)) < 0)
 		return;
-}
-
-static void show_progress(const struct watch *watch, uint64_t elapsed_usec)
-{
-	char elapsed[SIZE_TEXT];
-
-	fprintf(stderr, "\r\033[K%s, %s so far; Ctrl-C cancels", watch->what,
-		time_format(elapsed, elapsed_usec));
-	fflush(stderr);
 }
 
 static void *run(void *userdata)
@@ -41,7 +28,7 @@ static void *run(void *userdata)
 	};
 	bool terminal = isatty(STDERR_FILENO);
 	uint64_t start = clock_now_usec();
-	int timeout = terminal ? QUIET_MSEC : -1;
+	int timeout = terminal ? PROGRESS_QUIET_MSEC : -1;
 	bool cancelled = false;
 	bool shown = false;
 
@@ -55,19 +42,20 @@ static void *run(void *userdata)
 		if (polled[1].revents) {
 			drain(watch->signals);
 			cancelled = true;
-			timeout = REFRESH_MSEC;
+			timeout = PROGRESS_REFRESH_MSEC;
 		}
 		/* Again each time: the first may have come between two steps. */
 		if (cancelled)
 			cmabulk_request_cancel(watch->request);
 		if (ready == 0 && terminal) {
-			show_progress(watch, clock_now_usec() - start);
+			progress_show_time(watch->what, clock_now_usec() - start,
+					   "; Ctrl-C cancels");
 			shown = true;
-			timeout = REFRESH_MSEC;
+			timeout = PROGRESS_REFRESH_MSEC;
 		}
 	}
 	if (shown)
-		fputs("\r\033[K", stderr);
+		progress_wipe();
 	return NULL;
 }
 

@@ -414,6 +414,65 @@ def doctor_knows_limits(bus):
     root.wait_whole()
 
 
+WAITING = {
+    "alloc 5": "allocating",
+    "accounts": "listing the accounts",
+    "buffers": "listing the buffers",
+    "doctor": "checking",
+    "metrics": "getting the metrics",
+    "pools": "looking at the pools",
+    "pools main": "looking at the pools",
+    "prepare 5": "preparing",
+    "reload": "reloading the configuration",
+    "status": "looking at the daemon",
+    "top": "looking at the pools",
+    "version": "looking for the daemon",
+    "accounts set media Weight=3": "changing the account",
+}
+
+
+def read_terminal(terminal, text=""):
+    """All that comes, or what comes until there is this text."""
+    shown = ""
+    while not text or text not in shown:
+        try:
+            shown += os.read(terminal, 4096).decode()
+        except OSError:  # nobody has the other side any more
+            break
+    return shown
+
+
+def waiting_is_told(bus):
+    """On a terminal, and wiped out when it is over; elsewhere nobody needs to know."""
+    daemon = daemon_with_clients(bus, configuration=MEDIA)
+    program = install(bus, environment("CMABULKCTL"))
+    with open(os.path.join(environment("CMABULK_DBUS"), "..", "cmabulkctl", "main.c"),
+              encoding="ascii") as table:
+        verbs = set(re.findall(r'^\t\{ "(\w+)"', table.read(), flags=re.M))
+    # It goes on for ever.
+    assert verbs - {words.split()[0] for words in WAITING} == {"monitor"}, verbs
+    waiting = []
+    daemon.signal(signal.SIGSTOP)
+    for words, line in WAITING.items():
+        terminal, slave = os.openpty()
+        process = subprocess.Popen([program, *words.split()], stdout=subprocess.PIPE, stderr=slave,
+                                   **options_for(bus, **ROOT))
+        os.close(slave)
+        waiting.append((process, terminal, line))
+    quiet = start(bus, "CMABULKCTL", "pools", **ROOT)
+    for _, terminal, line in waiting:
+        shown = read_terminal(terminal, " so far")
+        assert re.match(rf"\r\033\[K{line}, [0-9.]+m?s so far", shown), (line, shown)
+    daemon.signal(signal.SIGCONT)
+    for process, terminal, line in waiting:
+        stdout, _ = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0 and b"\033" not in stdout, (line, stdout)
+        assert read_terminal(terminal).endswith("\r\033[K"), line
+        os.close(terminal)
+    stdout, stderr = quiet.communicate(timeout=PATIENCE)
+    assert quiet.returncode == 0 and stdout.startswith("NAME") and not stderr, (stdout, stderr)
+
+
 def completed(bus, *words):
     """What bash offers for the last of these words."""
     program = install(bus, environment("CMABULKCTL"))
