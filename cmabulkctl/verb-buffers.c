@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* buffers: who holds how much of the pools, since when, and what for. */
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -160,8 +161,12 @@ static int list_all(struct cmabulk_connection *connection, struct listing *listi
 	struct cmabulk_pool **pools CLEANUP(cmabulk_pool_array_freep) = NULL;
 	int r = cmabulk_connection_list_pools(connection, &pools);
 
-	for (struct cmabulk_pool **pool = pools; r >= 0 && *pool; pool++)
+	for (struct cmabulk_pool **pool = pools; r >= 0 && *pool; pool++) {
 		r = list_pool(connection, cmabulk_pool_get_name(*pool), listing);
+		/* It went since they were listed. */
+		if (r == -ENXIO || r == -ENODEV)
+			r = 0;
+	}
 	return r;
 }
 
