@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "printable.h"
 
 void json_add_string(struct json_object *object, const char *name, const char *value)
 {
@@ -25,8 +26,8 @@ static void add_error(struct json_object *object, const char *name, int error)
 
 void json_print_line(struct json_object *object, FILE *file)
 {
-	fprintf(file, "%s\n",
-		json_object_to_json_string_ext(object, JSON_C_TO_STRING_NOSLASHESCAPE));
+	printable_write_json(json_object_to_json_string_ext(object, JSON_C_TO_STRING_NOSLASHESCAPE),
+			     file);
 	json_object_put(object);
 }
 
@@ -36,7 +37,7 @@ void json_print(struct json_object *object, FILE *file)
 
 	if (isatty(fileno(file)))
 		flags |= JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED;
-	fprintf(file, "%s\n", json_object_to_json_string_ext(object, flags));
+	printable_write_json(json_object_to_json_string_ext(object, flags), file);
 	json_object_put(object);
 }
 

@@ -297,6 +297,33 @@ static void foreign_text_is_harmless(void)
 	check_printable("a\303\274\233b", "a???b");
 }
 
+static void check_json(const char *foreign, const char *expected)
+{
+	g_autofree char *line = g_strconcat(expected, "\n", NULL);
+	char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	printable_write_json(foreign, stream);
+	fclose(stream);
+	g_assert_cmpstr(text, ==, line);
+	free(text);
+}
+
+/* It says the same, and is JSON whatever somebody put into it. */
+static void foreign_json_is_harmless(void)
+{
+	check_json("{ \"a\\n\": \"\303\274 \344\270\255 \360\237\230\200\" }",
+		   "{ \"a\\n\": \"\303\274 \344\270\255 \360\237\230\200\" }");
+	check_json("\"a\302\2332J\177\342\200\256\342\200\250\"",
+		   "\"a\\u009b2J\\u007f\\u202e\\u2028\"");
+	check_json("\355\240\200\370\220\200\200",
+		   "\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd");
+	/* A byte alone, one that was made too long, two of three, and beyond all there is. */
+	check_json("a\233b\300\200c\342\200\"d\367\277\277\277\303",
+		   "a\\ufffdb\\ufffd\\ufffdc\\ufffd\\ufffd\"d\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd");
+}
+
 /*
  * In a child, so that the descriptors of the test stay as they are. Puts
  * descriptors, each known by its inode, at these numbers first.
@@ -446,6 +473,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/cli/allocations-as-json", allocations_as_json);
 	g_test_add_func("/cli/tables", tables);
 	g_test_add_func("/cli/foreign-text-is-harmless", foreign_text_is_harmless);
+	g_test_add_func("/cli/foreign-json-is-harmless", foreign_json_is_harmless);
 	g_test_add_func("/cli/descriptors-come-in-order", descriptors_come_in_order);
 	g_test_add_func("/cli/a-quick-call-shows-nothing", a_quick_call_shows_nothing);
 	g_test_add_func("/cli/a-slow-call-shows-progress", a_slow_call_shows_progress);
