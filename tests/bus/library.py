@@ -19,37 +19,11 @@ RELEASED, PRESSURE, ADDED, REMOVED, EVERYTHING = 2, 4, 8, 16, 127
 LONG, SHORT = 60000000, 300000
 
 
-def the_example_of_the_manual(bus):
-    """As it stands in libcmabulk(3), by an ordinary user: 300 MiB, and every byte of it written."""
-    daemon_with_clients(bus, "video=400M")
-    done = run(bus, "CMABULK_EXAMPLE")
-    assert (done.returncode, done.stdout) == (0, "25 buffers\n"), done
-    administrator(bus).wait_whole("video")
-
-
-def the_example_without_a_daemon(bus):
-    done = run(bus, "CMABULK_EXAMPLE")
-    assert done.returncode == 1 and "daemon is not available; start cmabulkd" in done.stderr, done
-
-
-def the_example_of_a_loop(bus):
-    daemon_with_clients(bus)
-    done = run(bus, "CMABULK_EXAMPLE_LOOP")
-    assert (done.returncode, done.stdout) == (0, "4 buffers\n4 are back\n"), done
-    administrator(bus).wait_whole()
-    with Application(bus, uid=BOB) as application:
-        application.expect(f"allocate {MOST} 1 0", "allocate: complete")
-        application.expect("start 0 768 1", "start: done")
-        done = run(bus, "CMABULK_EXAMPLE_LOOP")
-        assert done.stdout.endswith("4 are back\n"), done
-        application.expect("drop 0", "drop: done")
-
-
 def the_system_bus_is_the_default(bus):
     daemon_with_clients(bus, "video=400M")
     for value in "", "system":
         variables = {"CMABULK_BUS": value, "DBUS_SYSTEM_BUS_ADDRESS": bus.address}
-        done = run(bus, "CMABULK_EXAMPLE", variables=variables)
+        done = run(bus, "CMABULK_EXAMPLE_FRAMES", variables=variables)
         assert (done.returncode, done.stdout) == (0, "25 buffers\n"), done
 
 
@@ -62,9 +36,9 @@ def the_users_bus(bus):
     try:
         watch.wait_for("the daemon",
                        lambda: any(heard.arguments[0] == NAME for heard in watch.signals))
-        done = run(bus, "CMABULK_EXAMPLE", uid=0, groups=(), variables=variables)
+        done = run(bus, "CMABULK_EXAMPLE_FRAMES", uid=0, groups=(), variables=variables)
         assert (done.returncode, done.stdout) == (0, "25 buffers\n"), done
-        done = run(bus, "CMABULK_EXAMPLE", variables=variables)
+        done = run(bus, "CMABULK_EXAMPLE_FRAMES", variables=variables)
         assert done.returncode == 1 and "serves user 0 alone" in done.stderr, done
         daemon.signal(signal.SIGTERM)
         assert daemon.wait() == 0, daemon.said()
