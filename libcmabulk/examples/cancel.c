@@ -18,6 +18,7 @@ int main(void)
 {
 	struct cmabulk_connection *connection = NULL;
 	struct cmabulk_allocation *allocation = NULL;
+	struct sigaction action = { .sa_handler = interrupted };
 	int r = cmabulk_connection_open(&connection);
 
 	if (r < 0)
@@ -28,9 +29,10 @@ int main(void)
 	    cmabulk_request_set_timeout(request, 60 * UINT64_C(1000000)) < 0 ||
 	    cmabulk_request_set_label(request, "cancel") < 0)
 		errx(1, "bad request");
-	signal(SIGINT, interrupted);
+	sigaction(SIGINT, &action, NULL);
 	r = cmabulk_connection_allocate(connection, request, &allocation);
-	signal(SIGINT, SIG_DFL);
+	action.sa_handler = SIG_DFL;
+	sigaction(SIGINT, &action, NULL);
 	if (r < 0)
 		errx(1, "%s", cmabulk_connection_get_error_message(connection));
 	printf("%s: %" PRIu64 " chunks\n", cmabulk_allocation_get_status_name(allocation),
