@@ -42,8 +42,8 @@
  * **Ownership.** Every object is reference-counted. A function that makes one gives the caller
  * one reference, which `..._unref()` drops; `..._unref()` takes NULL and always returns NULL,
  * `..._ref()` returns its argument. Strings and objects that a getter returns belong to the object
- * asked and live as long as it does. No object keeps another alive but an
- * allocation its buffers, and a call its request and its allocation.
+ * asked and live as long as it does; what a function is given stays the caller's, and strings are copied where they are
+ * kept. No object keeps another alive but an allocation its buffers, and a call its request and its allocation.
  *
  * **Events.** A connection to the daemon can be part of an application's own loop, and be told of what happens: see
  * cmabulk_connection_set_event_mask().
@@ -920,7 +920,9 @@ int cmabulk_request_set_label(struct cmabulk_request *request, const char *label
 int cmabulk_request_set_owner(struct cmabulk_request *request, uid_t uid, pid_t pid);
 
 /**
- * @brief Direct mode only (through the daemon such a request fails with `-EPERM`): a number that the books will show beside the buffers. Default: 0.
+ * @brief Direct mode only (through the daemon such a request fails with `-EPERM`): a number that the books will show
+ * beside the buffers. Default: 0.
+ * @param cookie Any number; cmabulk_entry_get_cookie() returns it.
  * @return 0.
  */
 int cmabulk_request_set_cookie(struct cmabulk_request *request, uint64_t cookie);
@@ -1328,10 +1330,10 @@ uint64_t cmabulk_account_get_weight(const struct cmabulk_account *account);
 /** @brief How many of its keys were changed while the daemon runs. */
 unsigned int cmabulk_account_get_n_changes(const struct cmabulk_account *account);
 
-/** @brief One of these keys, as "MaxBytes"; NULL: there are not so many. */
+/** @brief Key number @p index of these, from 0 on, as "MaxBytes"; NULL: there are not so many. */
 const char *cmabulk_account_get_change(const struct cmabulk_account *account, unsigned int index);
 
-/** @brief 1 when that key is kept for the daemon's next start, else 0. */
+/** @brief 1 when key number @p index is kept for the daemon's next start, else 0. */
 int cmabulk_account_is_change_persistent(const struct cmabulk_account *account, unsigned int index);
 
 /**
