@@ -193,12 +193,7 @@ void bus_event_owner_changed(struct cmabulk_connection *connection, bool was_the
 static int add_match(struct cmabulk_connection *connection, bool is_wanted, const char *rule,
 		     sd_bus_slot **slot)
 {
-	int r;
-
-	if (!is_wanted || *slot)
-		return 0;
-	r = sd_bus_add_match(connection->bus->connection, slot, rule, on_signal, connection);
-	return r < 0 ? bus_lost(connection, r) : 0;
+	return is_wanted && !*slot ? bus_listen(connection, rule, on_signal, slot) : 0;
 }
 
 int bus_set_event_mask(struct cmabulk_connection *connection, uint64_t mask)

@@ -66,11 +66,10 @@ int bus_watch(struct cmabulk_connection *connection)
 	if (bus->is_watching)
 		return 0;
 	if (!bus->owner_changes)
-		r = sd_bus_add_match(bus->connection, &bus->owner_changes, NAME_OWNER_CHANGED,
-				     on_owner_changed, connection);
-	if (r < 0)
-		return bus_lost(connection, r);
-	r = find_owner(connection);
+		r = bus_listen(connection, NAME_OWNER_CHANGED, on_owner_changed,
+			       &bus->owner_changes);
+	if (r >= 0)
+		r = find_owner(connection);
 	bus->is_watching = r >= 0;
 	return r;
 }

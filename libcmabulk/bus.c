@@ -190,6 +190,34 @@ int bus_call(struct cmabulk_connection *connection, sd_bus_message *call,
 	return 0;
 }
 
+static int keep_listening(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	struct cmabulk_connection *connection = userdata;
+
+	return keep_reply(reply, &connection->bus->listening, error);
+}
+
+int bus_listen(struct cmabulk_connection *connection, const char *rule,
+	       sd_bus_message_handler_t handler, sd_bus_slot **ret)
+{
+	struct bus *bus = connection->bus;
+	sd_bus_slot *slot = NULL;
+	int r = sd_bus_add_match_async(bus->connection, &slot, rule, handler, keep_listening,
+				       connection);
+
+	if (r < 0)
+		return bus_lost(connection, r);
+	r = wait_for_reply(connection, &bus->listening);
+	if (r >= 0)
+		r = bus_check_reply(connection, bus->listening);
+	bus->listening = sd_bus_message_unref(bus->listening);
+	if (r < 0)
+		sd_bus_slot_unref(slot);
+	else
+		*ret = slot;
+	return r;
+}
+
 void bus_send(struct cmabulk_connection *connection, sd_bus_message *call)
 {
 	sd_bus_message_set_expect_reply(call, false);

@@ -29,6 +29,7 @@ struct bus {
 	bool has_ended_call; /* since the application last looked */
 	int loop; /* epoll, for the application's; -1 until it asks */
 	bool is_watching; /* it is told who is the daemon: */
+	sd_bus_message *listening; /* the bus's answer to who wants to be told */
 	sd_bus_slot *owner_changes;
 	bool has_owner_changed; /* since that was last asked */
 	char *owner; /* when it is watched: the daemon's unique name; NULL: it is not there */
@@ -67,6 +68,13 @@ int bus_process(struct cmabulk_connection *connection, uint64_t deadline_ns);
 
 /* What became of the connection to the bus, in the library's words. */
 int bus_lost(struct cmabulk_connection *connection, int r);
+
+/*
+ * From now on @handler gets what @rule lets pass, until @ret is unreferenced. Waits for the bus; why that refuses is
+ * explained to the connection and returned as errno.
+ */
+int bus_listen(struct cmabulk_connection *connection, const char *rule,
+	       sd_bus_message_handler_t handler, sd_bus_slot **ret);
 
 /* Sends it, whatever the daemon may say to it. */
 void bus_send(struct cmabulk_connection *connection, sd_bus_message *call);

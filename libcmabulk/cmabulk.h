@@ -454,6 +454,7 @@ int cmabulk_connection_start_allocate(struct cmabulk_connection *connection,
  * @return 0, or
  *  - `-EINVAL`: a bit that this library does not know;
  *  - `-EOPNOTSUPP` in direct mode;
+ *  - `-EACCES`: the bus does not permit this process to listen;
  *  - `-ENOTCONN`, `-ETIMEDOUT`, `-ENOBUFS`, `-EPROTO`, `-ECHILD`: as cmabulk_connection_get_pool(). That the
  *    daemon is not there is no error.
  */

@@ -508,6 +508,44 @@ static void what_was_heard_is_heard_when_more_is_refused(void)
 	talk_end(&talk);
 }
 
+/* By the bus, which stays: not when it is asked who the daemon is, but when it is asked to tell. */
+static void expect_not_told(const char *error_name, int error)
+{
+	struct script script;
+	struct talk talk;
+
+	script_init(&script);
+	script.refused = "AddMatch";
+	script.error_name = error_name;
+	script.error_message = "this is why";
+	talk_begin(&talk, &script);
+	g_assert_cmpint(cmabulk_connection_set_event_mask(talk.connection, EVERYTHING), ==, error);
+	g_assert_cmpstr(cmabulk_connection_get_error_message(talk.connection), ==, "this is why");
+	g_assert_cmpint(cmabulk_connection_wait(talk.connection, 0), ==, error);
+	reload(&talk);
+	talk_end(&talk);
+}
+
+static void who_may_not_listen_is_told_why(void)
+{
+	struct script script;
+	struct talk talk;
+
+	expect_not_told("org.freedesktop.DBus.Error.AccessDenied", -EACCES);
+	expect_not_told("org.freedesktop.DBus.Error.LimitsExceeded", -ENOBUFS);
+	expect_not_told("org.freedesktop.DBus.Error.NoReply", -ETIMEDOUT);
+	expect_not_told("org.freedesktop.DBus.Error.NoMemory", -ENOMEM);
+	expect_not_told("org.freedesktop.DBus.Error.MatchRuleInvalid", -EPROTO);
+	/* Unlike a bus that is not there any more. */
+	script_init(&script);
+	script.dies_at = "AddMatch";
+	talk_begin(&talk, &script);
+	g_assert_cmpint(cmabulk_connection_set_event_mask(talk.connection, EVERYTHING), ==,
+			-ENOTCONN);
+	g_assert_cmpint(cmabulk_connection_reload(talk.connection), ==, -ENOTCONN);
+	talk_end(&talk);
+}
+
 static void a_lost_bus_ends_the_loop(void)
 {
 	uint64_t usec = 1;
@@ -587,6 +625,7 @@ void add_events(void)
 	g_test_add_func("/event/a-refused-mask-changes-nothing", a_refused_mask_changes_nothing);
 	g_test_add_func("/event/what-was-heard-is-heard-when-more-is-refused",
 			what_was_heard_is_heard_when_more_is_refused);
+	g_test_add_func("/event/who-may-not-listen-is-told-why", who_may_not_listen_is_told_why);
 	g_test_add_func("/event/a-lost-bus-ends-the-loop", a_lost_bus_ends_the_loop);
 	g_test_add_func("/event/a-child-is-told-nothing", a_child_is_told_nothing);
 }
