@@ -26,7 +26,7 @@ static bool is_from_daemon(const struct cmabulk_connection *connection, sd_bus_m
 {
 	const char *sender = sd_bus_message_get_sender(message);
 
-	return sender && connection->bus->owner && strcmp(sender, connection->bus->owner) == 0;
+	return sender && *sender && strcmp(sender, connection->bus->owner) == 0;
 }
 
 static int set_pool(struct event_record *record, const char *name)

@@ -7,11 +7,10 @@
 	"type='signal',sender='" BUS_OF_BUS "',interface='" BUS_OF_BUS "',path='" BUS_OF_BUS_PATH \
 	"',member='NameOwnerChanged',arg0='" BUS_SERVICE "'"
 
-/* @name "": nobody is. Without memory nobody is known, and nobody believed. */
+/* @name "": nobody is. No name is longer than there is room: who has such a one is nobody to believe. */
 static void set_owner(struct bus *bus, const char *name)
 {
-	free(bus->owner);
-	bus->owner = *name ? strdup(name) : NULL;
+	strcpy(bus->owner, strlen(name) < sizeof(bus->owner) ? name : "");
 }
 
 static int on_owner_changed(sd_bus_message *message, void *userdata, sd_bus_error *error)

@@ -259,7 +259,6 @@ static void bus_close(struct cmabulk_connection *connection)
 	sd_bus_slot_unref(bus->object_signals);
 	close_fdp(&bus->loop);
 	close_fdp(&bus->wakeup);
-	free(bus->owner);
 	free(bus);
 }
 

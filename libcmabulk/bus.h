@@ -21,6 +21,9 @@
 #define BUS_OF_BUS_PATH		 "/org/freedesktop/DBus"
 #define BUS_PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 
+/* A name on the bus, and its end. */
+#define BUS_NAME_SIZE 256
+
 struct bus {
 	sd_bus *connection;
 	int wakeup; /* eventfd: look whether what is waited for is still wanted */
@@ -32,7 +35,7 @@ struct bus {
 	sd_bus_message *listening; /* the bus's answer to who wants to be told */
 	sd_bus_slot *owner_changes;
 	bool has_owner_changed; /* since that was last asked */
-	char *owner; /* when it is watched: the daemon's unique name; NULL: it is not there */
+	char owner[BUS_NAME_SIZE]; /* when it is watched: the daemon's unique name; "": it is not there */
 	/* What the daemon tells: us alone, and everybody. NULL: not listened to. */
 	sd_bus_slot *asked_signals;
 	sd_bus_slot *object_signals;
