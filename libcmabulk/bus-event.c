@@ -152,11 +152,27 @@ static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *erro
 	return 0;
 }
 
-static int pass_over(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static void lose_one(struct cmabulk_connection *connection)
 {
-	(void)reply;
-	(void)userdata;
-	(void)error;
+	const struct event_record lost = { .type = CMABULK_EVENT_LOST, .n_lost = 1 };
+
+	event_queue_add(connection->events, &lost);
+}
+
+/* That a daemon is gone is told anyhow, and the next one is introduced to, too. */
+static bool is_refusal(int r)
+{
+	return r != -EHOSTUNREACH && r != -ETIMEDOUT && r != -ERESTART && r != -ENOTCONN;
+}
+
+/* Who does not want to know us will not ask us for memory. */
+static int on_introduced(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
+{
+	const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+	(void)ret_error;
+	if (error && is_refusal(bus_error_to_errno(error->name)))
+		lose_one(userdata);
 	return 1;
 }
 
@@ -164,14 +180,21 @@ static int pass_over(sd_bus_message *reply, void *userdata, sd_bus_error *error)
  * Only who called the daemon is asked for memory. Nobody waits for the reply, but there has to be one: a call without
  * makes nobody known. By the name of the one that is there: one that is gone again is not started for this.
  */
-static void introduce(struct cmabulk_connection *connection)
+static int introduce(struct cmabulk_connection *connection)
 {
 	sd_bus_message *call CLEANUP(bus_message_unrefp) = NULL;
 	const char *owner = connection->bus->owner;
+	int r;
 
-	if (owner && bus_new_call(connection, owner, BUS_MANAGER_PATH, BUS_MANAGER_INTERFACE,
-				  "ListPools", &call) >= 0)
-		sd_bus_call_async(connection->bus->connection, NULL, call, pass_over, NULL, 0);
+	if (!*owner)
+		return 0;
+	r = bus_new_call(connection, owner, BUS_MANAGER_PATH, BUS_MANAGER_INTERFACE, "ListPools",
+			 &call);
+	if (r < 0)
+		return r;
+	r = sd_bus_call_async(connection->bus->connection, NULL, call, on_introduced, connection,
+			      0);
+	return r < 0 ? bus_lost(connection, r) : 0;
 }
 
 void bus_event_owner_changed(struct cmabulk_connection *connection, bool was_there, bool is_there)
@@ -185,8 +208,10 @@ void bus_event_owner_changed(struct cmabulk_connection *connection, bool was_the
 		event_queue_add(connection->events, &gone);
 	if (is_there)
 		event_queue_add(connection->events, &back);
-	if (is_there && (connection->events->mask & CMABULK_EVENT_MEMORY_PRESSURE))
-		introduce(connection);
+	/* Who looks at everything again calls the daemon, and is known to it. */
+	if (is_there && (connection->events->mask & CMABULK_EVENT_MEMORY_PRESSURE) &&
+	    introduce(connection) < 0)
+		lose_one(connection);
 }
 
 /* Listens by @rule, if that is wanted and not so yet. */
@@ -208,6 +233,8 @@ int bus_set_event_mask(struct cmabulk_connection *connection, uint64_t mask)
 	if (r >= 0)
 		r = add_match(connection, (mask & POOL_EVENTS) != 0, OBJECT_SIGNALS,
 			      &bus->object_signals);
+	if (r >= 0 && is_new)
+		r = introduce(connection);
 	/* What was added is only heard for nothing, until the next mask. */
 	if (r < 0)
 		return r;
@@ -215,7 +242,5 @@ int bus_set_event_mask(struct cmabulk_connection *connection, uint64_t mask)
 		bus->asked_signals = sd_bus_slot_unref(bus->asked_signals);
 	if (!(mask & POOL_EVENTS))
 		bus->object_signals = sd_bus_slot_unref(bus->object_signals);
-	if (is_new)
-		introduce(connection);
 	return 0;
 }

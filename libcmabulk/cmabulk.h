@@ -543,7 +543,7 @@ const char *cmabulk_call_get_error_message(const struct cmabulk_call *call);
 
 /** @brief What happened: a bit each. */
 enum cmabulk_event_type {
-	/** More happened than was kept: look at everything again. */
+	/** More happened than was kept, or may have, as when the daemon refused to know us: look at everything again. */
 	CMABULK_EVENT_LOST = 1,
 	/**
 	 * A buffer that this connection asked for is gone, and its memory back: pool, buffer id, inode. Also one that

@@ -449,6 +449,82 @@ static void a_restart_is_told(void)
 	talk_end(&talk);
 }
 
+/* Longer than a name can be, and none at all: who has it is not believed. */
+static void send_nobodies(sd_bus *bus)
+{
+	char name[400] = ":1.";
+
+	memset(name + 3, '9', sizeof(name) - 4);
+	name[sizeof(name) - 1] = '\0';
+	send_owner(bus, IMPOSTOR_NAME, name);
+	send_released(bus, 1);
+	send_owner(bus, name, IMPOSTOR_NAME);
+	send_released(bus, 2);
+}
+
+static void a_name_without_end_is_nobody(void)
+{
+	struct talk talk;
+
+	talk_begin_with(&talk, send_nobodies, EVERYTHING);
+	reload(&talk);
+	expect_next(&talk, "daemon-gone", "");
+	expect_next(&talk, "daemon-back", "");
+	expect_next(&talk, "daemon-gone", "");
+	expect_next(&talk, "daemon-back", "");
+	expect_next(&talk, "buffer-released", "video");
+	expect_none(&talk);
+	talk_end(&talk);
+}
+
+static void send_no_name(sd_bus *bus)
+{
+	send_owner(bus, IMPOSTOR_NAME, "no name");
+}
+
+/* It cannot be asked to ask for memory. */
+static void who_cannot_be_introduced_is_told(void)
+{
+	struct talk talk;
+
+	talk_begin_with(&talk, send_no_name, CMABULK_EVENT_MEMORY_PRESSURE);
+	reload(&talk);
+	expect_next(&talk, "lost", "");
+	expect_none(&talk);
+	talk_end(&talk);
+}
+
+static void refuse_introduction(struct talk *talk, const char *error_name)
+{
+	struct script script;
+
+	script_init(&script);
+	script.refused = "ListPools";
+	script.error_name = error_name;
+	script.error_message = "not you";
+	talk_begin(talk, &script);
+	g_assert_cmpint(cmabulk_connection_set_event_mask(talk->connection, EVERYTHING), ==, 0);
+	/* What comes after the answer to it. */
+	reload(talk);
+}
+
+static void a_refused_introduction_is_told(void)
+{
+	struct cmabulk_event *event;
+	struct talk talk;
+
+	refuse_introduction(&talk, "org.cmabulk1.Error.NotAuthorized");
+	event = next(&talk, "lost", "");
+	g_assert_cmpuint(cmabulk_event_get_n_lost(event), ==, 1);
+	cmabulk_event_unref(event);
+	expect_none(&talk);
+	talk_end(&talk);
+	/* That it goes is told otherwise. */
+	refuse_introduction(&talk, "org.freedesktop.DBus.Error.NameHasNoOwner");
+	expect_none(&talk);
+	talk_end(&talk);
+}
+
 static void masks_are_checked(void)
 {
 	struct talk talk;
@@ -621,6 +697,10 @@ void add_events(void)
 	g_test_add_func("/event/a-flood-is-counted", a_flood_is_counted);
 	g_test_add_func("/event/a-flood-has-turns", a_flood_has_turns);
 	g_test_add_func("/event/a-restart-is-told", a_restart_is_told);
+	g_test_add_func("/event/a-name-without-end-is-nobody", a_name_without_end_is_nobody);
+	g_test_add_func("/event/who-cannot-be-introduced-is-told",
+			who_cannot_be_introduced_is_told);
+	g_test_add_func("/event/a-refused-introduction-is-told", a_refused_introduction_is_told);
 	g_test_add_func("/event/masks-are-checked", masks_are_checked);
 	g_test_add_func("/event/a-refused-mask-changes-nothing", a_refused_mask_changes_nothing);
 	g_test_add_func("/event/what-was-heard-is-heard-when-more-is-refused",
