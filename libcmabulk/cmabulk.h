@@ -406,6 +406,8 @@ int cmabulk_connection_prepare(struct cmabulk_connection *connection,
  *  - `-EDQUOT`: more than this caller's account may have, with what it has;
  *  - `-EUSERS`: too many requests of this account wait already;
  *  - `-EAGAIN`: the account asks too often;
+ *  - `-EINPROGRESS`: another connection of this user does not read the buffers that it was sent;
+ *  - `-ESRCH`: what was granted was not fetched in time, and went back: nobody processed the connection;
  *  - `-ENODATA`: there is no such device, or nothing says which pools it has;
  *  - `-EPERM`: the request has an owner, an account or a cookie, which are for direct mode.
  */
