@@ -197,6 +197,7 @@ static int keep_listening(sd_bus_message *reply, void *userdata, sd_bus_error *e
 	return keep_reply(reply, &connection->bus->listening, error);
 }
 
+/* Not sd_bus_add_match(), which waits by itself: a signal ends that, and of an error it keeps the number alone. */
 int bus_listen(struct cmabulk_connection *connection, const char *rule,
 	       sd_bus_message_handler_t handler, sd_bus_slot **ret)
 {
@@ -353,8 +354,12 @@ static int bus_new(const char *address, struct bus **ret)
 static int greet(struct cmabulk_connection *connection)
 {
 	struct cmabulk_daemon *daemon = NULL;
-	int r = sd_bus_can_send(connection->bus->connection, SD_BUS_TYPE_UNIX_FD);
+	int r;
 
+	/* Waits until the bus has greeted, or a signal comes. */
+	do
+		r = sd_bus_can_send(connection->bus->connection, SD_BUS_TYPE_UNIX_FD);
+	while (r == -EINTR);
 	if (r < 0)
 		return open_error(r);
 	if (r == 0)

@@ -53,9 +53,12 @@
  * any thread and from a signal handler. Pools, entries, counters, allocations, events and buffers do not change
  * once made: any thread may use them. There is no global state, and the library starts no thread.
  *
- * **Fork.** A connection belongs to the process that opened it: in a child every call on it but
- * ref and unref returns `-ECHILD`. Buffers stay usable in a child. All file descriptors of the library are
- * close-on-exec.
+ * **Fork.** A connection belongs to the process that opened it: in a child every call on it that can fail
+ * returns `-ECHILD`, and what may be done is to drop references; the parent's connection goes on.
+ * Buffers and all that does not change stay usable in a child. All file descriptors of the library are close-on-exec.
+ *
+ * **Signals.** A signal ends no call, and no function returns `-EINTR`: what is to end an allocate is
+ * cmabulk_request_cancel().
  *
  * **Units.** Sizes are bytes, times are microseconds unless a name ends in `_ns`, orders are powers
  * of two in pages.
@@ -358,8 +361,9 @@ int cmabulk_connection_reload(struct cmabulk_connection *connection) CMABULK_MUS
  *                    configuration lets any request take.
  *
  * Returns as soon as the daemon has let it in. As many chunks as can be had are claimed in the background, while
- * nobody else wants any, and charged to the account. Once they are there, the same user's next allocate in it of that order, and of no
- * larger alignment, takes them over, from whichever connection it comes; while others wait, only if it needs no more: cmabulk_allocation_get_prepared() says how many it was. They go
+ * nobody else wants any, and charged to the account. Once they are there, the same user's next allocate in it of
+ * that order, and of no larger alignment, takes them over, from whichever connection it comes; while others wait,
+ * only if it needs no more: cmabulk_allocation_get_prepared() says how many it was. They go
  * back when they are not used in time, and before that as soon as anybody lacks memory, unless the account is
  * guaranteed them. They stay when this connection is closed.
  *
@@ -849,7 +853,8 @@ int cmabulk_request_set_pool(struct cmabulk_request *request, const char *name);
  * @brief Say which device it is for, instead of a pool: the daemon knows from which pools its memory comes, and takes
  *        the first of them that can serve this.
  * @param device The name of its `[Device]` group in cmabulkd.conf(5), its node as `/dev/video0`, its path below
- *               `/sys/devices`, `/sys/class` or `/sys/bus`, or as `video4linux:video0`; copied. NULL (the default) is none.
+ *               `/sys/devices`, `/sys/class` or `/sys/bus`, or as `video4linux:video0`; copied. NULL (the default)
+ *               is none.
  * @return 0, or `-EINVAL`: not 1 to 1023 bytes of UTF-8 without control characters.
  */
 int cmabulk_request_set_device(struct cmabulk_request *request, const char *device);
@@ -870,8 +875,8 @@ int cmabulk_request_set_count(struct cmabulk_request *request, uint64_t chunks);
 
 /**
  * @brief Say over how many buffers to spread the chunks.
- * @param buffers At least 1; the daemon takes up to 16384. 4800 chunks in 25 buffers are 192 each; what does not divide evenly goes
- *                to the first ones, one chunk each.
+ * @param buffers At least 1; the daemon takes up to 16384. 4800 chunks in 25 buffers are 192 each; what does not
+ *                divide evenly goes to the first ones, one chunk each.
  * @return 0, or `-EINVAL`: zero.
  */
 int cmabulk_request_set_buffers(struct cmabulk_request *request, unsigned int buffers);
@@ -915,7 +920,8 @@ int cmabulk_request_set_minimum(struct cmabulk_request *request, uint64_t chunks
 int cmabulk_request_set_label(struct cmabulk_request *request, const char *label);
 
 /**
- * @brief Direct mode only (through the daemon such a request fails with `-EPERM`): say for whom it is. Default: this process and its real user.
+ * @brief Direct mode only (through the daemon such a request fails with `-EPERM`): say for whom it is.
+ * Default: this process and its real user.
  * @param uid User.
  * @param pid Process, 0 for none.
  * @return 0, or `-EINVAL`: (uid_t)-1 or a negative pid.
@@ -931,7 +937,8 @@ int cmabulk_request_set_owner(struct cmabulk_request *request, uid_t uid, pid_t 
 int cmabulk_request_set_cookie(struct cmabulk_request *request, uint64_t cookie);
 
 /**
- * @brief Direct mode only (through the daemon such a request fails with `-EPERM`): the account that the books will show. Default: none.
+ * @brief Direct mode only (through the daemon such a request fails with `-EPERM`): the account that the books
+ * will show. Default: none.
  * @param account Up to 63 bytes of UTF-8 without control characters; copied. NULL is "".
  * @return 0, or `-EINVAL`.
  */

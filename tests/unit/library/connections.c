@@ -348,24 +348,44 @@ static void a_refused_request_is_free_again(void)
 	g_assert_true(allocation == UNTOUCHED);
 }
 
-/* In the child: an exit status of 0 if the connection refuses everything. */
-static int use_in_child(struct cmabulk_connection *connection)
+static bool may_look(struct cmabulk_connection *connection)
 {
-	struct cmabulk_request *request CLEANUP(cmabulk_request_unrefp) = NULL;
 	struct cmabulk_pool_survey survey;
-	struct cmabulk_allocation *allocation;
+	struct cmabulk_counters **counters;
+	struct cmabulk_account **accounts;
+	struct cmabulk_entry **entries;
+	struct cmabulk_daemon *daemon;
 	struct cmabulk_pool **pools;
 	struct cmabulk_pool *pool;
-	struct cmabulk_entry **entries;
+	char **names;
 
-	if (cmabulk_request_new(&request) < 0)
-		return 1;
 	return cmabulk_connection_get_pool(connection, "video", &pool) != -ECHILD ||
 	       cmabulk_connection_list_pools(connection, &pools) != -ECHILD ||
 	       cmabulk_connection_list_buffers(connection, "video", &entries) != -ECHILD ||
 	       cmabulk_connection_survey_pool(connection, "video", &survey, sizeof(survey)) !=
 		       -ECHILD ||
-	       cmabulk_connection_allocate(connection, request, &allocation) != -ECHILD;
+	       cmabulk_connection_list_device_pools(connection, "camera", &names) != -ECHILD ||
+	       cmabulk_connection_list_accounts(connection, &accounts) != -ECHILD ||
+	       cmabulk_connection_get_counters(connection, &counters) != -ECHILD ||
+	       cmabulk_connection_get_daemon(connection, &daemon) != -ECHILD ||
+	       cmabulk_connection_wait(connection, 0) != -ECHILD;
+}
+
+static bool may_change(struct cmabulk_connection *connection)
+{
+	struct cmabulk_request *request CLEANUP(cmabulk_request_unrefp) = NULL;
+	const char *const settings[] = { "MaxBytes=1M", NULL };
+	struct cmabulk_allocation *allocation;
+	struct cmabulk_call *call;
+
+	if (cmabulk_request_new(&request) < 0 || cmabulk_request_set_count(request, 1) < 0)
+		return true;
+	return cmabulk_connection_allocate(connection, request, &allocation) != -ECHILD ||
+	       cmabulk_connection_start_allocate(connection, request, &call) != -ECHILD ||
+	       cmabulk_connection_prepare(connection, request, 1) != -ECHILD ||
+	       cmabulk_connection_set_account(connection, "media", settings, 0) != -ECHILD ||
+	       cmabulk_connection_unset_account(connection, "media") != -ECHILD ||
+	       cmabulk_connection_reload(connection) != -ECHILD;
 }
 
 static void a_child_is_refused(void)
@@ -376,7 +396,7 @@ static void a_child_is_refused(void)
 
 	g_assert_cmpint(child, >=, 0);
 	if (child == 0)
-		_exit(use_in_child(connection));
+		_exit(may_look(connection) || may_change(connection));
 	g_assert_cmpint(waitpid(child, &status, 0), ==, child);
 	g_assert_cmpint(status, ==, 0);
 }

@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -129,6 +130,56 @@ static void cancelled_while_fetching(void)
 	check_cancel_of_fetching(true);
 }
 
+static void interrupted(int number)
+{
+	(void)number;
+}
+
+/* Thousands of them, in all that waits. */
+static void send_signals(bool on)
+{
+	const struct sigaction action = { .sa_handler = on ? interrupted : SIG_DFL };
+	const struct itimerval interval = {
+		.it_interval.tv_usec = on ? 50 : 0,
+		.it_value.tv_usec = on ? 50 : 0,
+	};
+
+	if (on)
+		g_assert_cmpint(sigaction(SIGALRM, &action, NULL), ==, 0);
+	g_assert_cmpint(setitimer(ITIMER_REAL, &interval, NULL), ==, 0);
+	if (!on)
+		g_assert_cmpint(sigaction(SIGALRM, &action, NULL), ==, 0);
+}
+
+static void signals_end_no_call(void)
+{
+	struct cmabulk_allocation *allocation CLEANUP(cmabulk_allocation_unrefp) = NULL;
+	struct cmabulk_connection *opened = NULL;
+	struct script script;
+	struct talk talk;
+
+	script_init(&script);
+	script.fetch_seconds = 1;
+	talk_begin(&talk, &script);
+	cmabulk_connection_unref(talk.connection);
+	impostor_stop(&talk.impostor);
+	impostor_start(&talk.impostor, &script);
+	send_signals(true);
+	g_assert_cmpint(cmabulk_connection_open(&opened), ==, 0);
+	talk.connection = opened;
+	for (unsigned int i = 0; i < 50; i++) {
+		g_assert_cmpint(cmabulk_connection_set_event_mask(talk.connection, i % 2 ? 0 : 6),
+				==, 0);
+		g_assert_cmpint(cmabulk_connection_reload(talk.connection), ==, 0);
+	}
+	g_assert_cmpint(cmabulk_connection_allocate(talk.connection, talk.request, &allocation), ==,
+			0);
+	g_assert_cmpint(cmabulk_connection_wait(talk.connection, 300000), ==, 0);
+	send_signals(false);
+	g_assert_cmpuint(cmabulk_allocation_get_n_buffers(allocation), ==, 20);
+	talk_end(&talk);
+}
+
 static void cancelled_before_it_asks(void)
 {
 	struct cmabulk_allocation *allocation CLEANUP(cmabulk_allocation_unrefp) = NULL;
@@ -251,6 +302,7 @@ void add_silences(void)
 {
 	g_test_add_func("/reply/cancelled-by-a-thread", cancelled_by_a_thread);
 	g_test_add_func("/reply/cancelled-by-a-signal", cancelled_by_a_signal);
+	g_test_add_func("/reply/signals-end-no-call", signals_end_no_call);
 	g_test_add_func("/reply/cancelled-before-it-asks", cancelled_before_it_asks);
 	g_test_add_func("/reply/cancelled-while-fetching", cancelled_while_fetching);
 	g_test_add_func("/reply/no-answer-is-given-up", no_answer_is_given_up);
