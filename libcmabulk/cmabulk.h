@@ -151,6 +151,7 @@ int cmabulk_error_is_retryable(int error);
  *  - `-EADDRNOTAVAIL`: `CMABULK_BUS` is no address, or of a bus that passes no file descriptors;
  *  - `-EPROTO`: the daemon is of a version that this library does not understand;
  *  - `-ETIMEDOUT`: it does not answer;
+ *  - `-ENOBUFS`: a limit of the bus was reached;
  *  - `-EMFILE`, `-ENFILE`: no file descriptor left;
  *  - with `CMABULK_BUS=direct`: as cmabulk_connection_open_direct().
  */
@@ -470,7 +471,7 @@ int cmabulk_connection_set_event_mask(struct cmabulk_connection *connection,
 /**
  * @brief What to poll.
  * @return A file descriptor, which stays the connection's, and the same as long as it is open; `-EOPNOTSUPP` in
- *         direct mode, `-ENOTCONN`, `-ECHILD`.
+ *         direct mode, `-ENOTCONN`, `-ECHILD`, `-EMFILE`, `-ENFILE`.
  */
 int cmabulk_connection_get_fd(struct cmabulk_connection *connection) CMABULK_MUST_CHECK;
 
@@ -1180,7 +1181,7 @@ enum cmabulk_buffer_access {
  * @return 0, or
  *  - `-EBADF`: not a file descriptor;
  *  - `-ENOTTY`: neither a dma-buf nor a memfd sealed against shrinking;
- *  - `-EINVAL`: the chunk size is not a power of two, or the buffer's size not a multiple of it;
+ *  - `-EINVAL`: the chunk size is not a power of two of at least a page, or the buffer's size not a multiple of it;
  *  - `-EMFILE`: no file descriptor left.
  */
 int cmabulk_buffer_import(int fd, uint64_t chunk_size,
