@@ -117,6 +117,45 @@ static void references_count_in_threads(void)
 	g_assert_cmpuint(atomic_load(&buffer->references), ==, 1);
 }
 
+static void *look_at_all(void *userdata)
+{
+	const struct cmabulk_allocation *allocation = userdata;
+	struct cmabulk_step step;
+	uint64_t offset;
+
+	for (int i = 0; i < 10000; i++) {
+		struct cmabulk_buffer *buffer = cmabulk_allocation_get_buffer(allocation, 0);
+
+		g_assert_cmpint(cmabulk_allocation_get_step(allocation, 0, &step, sizeof(step)), ==,
+				0);
+		g_assert_cmpint(cmabulk_buffer_get_chunk_offset(buffer, 2, &offset), ==, 0);
+		g_assert_cmpstr(cmabulk_allocation_get_status_name(allocation), ==, "partial");
+		g_assert_cmpstr(cmabulk_allocation_get_reason(allocation), !=, "");
+		g_assert_cmpstr(cmabulk_allocation_get_hint(allocation), !=, NULL);
+		g_assert_cmpstr(cmabulk_error_get_message(-i), !=, "");
+	}
+	return NULL;
+}
+
+/* For ThreadSanitizer: nothing is kept for the next time behind a getter. */
+static void any_thread_may_look(void)
+{
+	struct cmabulk_allocation *allocation CLEANUP(cmabulk_allocation_unrefp) = NULL;
+	struct cmabulk_step *step;
+	GThread *threads[4];
+
+	g_assert_cmpint(allocation_new("video", &allocation), ==, 0);
+	g_assert_cmpint(allocation_make_room(allocation, 1), ==, 0);
+	allocation_add_buffer(allocation, make_buffer(3));
+	g_assert_cmpint(allocation_add_step(allocation, &step), ==, 0);
+	allocation->status = CMABULK_ALLOCATION_PARTIAL;
+	allocation->error = -EBUSY;
+	for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+		threads[i] = g_thread_new("look", look_at_all, allocation);
+	for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+		g_thread_join(threads[i]);
+}
+
 void add_objects(void)
 {
 	g_test_add_func("/object/chunks-follow-each-other", chunks_follow_each_other);
@@ -125,4 +164,5 @@ void add_objects(void)
 	g_test_add_func("/object/an-allocation-owns-its-buffers", an_allocation_owns_its_buffers);
 	g_test_add_func("/object/steps-have-bounds", steps_have_bounds);
 	g_test_add_func("/object/references-count-in-threads", references_count_in_threads);
+	g_test_add_func("/object/any-thread-may-look", any_thread_may_look);
 }
