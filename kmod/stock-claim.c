@@ -40,10 +40,11 @@ static bool span_is_taken(const struct cma *area, struct span span)
 }
 
 /*
- * Allocate a span. With @conflict, it is somebody else's since the survey:
- * another request was first.
+ * Allocate a span, moving some @migrate pages. With @conflict, it is somebody
+ * else's since the survey: another request was first.
  */
-static int alloc_span(struct stock_call *stock_call, struct span span, bool *conflict)
+static int alloc_span(struct stock_call *stock_call, struct span span, u64 migrate,
+		      bool *conflict)
 {
 	struct bulk_stock *stock = stock_call->stock;
 	struct cma *area = &stock->area;
@@ -53,6 +54,8 @@ static int alloc_span(struct stock_call *stock_call, struct span span, bool *con
 		return -EINTR;
 	/* Others may have had it for long. */
 	ret = cma_bulk_stop_reason(&stock_call->call);
+	if (!ret && migrate && !bulk_stock_has_room(migrate))
+		ret = -ENOMEM;
 	if (ret)
 		goto out;
 	spin_lock(&area->lock);
@@ -207,12 +210,9 @@ static int claim_slots(struct stock_call *stock_call, const struct cma_bulk_rang
 
 	report->ranges_tried++;
 	if (range->kind >= CMA_RANGE_MOVE)
-		migrate = mult_frac(range->migrate, nr, range->nr_slots);
+		migrate = DIV_ROUND_UP_ULL((u64)range->migrate * nr, range->nr_slots);
 	report->pages_to_migrate += migrate;
-	if (migrate && !bulk_stock_has_room(migrate))
-		ret = -ENOMEM;
-	else
-		ret = alloc_span(stock_call, span, &conflict);
+	ret = alloc_span(stock_call, span, migrate, &conflict);
 	report_time(stock_call, range->kind, start);
 	trace_stock_claim(stock_call->name, span.start, nr, range->kind, stock_call->piece,
 			  conflict ? -EAGAIN : ret);

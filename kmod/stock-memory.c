@@ -36,8 +36,8 @@ static unsigned long reserve_pages(void)
  * there must be enough of the others and, beyond what everybody counts on, something free
  * or to reclaim.
  *
- * The in-kernel call asks for each page; this is for the machine as a whole, which may be
- * wrong where nodes or zones differ.
+ * The in-kernel call asks for each page; this is for a range and the machine as a whole,
+ * which may be wrong where nodes or zones differ, or several pools are filled at a time.
  *
  * Return: whether there is room.
  */

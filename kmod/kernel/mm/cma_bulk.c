@@ -372,18 +372,23 @@ static void drain_lru(struct cma_bulk_call *call)
 }
 
 /*
- * Where pages are moved to comes off a CPU's list, which the page allocator fills by
- * the hundred. When memory is short, nobody else finds what is left there before he
- * has reclaimed for it.
+ * Where pages are moved to comes off a CPU's list, as a rule, which the page allocator
+ * fills by the hundred. When memory is short, nobody else finds what is left there
+ * before he has reclaimed for it.
  */
 static void drain_targets(struct cma_bulk_call *call)
 {
-	struct zone *zone = call->zone;
+	struct zone *zones = call->zone->zone_pgdat->node_zones;
 	const ktime_t start = ktime_get();
+	unsigned int i;
 
-	if (zone_watermark_ok(zone, 0, high_wmark_pages(zone), zone_idx(zone), 0))
-		return;
-	drain_all_pages(zone);
+	for (i = 0; i < MAX_NR_ZONES; i++) {
+		struct zone *zone = &zones[i];
+
+		if (populated_zone(zone) &&
+		    !zone_watermark_ok(zone, 0, high_wmark_pages(zone), i, 0))
+			drain_all_pages(zone);
+	}
 	cma_bulk_clock(&call->req->report.drain_ns, start);
 }
 

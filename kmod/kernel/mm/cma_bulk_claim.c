@@ -143,7 +143,7 @@ static int claim_slots(struct cma_bulk_call *call, u32 first, u32 nr, bool move)
 	return grab_slots(call, first, nr, move ? move_slots(call, first, nr) : 0);
 }
 
-/* Have the suspect pages of a slot moved, and no others. Returns 0 when it has none any more. */
+/* Have the suspect pages of a slot moved, and no others. Returns -EBUSY when some stay. */
 static int probe_slot(struct cma_bulk_call *call, u32 slot)
 {
 	const struct cma_bulk_span span = cma_bulk_span(call, slot, 1);
@@ -152,14 +152,18 @@ static int probe_slot(struct cma_bulk_call *call, u32 slot)
 
 	cma_bulk_drain_batch(call);
 	while ((nr = cma_bulk_survey_suspects(call, &pfn, span.end))) {
-		const int ret = cma_bulk_migrate(call, pfn, pfn + nr);
+		const unsigned long end = pfn + nr;
+		const int ret = cma_bulk_migrate(call, pfn, end);
 
 		if (ret && ret != -EBUSY)
 			return ret;
-		pfn += nr;
+		/* Some are not even tried, without an error. */
+		if (cma_bulk_survey_suspects(call, &pfn, end))
+			return -EBUSY;
+		pfn = end;
 	}
 	cma_bulk_survey_claimed(call, slot, 1);
-	return call->map.slots[slot] == CMA_SLOT_SUSPECT ? -EBUSY : 0;
+	return 0;
 }
 
 /*
@@ -362,7 +366,7 @@ static void report_range(struct cma_bulk_report *report,
 /*
  * What to do with a range that did not come as a whole: see what can be had of
  * it, unless the error ends the call, or unless there is nothing smaller to go
- * for: a unit that this effort tries once, or whose suspects, or one chunk, did not move.
+ * for: a unit that this effort tries once, or whose suspects did not move.
  */
 static int claim_rest(struct cma_bulk_call *call, const struct cma_bulk_range *range,
 		      bool move, int error)
@@ -373,7 +377,7 @@ static int claim_rest(struct cma_bulk_call *call, const struct cma_bulk_range *r
 
 	if (call->req->effort == CMA_BULK_FAST)
 		last_try = move && one_unit && isolated;
-	else if (call->req->effort == CMA_BULK_NORMAL || range->nr_slots == 1)
+	else if (call->req->effort == CMA_BULK_NORMAL)
 		last_try = range->kind == CMA_RANGE_SUSPECT && isolated;
 	if (!last_try && error == -ENOMEM && !call->req->stop_on_error) {
 		call->no_memory = true;

@@ -375,6 +375,7 @@ unsigned long cma_bulk_survey_suspects(const struct cma_bulk_call *call, unsigne
 			*pfn += run;
 		}
 		*pfn = block_end;
+		cond_resched();
 	}
 	return 0;
 }
