@@ -22,6 +22,7 @@ def peek(source):
 
 def pass_on(source, target, size):
     """What there is, up to this size, with the descriptors that came with it; nothing at its end."""
+    fds = []
     try:
         data, fds, _, _ = socket.recv_fds(source, size, MOST_FDS, socket.MSG_CMSG_CLOEXEC)
         if not data:
@@ -29,11 +30,12 @@ def pass_on(source, target, size):
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         sent = target.sendmsg([data], ancillary)
         target.sendall(data[sent:])
+        return data
     except OSError:  # one of them has left
         return b""
-    for fd in fds:
-        os.close(fd)
-    return data
+    finally:
+        for fd in fds:
+            os.close(fd)
 
 
 class Gate:
