@@ -368,16 +368,22 @@ def two_hundred_connections(bus):
     daemon_kills = [requests // 3, requests * 2 // 3]
     killed = 0
     sizes = []
+    answered = count.total(), time.monotonic()
     while daemon_kills or count.total() < requests or len(sizes) < LOOKS:
         # A moment, not a delay: when is what is random here.
         time.sleep(dice.random() * 0.5)
+        if count.total() > answered[0]:
+            answered = count.total(), time.monotonic()
+        assert time.monotonic() - answered[1] < START_SECONDS, "nobody is answered any more"
         if daemon_kills and count.total() >= daemon_kills[0]:
             daemon_kills.pop(0)
             sizes.clear()
             daemon.kill()
             daemon = start_daemon(bus, configuration, START_SECONDS)
+            answered = count.total(), time.monotonic()
             continue
-        victim = dice.randrange(PROCESSES)
+        # Not the first: who lives long enough finds out that it was forgotten.
+        victim = dice.randrange(1, PROCESSES)
         herds[victim].kill()
         herds[victim] = Herd(bus, dice.randrange(2**32), count.place(victim))
         killed += 1
