@@ -66,6 +66,14 @@ static uint64_t chunks_of(uint64_t chunks, unsigned int count, unsigned int inde
 	return chunks / count + (index < chunks % count ? 1 : 0);
 }
 
+/* Who gets nothing hears of no release: nor do these count as what he has of the pool that he goes on in. */
+static void give_up(struct pool *pool, struct pool_outcome *outcome)
+{
+	for (unsigned int i = 0; i < outcome->n_buffers; i++)
+		g_hash_table_remove(pool->live, &outcome->buffers[i].id);
+	pool_outcome_close(outcome);
+}
+
 void pool_export(struct pool *pool, struct pool_request *request, struct pool_outcome *outcome)
 {
 	const struct broker_ask *ask = broker_request_get_ask(request->request);
@@ -92,5 +100,5 @@ void pool_export(struct pool *pool, struct pool_request *request, struct pool_ou
 	outcome->cause = BROKER_CAUSE_FAILED;
 	outcome->status = BROKER_PARTIAL;
 	if (outcome->granted < ask->minimum)
-		pool_outcome_close(outcome);
+		give_up(pool, outcome);
 }
