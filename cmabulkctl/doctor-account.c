@@ -29,7 +29,7 @@ static const char *find_limit(const struct cmabulk_account *account)
 	return NULL;
 }
 
-static void check_account(struct doctor *doctor, const struct cmabulk_account *account)
+static void check_limits(struct doctor *doctor, const struct cmabulk_account *account)
 {
 	const char *name = cmabulk_account_get_name(account);
 	const char *limit = find_limit(account);
@@ -52,6 +52,17 @@ static void check_account(struct doctor *doctor, const struct cmabulk_account *a
 		      cmabulk_account_get_maximum_buffers(account),
 		      cmabulk_account_get_n_pending(account),
 		      cmabulk_account_get_maximum_pending(account));
+}
+
+static void check_account(struct doctor *doctor, const struct cmabulk_account *account)
+{
+	if (cmabulk_account_get_weight(account) > 0)
+		check_limits(doctor, account);
+	else
+		doctor_report(doctor, RESULT_OK, "account", NULL,
+			      "account %s in pool %s is not this user's any more; what it has "
+			      "stays until it is let go of",
+			      cmabulk_account_get_name(account), cmabulk_account_get_pool(account));
 }
 
 void doctor_check_accounts(struct doctor *doctor)

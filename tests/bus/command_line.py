@@ -380,7 +380,7 @@ def doctor_sees_the_daemon(bus):
 
 
 def doctor_knows_limits(bus):
-    daemon_with_clients(bus, configuration=MEDIA)
+    daemon = daemon_with_clients(bus, configuration=MEDIA)
 
     root = administrator(bus)
 
@@ -404,6 +404,12 @@ def doctor_knows_limits(bus):
             application.expect(f"allocate {chunks} {buffers} 0", "allocate: complete")
             [account] = accounts()
             assert account["result"] == "warn" and f"{limit}=MORE" in account["remedy"], account
+        # To raise the limits of others would help him nothing.
+        daemon.configure(CLIENTS_CONFIGURATION + f"[Account media]\nGroup={STRANGER}\n")
+        expect(bus, 0, "reload", **ROOT)
+        [account] = [a for a in accounts() if "account media " in a["message"]]
+        assert account["result"] == "ok" and account["remedy"] is None, account
+        assert "not this user's any more" in account["message"], account
     root.wait_whole()
     assert find("guarantee") == []
     holder = root.allocate(count=48 * MIB // PAGE)
