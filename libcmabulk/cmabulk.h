@@ -1298,7 +1298,7 @@ struct cmabulk_account *cmabulk_account_unref(struct cmabulk_account *account);
 /** @brief Drop every reference in a NULL-terminated array, and the array; takes NULL. */
 void cmabulk_account_array_free(struct cmabulk_account **accounts);
 
-/** @brief Name of the account, as configured. */
+/** @brief Name of the account, as configured; with "@GID" or "@all", when users shared it and it is not any more. */
 const char *cmabulk_account_get_name(const struct cmabulk_account *account);
 
 /** @brief Name of the pool. */
@@ -1335,7 +1335,10 @@ uint64_t cmabulk_account_get_n_pending(const struct cmabulk_account *account);
 /** @brief Requests it may have waiting. */
 uint64_t cmabulk_account_get_maximum_pending(const struct cmabulk_account *account);
 
-/** @brief How often it has a turn, compared with others; 0: it is not configured any more. */
+/**
+ * @brief How often it has a turn, compared with others; 0: it is not configured any more, or is of a group
+ * now that its user, who asks, is not in. Nothing else that is configured is known then, and is 0, too.
+ */
 uint64_t cmabulk_account_get_weight(const struct cmabulk_account *account);
 
 /** @brief How many of its keys were changed while the daemon runs. */
