@@ -340,12 +340,12 @@ struct cmabulk_report {
  * Returns 0 when all of @nr_requests came; else -EBUSY (this effort finds no
  * more), -ETIME (budget), -EINTR (INTERRUPT or a fatal signal), -ENOMEM
  * (nowhere to move pages to without taking what others need, or no memory for
- * the books), -ENODEV (the pool is gone). The out fields are filled in whatever
- * of those it returns, and what came stays in the reservation. Refused input (-EINVAL, -E2BIG, -EOVERFLOW,
- * -EFAULT) and -EALREADY (another FILL of the same reservation is running)
- * change and write nothing. Only -EFAULT may come after the work too, when the
- * structure was unmapped meanwhile: a FILL with @nr_requests = 0 tells what is
- * held.
+ * the books), -ENODEV (the pool is gone). The out fields are filled in
+ * whatever of those it returns, and what came stays in the reservation.
+ * Refused input (-EINVAL, -E2BIG, -EOVERFLOW, -EFAULT) and -EALREADY (another
+ * FILL of the same reservation is running) change and write nothing. Only
+ * -EFAULT may come after the work too, when the structure was unmapped
+ * meanwhile: a FILL with @nr_requests = 0 tells what is held.
  *
  * A request for less than a pageblock, within 100 ms of another such, takes a
  * whole one if one is free, and the rest is cached: the next such requests get it
