@@ -1,9 +1,24 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What a consumer may write; must compile without a warning as C11 and as C++17. */
+#include <assert.h>
 #include <cmabulk.h>
 #ifdef WITH_UAPI
 #include <linux/cmabulk.h>
 #endif
+
+/* What no function takes or returns by its type is in no description of the interface: programs have it compiled in. */
+static_assert(CMABULK_POOL_ENGINE_KERNEL == 1, "stays as it is");
+static_assert(CMABULK_POOL_ENGINE_STOCK == 2, "stays as it is");
+static_assert(CMABULK_POOL_FEATURE_KERNEL_ZEROED == 1, "stays as it is");
+static_assert(CMABULK_POOL_FEATURE_BITMAP_UNAWARE == 2, "stays as it is");
+static_assert(CMABULK_ENTRY_RESERVATION == 1, "stays as it is");
+static_assert(CMABULK_ENTRY_BUFFER == 2, "stays as it is");
+static_assert(CMABULK_ENTRY_CACHED == 1, "stays as it is");
+static_assert(CMABULK_ENTRY_RESERVED == 2, "stays as it is");
+static_assert(CMABULK_ENTRY_EXPORTED == 3, "stays as it is");
+static_assert(CMABULK_ENTRY_DRAINING == 4, "stays as it is");
+static_assert(CMABULK_REQUEST_TIMEOUT_DEFAULT == 20000000, "stays as it is");
+static_assert(CMABULK_REQUEST_TIMEOUT_INFINITE == UINT64_MAX, "stays as it is");
 
 int main(void)
 {
