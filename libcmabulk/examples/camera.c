@@ -66,7 +66,7 @@ static void frame_fill(struct frame *frame, int color)
 {
 	if (cmabulk_buffer_begin_cpu_access(frame->buffer, CMABULK_BUFFER_WRITE) < 0)
 		errx(1, "cannot write to a frame");
-	memset(frame->address, color, cmabulk_buffer_get_size(frame->buffer));
+	memset(frame->address, color, (size_t)cmabulk_buffer_get_size(frame->buffer));
 	cmabulk_buffer_end_cpu_access(frame->buffer, CMABULK_BUFFER_WRITE);
 }
 

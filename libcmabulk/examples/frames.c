@@ -32,7 +32,7 @@ int main(void)
 		if (cmabulk_buffer_map(buffer, CMABULK_BUFFER_WRITE, &address) < 0 ||
 		    cmabulk_buffer_begin_cpu_access(buffer, CMABULK_BUFFER_WRITE) < 0)
 			errx(1, "cannot write to buffer %u", i);
-		memset(address, 0x80, cmabulk_buffer_get_size(buffer));
+		memset(address, 0x80, (size_t)cmabulk_buffer_get_size(buffer));
 		cmabulk_buffer_end_cpu_access(buffer, CMABULK_BUFFER_WRITE);
 		cmabulk_buffer_unmap(buffer, address);
 	}

@@ -28,7 +28,7 @@ int main(void)
 		r = cmabulk_buffer_begin_cpu_access(buffer, CMABULK_BUFFER_WRITE);
 	if (r < 0)
 		errx(1, "cannot write to it: %s", cmabulk_error_get_message(r));
-	memset(address, 0x80, cmabulk_buffer_get_size(buffer));
+	memset(address, 0x80, (size_t)cmabulk_buffer_get_size(buffer));
 	r = cmabulk_buffer_end_cpu_access(buffer, CMABULK_BUFFER_WRITE);
 	if (r < 0)
 		errx(1, "devices may not see it: %s", cmabulk_error_get_message(r));
