@@ -20,6 +20,9 @@ int main(void)
 		errx(1, "%s; %s", cmabulk_error_get_message(r), cmabulk_error_get_hint(r));
 	if (cmabulk_request_new(&request) < 0 || cmabulk_request_set_count(request, 16) < 0)
 		errx(1, "bad request");
+	/* From now on it is told who comes and goes, so that nothing is missed before it waits. */
+	if (cmabulk_connection_wait(connection, 0) < 0)
+		errx(1, "%s", cmabulk_connection_get_error_message(connection));
 	for (;;) {
 		r = cmabulk_connection_allocate(connection, request, &allocation);
 		if (r >= 0)

@@ -5,7 +5,8 @@ import contextlib
 import signal
 import subprocess
 
-from fixture import PATIENCE, environment
+from fixture import PATIENCE, environment, eventually
+from gate import Gate
 from installed import Application, install, options_for, run, start
 from manager import ALICE, BOB, administrator, daemon_with_clients, user
 
@@ -165,6 +166,22 @@ def patient(bus):
     assert root.counters()[0]["complete"] == 1
     for allocation in held:
         allocation.close()
+
+
+def patient_misses_nothing(bus):
+    """A daemon that goes before it is asked, and is there again before anything more of its client is."""
+    daemon = daemon_with_clients(bus)
+    gate = Gate(bus)
+    gate.open(until=b"Allocate")
+    process = start(bus, variable("patient"), uid=0, groups=(), CMABULK_BUS=gate.address)
+    eventually("it asks for memory", gate.is_shut)
+    daemon.kill()
+    gate.open(until=b"AddMatch")
+    assert process.stderr.readline()
+    daemon_with_clients(bus, name="second")
+    gate.open()
+    output, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, output) == (0, "complete\n"), errors
 
 
 def several(bus):

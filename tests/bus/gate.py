@@ -59,8 +59,9 @@ class Gate:
         self.shuts_before = None  # it is shut before this passes
         threading.Thread(target=self._run, daemon=True).start()
 
-    def open(self):
-        self.shuts_before = None
+    def open(self, until=None):
+        """For all, or until this is to pass."""
+        self.shuts_before = until
         self._set_size(ALL)
 
     def is_shut(self):
