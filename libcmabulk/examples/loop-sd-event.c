@@ -90,23 +90,25 @@ static int when_late(sd_event_source *source, uint64_t usec, void *application)
 static int before_polling(sd_event_source *source, void *userdata)
 {
 	struct application *application = userdata;
-	int events = cmabulk_connection_get_events(application->connection);
+	struct cmabulk_connection *connection = application->connection;
+	int events = cmabulk_connection_get_events(connection);
 	uint64_t usec;
-	int r;
+	int r = events;
 
-	if (events < 0)
-		return events;
-	r = cmabulk_connection_get_timeout_usec(application->connection, &usec);
 	if (r >= 0)
-		r = sd_event_source_set_io_events(source, (uint32_t)events);
+		r = cmabulk_connection_get_timeout_usec(connection, &usec);
+	/* An error that is returned only disables the source: the loop would wait for ever. */
+	if (r < 0)
+		return stop(application, r, cmabulk_connection_get_error_message(connection));
+	r = sd_event_source_set_io_events(source, (uint32_t)events);
 	if (r >= 0)
 		r = sd_event_source_set_time(application->deadline, usec);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(application->deadline, SD_EVENT_ONESHOT);
-	return r;
+	return r < 0 ? stop(application, r, strerror(-r)) : 0;
 }
 
-/* The loop keeps both sources as long as it is there. */
+/* The loop keeps the first source as long as it is there; the other one is set each time, and so kept here. */
 static int attach(struct application *application)
 {
 	sd_event_source *ready;
