@@ -108,7 +108,7 @@ static int before_polling(sd_event_source *source, void *userdata)
 	return r < 0 ? stop(application, r, strerror(-r)) : 0;
 }
 
-/* The loop keeps the first source as long as it is there; the other one is set each time, and so kept here. */
+/* The loop keeps the source of the descriptor; that of the deadline is set before each turn, and so kept here. */
 static int attach(struct application *application)
 {
 	sd_event_source *ready;
@@ -127,7 +127,7 @@ static int attach(struct application *application)
 	if (r < 0)
 		return r;
 	return sd_event_add_time(application->loop, &application->deadline, CLOCK_MONOTONIC,
-				 UINT64_MAX, 0, when_late, application);
+				 UINT64_MAX, 1, when_late, application);
 }
 
 static void start(struct application *application)
