@@ -142,8 +142,11 @@ static void finish(struct camera *camera)
 	struct cmabulk_buffer *buffer;
 	int r = cmabulk_call_finish(camera->call, &allocation);
 
-	if (r < 0 && !cmabulk_error_is_retryable(r))
+	/* That it may not have more is no reason to end, as long as it has what it needs. */
+	if (r < 0 && !cmabulk_error_is_retryable(r) && n_frames(camera) < FRAMES_NEEDED)
 		errx(1, "%s", cmabulk_call_get_error_message(camera->call));
+	if (r < 0)
+		g_debug("%s", cmabulk_call_get_error_message(camera->call));
 	camera->call = cmabulk_call_unref(camera->call);
 	if (r == CMABULK_ALLOCATION_COMPLETE) {
 		for (unsigned int i = 0; (buffer = cmabulk_allocation_get_buffer(allocation, i));

@@ -124,6 +124,22 @@ def camera_gives_back(bus):
     root.wait_whole()
 
 
+def camera_does_with_less(bus):
+    """What it gave back it may not have again for a while: it goes on with what it has."""
+    daemon_with_clients(bus, configuration=f"[Account camera]\nUser={ALICE}\n")
+    root = administrator(bus)
+    with camera_of(bus) as camera, Application(bus, uid=BOB) as other:
+        root.wait_for_buffers(25)
+        root.set_account("camera", MaxBytes="16M")
+        other.expect(f"allocate {MOST} 1 60000000", "allocate: complete")
+        expect_line(camera, "gave back 9 frames, 16 are left")
+        other.expect("release", "release: done")
+        eventually("it is refused more", lambda: ("quota", 2) in root.counters()[0]["refused"])
+        root.unset_account("camera")
+        expect_line(camera, "25 frames")
+    root.wait_whole()
+
+
 def camera_outlives_the_daemon(bus):
     daemon = daemon_with_clients(bus)
     with camera_of(bus) as camera:
