@@ -175,6 +175,18 @@ static void give_back(struct camera *camera, uint64_t bytes)
 
 /* --- What happens --------------------------------------------------------------------------------- */
 
+/* The daemon asks those to give back who called it: so it is called, until it answers. No picture is taken meanwhile. */
+static gboolean introduce(gpointer data)
+{
+	struct camera *camera = data;
+	struct cmabulk_pool **pools = NULL;
+
+	if (cmabulk_connection_list_pools(camera->connection, &pools) < 0)
+		return G_SOURCE_CONTINUE;
+	cmabulk_pool_array_free(pools);
+	return G_SOURCE_REMOVE;
+}
+
 static void handle(struct camera *camera, const struct cmabulk_event *event)
 {
 	switch (cmabulk_event_get_type(event)) {
@@ -186,6 +198,12 @@ static void handle(struct camera *camera, const struct cmabulk_event *event)
 		break;
 	case CMABULK_EVENT_DAEMON_BACK:
 		printf("the daemon is back\n");
+		retry_later(camera);
+		break;
+	case CMABULK_EVENT_LOST:
+		/* What it was, nobody knows: the daemon may be another, and not know who this is. */
+		if (introduce(camera) == G_SOURCE_CONTINUE)
+			g_timeout_add(RETRY_INTERVAL, introduce, camera);
 		retry_later(camera);
 		break;
 	default:

@@ -5,7 +5,8 @@ import contextlib
 import signal
 import subprocess
 
-from fixture import PATIENCE, environment, eventually
+from client import Client, GLib
+from fixture import NAME, PATIENCE, environment, eventually
 from gate import Gate
 from installed import Application, install, options_for, run, start
 from manager import ALICE, BOB, administrator, daemon_with_clients, user
@@ -149,6 +150,30 @@ def camera_outlives_the_daemon(bus):
         expect_line(camera, "the daemon is back")
         # The next daemon asks it, too, for what it has of that one: nothing.
         user(bus, BOB).allocate(count=MOST, order=4).close()
+
+
+class Aloof(Client):
+    """A daemon that does not want to know who calls."""
+
+    n_calls = 0
+
+    def _answer(self, call):
+        self.n_calls += call.get_member() == "ListPools"
+        super()._answer(call)
+
+
+def camera_makes_itself_known(bus):
+    """Again and again to a daemon that refuses it, as nobody else is asked to give back; and its frames stay."""
+    daemon = daemon_with_clients(bus)
+    with camera_of(bus) as camera:
+        daemon.kill()
+        expect_line(camera, "the daemon is gone, 25 frames stay")
+        with bus.client(kind=Aloof) as aloof:
+            aloof.call_bus("RequestName", GLib.Variant("(su)", (NAME, 0)))
+            # The library calls, then the camera, and then it does once more.
+            aloof.wait_for("the third call", lambda: aloof.n_calls == 3)
+            expect_line(camera, "the daemon is back")
+        expect_line(camera, "the daemon is gone, 25 frames stay")
 
 
 def cancel(bus):
