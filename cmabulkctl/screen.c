@@ -22,7 +22,6 @@
 
 /* One terminal, which signals have to find. */
 static struct termios before;
-static struct termios during;
 static volatile sig_atomic_t is_active;
 static bool has_keys;
 /* SIGWINCH, and SIGCONT after a stop: read, not handled, so that none is missed before a poll(). */
@@ -69,23 +68,58 @@ static bool is_in_foreground(void)
 	return group < 0 || group == getpgrp();
 }
 
-static void enter(void)
+/* Not to be stopped between steps that belong together: the handler comes after them. */
+static void hold_stop(sigset_t *ret_previous)
 {
-	is_active = 1;
-	if (has_keys)
-		tcsetattr(STDIN_FILENO, TCSANOW, &during);
-	write_all(ENTER, strlen(ENTER));
+	sigset_t stop;
+
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTSTP);
+	sigprocmask(SIG_BLOCK, &stop, ret_previous);
 }
 
-/* Over when all is done: a signal that comes meanwhile does it all once more, and ends the program. */
+static void take_keys(void)
+{
+	struct termios during = before;
+
+	during.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	during.c_cc[VMIN] = 0;
+	during.c_cc[VTIME] = 0;
+	tcsetattr(STDIN_FILENO, TCSANOW, &during);
+}
+
+static void enter(void)
+{
+	sigset_t previous;
+
+	/* Another has it: stopped as who reads from it is, and SIGCONT brings us here again. */
+	if (!is_in_foreground()) {
+		raise(SIGTTOU);
+		return;
+	}
+	hold_stop(&previous);
+	/* As the shell left it to us: in the background it is as the shell's line editor needs it. */
+	if (has_keys && !is_active)
+		tcgetattr(STDIN_FILENO, &before);
+	is_active = 1;
+	if (has_keys)
+		take_keys();
+	write_all(ENTER, strlen(ENTER));
+	sigprocmask(SIG_SETMASK, &previous, NULL);
+}
+
+/*
+ * Over when all is done: another signal that comes meanwhile does it all once more. The
+ * same one ends the program at once, maybe while a terminal takes nothing: keys come first.
+ */
 static void leave(void)
 {
 	if (!is_active)
 		return;
 	if (is_in_foreground()) {
-		write_all(LEAVE, strlen(LEAVE));
 		if (has_keys)
 			tcsetattr(STDIN_FILENO, TCSANOW, &before);
+		write_all(LEAVE, strlen(LEAVE));
 	}
 	is_active = 0;
 }
@@ -151,12 +185,6 @@ int screen_begin(void)
 	if (r < 0)
 		return r;
 	has_keys = isatty(STDIN_FILENO);
-	if (has_keys && tcgetattr(STDIN_FILENO, &before) < 0)
-		return -errno;
-	during = before;
-	during.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-	during.c_cc[VMIN] = 0;
-	during.c_cc[VTIME] = 0;
 	fflush(stdout);
 	atexit(screen_end);
 	for (size_t i = 0; i < ARRAY_SIZE(fatal_signals); i++)
@@ -214,16 +242,17 @@ static void print_line(FILE *file, const char *line, size_t length, bool may_sta
 		is_strong && may_stand_out ? NORMAL : "");
 }
 
-/* Who is stopped in the middle would write the rest of it over what the shell shows then. */
+/*
+ * Who is stopped in the middle would write the rest of it over what the shell shows then.
+ * Who was stopped before has to enter again first, and shows it then.
+ */
 static int write_picture(const char *picture, size_t size)
 {
-	sigset_t stop, previous;
+	sigset_t previous;
 	int r;
 
-	sigemptyset(&stop);
-	sigaddset(&stop, SIGTSTP);
-	sigprocmask(SIG_BLOCK, &stop, &previous);
-	r = write_all(picture, size);
+	hold_stop(&previous);
+	r = is_active && is_in_foreground() ? write_all(picture, size) : 0;
 	sigprocmask(SIG_SETMASK, &previous, NULL);
 	return r;
 }

@@ -77,27 +77,48 @@ class Terminal:
         os.close(self.slave)
 
 
-def become_job(terminal):
-    """What is run next is in the foreground, and has a parent that could make it go on."""
+def lead_job(job):
+    """What a shell does with one: takes the terminal when it stops, and says so; gives it back when
+    it is told to go on."""
+    while True:
+        _, status = os.waitpid(job, os.WUNTRACED)
+        if not os.WIFSTOPPED(status):
+            return os.waitstatus_to_exitcode(status)
+        os.tcsetpgrp(2, os.getpgrp())
+        os.write(2, b"[stopped]")
+        signal.sigwait({signal.SIGUSR1})
+        os.tcsetpgrp(2, job)
+        os.killpg(job, signal.SIGCONT)
+
+
+def become_job(terminal, is_in_background):
+    """What is run next has a parent that makes it go on."""
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     child = os.fork()
     if child > 0:
         # Popen waits for the end of one of them.
         os.closerange(3, 1 << 12)
-        _, status = os.waitpid(child, 0)
-        os._exit(os.waitstatus_to_exitcode(status) & 0xff)
+        os._exit(lead_job(child) & 0xff)
     die_with_parent()
     os.setpgid(0, 0)
-    os.tcsetpgrp(terminal, os.getpid())
+    if not is_in_background:
+        os.tcsetpgrp(terminal, os.getpid())
     signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
 
 
 class Top:
     """cmabulkctl top as it runs on it."""
 
     def __init__(self, bus, *options, columns=80, rows=24, variables=None, who=None,
-                 has_keys=True, ignores_hangup=False, is_job=False):
+                 has_keys=True, ignores_hangup=False, is_job=False, is_in_background=False):
         self.terminal = Terminal(columns, rows)
+        if is_in_background:
+            # A shell edits its line meanwhile.
+            edited = termios.tcgetattr(self.terminal.slave)
+            edited[3] &= ~(termios.ICANON | termios.ECHO)
+            termios.tcsetattr(self.terminal.slave, termios.TCSANOW, edited)
         program = install(bus, environment("CMABULKCTL"))
         variables = {"TERM": "xterm", **(variables or {})}
         started = options_for(bus, **(who or {"uid": 0, "groups": ()}), **variables)
@@ -110,7 +131,7 @@ class Top:
             if ignores_hangup:
                 signal.signal(signal.SIGHUP, signal.SIG_IGN)
             if is_job:
-                become_job(slave)
+                become_job(slave, is_in_background)
         self.process = subprocess.Popen([program, "top", *options],
                                         stdin=slave if has_keys else subprocess.DEVNULL,
                                         stdout=slave, stderr=slave, preexec_fn=enter, **started)
@@ -132,6 +153,15 @@ class Top:
     def resize(self, columns, rows):
         self.terminal.resize(columns, rows)
 
+    def wait_stopped(self, count):
+        """Until it has stopped so many times."""
+        self.wait_until("it does not stop",
+                        lambda _: self.terminal.written.count("[stopped]") == count)
+
+    def go_on(self):
+        """In the foreground."""
+        self.process.send_signal(signal.SIGUSR1)
+
     def wait(self):
         """The status it ends with; the terminal is as it was."""
         status = self.process.wait(PATIENCE)
@@ -139,7 +169,7 @@ class Top:
             pass
         written = self.terminal.written
         assert written.count(ENTERED) == written.count(LEFT) > 0, written
-        assert written.rindex(LEFT) > written.rindex("q quit"), written
+        assert written.rindex(LEFT) > written.rindex(" quit"), written
         assert written.rindex("\033[?25h") > written.rindex("\033[?25l"), written
         assert termios.tcgetattr(self.terminal.slave) == self.terminal.attributes
         self.terminal.close()
@@ -254,35 +284,77 @@ def ends_with_its_terminal(bus):
     """By the signal; who ignores that has no more keys; who had none cannot show anything."""
     daemon_with_clients(bus)
     for interval, options, expected in (
-            ("1h", {}, -signal.SIGHUP), ("1h", {"ignores_hangup": True}, 0),
-            ("100ms", {"ignores_hangup": True, "has_keys": False}, 1)):
+            # Who polls it is told before the signal is sent.
+            ("1h", {}, (-signal.SIGHUP, 0)), ("1h", {"ignores_hangup": True}, (0,)),
+            ("100ms", {"ignores_hangup": True, "has_keys": False}, (1,))):
         top = Top(bus, f"--interval={interval}", **options)
         top.wait_for(KEYS if options.get("has_keys", True) else "Ctrl-C quits")
         top.terminal.close()
-        assert top.process.wait(PATIENCE) == expected, options
+        assert top.process.wait(PATIENCE) in expected, options
 
 
 def stops_and_goes_on(bus):
-    """Ctrl-Z gives the terminal back, and fg takes it again."""
+    """Ctrl-Z gives the terminal back, and fg takes it again; bg does not."""
     daemon_with_clients(bus)
     top = Top(bus, "--interval=1h", is_job=True)
     top.wait_for(KEYS)
     job = os.tcgetpgrp(top.terminal.master)
-
-    def is_stopped():
-        with open(f"/proc/{job}/stat", encoding="ascii") as stat:
-            return stat.read().rpartition(") ")[2].startswith("T")
     for count in 1, 2:
         top.press("\x1a")
-        eventually("it stops", is_stopped)
-        top.wait_until("it does not leave", lambda _: top.terminal.written.count(LEFT) == count)
+        top.wait_stopped(count)
+        assert top.terminal.written.count(LEFT) == count
         assert termios.tcgetattr(top.terminal.slave) == top.terminal.attributes
-        os.killpg(job, signal.SIGCONT)
+        if count == 2:
+            os.killpg(job, signal.SIGCONT)
+            eventually("it stops in the background", lambda: is_stopped(job))
+            assert not top.terminal.read(time.monotonic()), top.terminal.written
+        top.go_on()
         top.wait_until("it does not enter",
                        lambda _: top.terminal.written.count(ENTERED) == count + 1)
         top.wait_for(KEYS)
     top.press("q")
     assert top.wait() == 0
+
+
+def is_stopped(job):
+    with open(f"/proc/{job}/stat", encoding="ascii") as stat:
+        return stat.read().rpartition(") ")[2].startswith("T")
+
+
+def stops_while_it_looks(bus):
+    """What it then shows has to wait until it has the terminal again."""
+    daemon = daemon_with_clients(bus)
+    top = Top(bus, "--interval=100ms", is_job=True)
+    top.wait_for(KEYS)
+    daemon.signal(signal.SIGSTOP)
+    # It has nothing to show while it waits for an answer.
+    while top.terminal.read(time.monotonic() + 1):
+        pass
+    top.press("\x1a")
+    top.wait_stopped(1)
+    daemon.signal(signal.SIGCONT)
+    top.go_on()
+    top.wait_until("it does not enter", lambda _: top.terminal.written.count(ENTERED) == 2)
+    between = top.terminal.written.split(LEFT)[1].split(ENTERED)[0]
+    assert between == "[stopped]", repr(between)
+    top.wait_for(KEYS)
+    top.press("q")
+    assert top.wait() == 0
+
+
+def begins_in_the_background(bus):
+    """Where a shell edits its line; it comes to the foreground, and leaves what it found there."""
+    daemon_with_clients(bus)
+    for has_keys, last in (True, KEYS), (False, "Ctrl-C quits"):
+        top = Top(bus, "--interval=100ms", is_job=True, is_in_background=True, has_keys=has_keys)
+        top.wait_stopped(1)
+        assert ENTERED not in top.terminal.written, top.terminal.written
+        # What it does for whom it gives the terminal to.
+        termios.tcsetattr(top.terminal.slave, termios.TCSANOW, top.terminal.attributes)
+        top.go_on()
+        top.wait_for(last)
+        top.press("\x03")
+        assert top.wait() == -signal.SIGINT & 0xff, has_keys
 
 
 def does_not_stop_for_nobody(bus):
