@@ -24,14 +24,19 @@ bool cli_is_direct(const struct context *context)
 	return context->direct || (bus && strcmp(bus, "direct") == 0);
 }
 
+bool cli_is_terminal(int fd)
+{
+	const char *terminal = getenv("TERM");
+
+	return isatty(fd) && terminal && *terminal && strcmp(terminal, "dumb") != 0;
+}
+
 /* https://no-color.org */
 bool cli_wants_colour(void)
 {
 	const char *no_color = getenv("NO_COLOR");
-	const char *terminal = getenv("TERM");
 
-	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && terminal &&
-	       strcmp(terminal, "dumb") != 0;
+	return cli_is_terminal(STDOUT_FILENO) && !(no_color && *no_color);
 }
 
 static enum exit_code exit_code_of(int error)

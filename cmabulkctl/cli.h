@@ -50,6 +50,9 @@ int cli_connect(const struct context *context, struct cmabulk_connection **ret);
 /* Does it go past the daemon? Before there is a connection, which would need a pool for that. */
 bool cli_is_direct(const struct context *context);
 
+/* Is it one that does more than print? What is not, or nobody says what it is, takes no escape sequences. */
+bool cli_is_terminal(int fd);
+
 /* On a terminal that has colours, unless NO_COLOR says otherwise. */
 bool cli_wants_colour(void);
 

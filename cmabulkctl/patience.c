@@ -46,7 +46,7 @@ void patience_begin(const char *what)
 	sigset_t all, previous;
 
 	patience_end();
-	if (!isatty(STDERR_FILENO))
+	if (!progress_is_possible())
 		return;
 	stop = eventfd(0, EFD_CLOEXEC);
 	if (stop < 0)

@@ -3,11 +3,17 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cli.h"
 #include "clock.h"
 #include "progress.h"
 #include "size.h"
 
 #define SHOWN_STRIDE 16
+
+bool progress_is_possible(void)
+{
+	return cli_is_terminal(STDERR_FILENO);
+}
 
 void progress_begin(struct progress *progress, const char *what)
 {
@@ -18,7 +24,7 @@ void progress_step(struct progress *progress, unsigned int done)
 {
 	if (done % SHOWN_STRIDE != 0 ||
 	    clock_now_usec() - progress->start_usec < PROGRESS_QUIET_MSEC * UINT64_C(1000) ||
-	    !isatty(STDERR_FILENO))
+	    !progress_is_possible())
 		return;
 	fprintf(stderr, "\r\033[K%s: %u so far", progress->what, done);
 	fflush(stderr);

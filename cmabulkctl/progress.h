@@ -13,6 +13,9 @@
 #define PROGRESS_QUIET_MSEC   500
 #define PROGRESS_REFRESH_MSEC 100
 
+/* Is there a terminal for it, whose line can be wiped out? */
+bool progress_is_possible(void);
+
 struct progress {
 	const char *what;
 	uint64_t start_usec;

@@ -34,9 +34,7 @@ static const int fatal_signals[] = {
 
 bool screen_is_possible(void)
 {
-	const char *terminal = getenv("TERM");
-
-	return isatty(STDOUT_FILENO) && terminal && *terminal && strcmp(terminal, "dumb") != 0;
+	return cli_is_terminal(STDOUT_FILENO);
 }
 
 /* From here to the handlers only what may be called in one. */

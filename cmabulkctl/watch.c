@@ -26,7 +26,7 @@ static void *run(void *userdata)
 		{ .fd = watch->stop, .events = POLLIN },
 		{ .fd = watch->signals, .events = POLLIN },
 	};
-	bool terminal = isatty(STDERR_FILENO);
+	bool terminal = progress_is_possible();
 	uint64_t start = clock_now_usec();
 	int timeout = terminal ? PROGRESS_QUIET_MSEC : -1;
 	bool cancelled = false;

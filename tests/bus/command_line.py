@@ -448,6 +448,14 @@ def read_terminal(terminal, text=""):
     return shown
 
 
+def wait_on_terminal(bus, program, words, line):
+    terminal, slave = os.openpty()
+    process = subprocess.Popen([program, *words.split()], stdout=subprocess.PIPE, stderr=slave,
+                               **options_for(bus, TERM="xterm", **ROOT))
+    os.close(slave)
+    return process, terminal, line
+
+
 def waiting_is_told(bus):
     """On a terminal, and wiped out when it is over; elsewhere nobody needs to know."""
     daemon = daemon_with_clients(bus, configuration=MEDIA)
@@ -457,26 +465,23 @@ def waiting_is_told(bus):
         verbs = set(re.findall(r'^\t\{ "(\w+)"', table.read(), flags=re.M))
     # It goes on for ever.
     assert verbs - {words.split()[0] for words in WAITING} == {"monitor"}, verbs
-    waiting = []
-    daemon.signal(signal.SIGSTOP)
-    for words, line in WAITING.items():
-        terminal, slave = os.openpty()
-        process = subprocess.Popen([program, *words.split()], stdout=subprocess.PIPE, stderr=slave,
-                                   **options_for(bus, **ROOT))
-        os.close(slave)
-        waiting.append((process, terminal, line))
-    quiet = start(bus, "CMABULKCTL", "pools", **ROOT)
-    for _, terminal, line in waiting:
-        shown = read_terminal(terminal, " so far")
-        assert re.match(rf"\r\033\[K{line}, [0-9.]+m?s so far", shown), (line, shown)
-    daemon.signal(signal.SIGCONT)
-    for process, terminal, line in waiting:
-        stdout, _ = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 0 and b"\033" not in stdout, (line, stdout)
-        assert read_terminal(terminal).endswith("\r\033[K"), line
-        os.close(terminal)
-    stdout, stderr = quiet.communicate(timeout=PATIENCE)
-    assert quiet.returncode == 0 and stdout.startswith("NAME") and not stderr, (stdout, stderr)
+    # A few at a time: all of them have to begin before the first has waited as long as it may.
+    entries = list(WAITING.items())
+    for first in range(0, len(entries), 4):
+        daemon.signal(signal.SIGSTOP)
+        waiting = [wait_on_terminal(bus, program, *entry) for entry in entries[first:first + 4]]
+        quiet = start(bus, "CMABULKCTL", "pools", **ROOT)
+        for _, terminal, line in waiting:
+            shown = read_terminal(terminal, " so far")
+            assert re.match(rf"\r\033\[K{line}, [0-9.]+m?s so far", shown), (line, shown)
+        daemon.signal(signal.SIGCONT)
+        for process, terminal, line in waiting:
+            stdout, _ = process.communicate(timeout=PATIENCE)
+            assert process.returncode == 0 and b"\033" not in stdout, (line, stdout)
+            assert read_terminal(terminal).endswith("\r\033[K"), line
+            os.close(terminal)
+        stdout, stderr = quiet.communicate(timeout=PATIENCE)
+        assert quiet.returncode == 0 and stdout.startswith("NAME") and not stderr, (stdout, stderr)
 
 
 def completed(bus, *words):

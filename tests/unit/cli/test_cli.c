@@ -409,8 +409,8 @@ static int watch_in_child(guint usec)
 	return 0;
 }
 
-/* What a call that takes @usec shows; free it. */
-static char *show_on_terminal(guint usec)
+/* What a call that takes @usec shows on such a terminal; free it. */
+static char *show_on_terminal(const char *terminal_name, guint usec)
 {
 	GString *shown = g_string_new(NULL);
 	char block[256];
@@ -420,8 +420,10 @@ static char *show_on_terminal(guint usec)
 	pid_t child = forkpty(&terminal, NULL, NULL, NULL);
 
 	g_assert_cmpint(child, >=, 0);
-	if (child == 0)
+	if (child == 0) {
+		g_setenv("TERM", terminal_name, TRUE);
 		_exit(watch_in_child(usec));
+	}
 	while ((size = read(terminal, block, sizeof(block))) > 0)
 		g_string_append_len(shown, block, size);
 	close(terminal);
@@ -432,19 +434,30 @@ static char *show_on_terminal(guint usec)
 
 static void a_quick_call_shows_nothing(void)
 {
-	g_autofree char *shown = show_on_terminal(1000);
+	g_autofree char *shown = show_on_terminal("xterm", 1000);
 
 	g_assert_cmpstr(shown, ==, "");
 }
 
 static void a_slow_call_shows_progress(void)
 {
-	g_autofree char *shown = show_on_terminal(1500000);
+	g_autofree char *shown = show_on_terminal("xterm", 1500000);
 
 	g_assert_nonnull(strstr(shown, "allocating, "));
 	g_assert_nonnull(strstr(shown, " so far; Ctrl-C cancels"));
 	/* And wipes it out at the end. */
 	g_assert_true(g_str_has_suffix(shown, "\r\033[K"));
+}
+
+static void where_nothing_can_be_wiped_out_nothing_is_shown(void)
+{
+	static const char *const names[] = { "dumb", "" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		g_autofree char *shown = show_on_terminal(names[i], 1000000);
+
+		g_assert_cmpstr(shown, ==, "");
+	}
 }
 
 static void signals_cancel(void)
@@ -477,6 +490,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/cli/descriptors-come-in-order", descriptors_come_in_order);
 	g_test_add_func("/cli/a-quick-call-shows-nothing", a_quick_call_shows_nothing);
 	g_test_add_func("/cli/a-slow-call-shows-progress", a_slow_call_shows_progress);
+	g_test_add_func("/cli/where-nothing-can-be-wiped-out-nothing-is-shown",
+			where_nothing_can_be_wiped_out_nothing_is_shown);
 	g_test_add_func("/cli/signals-cancel", signals_cancel);
 	add_observing();
 	add_top();
