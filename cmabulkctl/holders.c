@@ -26,6 +26,8 @@
 #define MEMFD_PREFIX   "/memfd:"
 
 struct search {
+	struct sought *sought; /* sorted */
+	size_t n_sought;
 	struct holders *found;
 	size_t room; /* entries that fit */
 	dev_t memfd_device;
@@ -82,20 +84,43 @@ static bool is_denied(int error)
 
 /* --- What was found -------------------------------------------------------------------------- */
 
+static int compare_buffers(const void *left, const void *right)
+{
+	const struct sought *one = left;
+	const struct sought *other = right;
+
+	if (one->is_simulated != other->is_simulated)
+		return one->is_simulated ? 1 : -1;
+	return (one->inode > other->inode) - (one->inode < other->inode);
+}
+
+static struct sought buffer_of(const struct holder *holder)
+{
+	return (struct sought){ .inode = holder->inode, .is_simulated = holder->is_simulated };
+}
+
 /* By buffers, then by processes. */
 static int compare(const void *left, const void *right)
 {
 	const struct holder *one = left;
 	const struct holder *other = right;
+	const struct sought buffer = buffer_of(one);
+	const struct sought other_buffer = buffer_of(other);
+	int order = compare_buffers(&buffer, &other_buffer);
 
-	if (one->is_simulated != other->is_simulated)
-		return one->is_simulated ? 1 : -1;
-	if (one->inode != other->inode)
-		return one->inode < other->inode ? -1 : 1;
-	return (one->pid > other->pid) - (one->pid < other->pid);
+	return order != 0 ? order : (one->pid > other->pid) - (one->pid < other->pid);
 }
 
-static int add(struct search *search, const struct holder *holder)
+static struct sought *find_sought(const struct search *search, const struct holder *holder)
+{
+	const struct sought buffer = buffer_of(holder);
+
+	if (search->n_sought == 0)
+		return NULL;
+	return bsearch(&buffer, search->sought, search->n_sought, sizeof(buffer), compare_buffers);
+}
+
+static int append(struct search *search, const struct holder *holder)
 {
 	struct holders *found = search->found;
 
@@ -108,28 +133,29 @@ static int add(struct search *search, const struct holder *holder)
 		found->all = grown;
 		search->room = room;
 	}
-	found->all[found->count] = *holder;
-	found->all[found->count++].pid = search->pid;
+	found->all[found->count++] = *holder;
 	return 0;
 }
 
-/* One entry for each buffer of those from @first on, which are of one process. */
-static void merge(struct holders *found, size_t first)
+/*
+ * One entry for each buffer that a process has, however often it has it, and none for what
+ * nobody asked about: everybody may open as many memfds as there is room for, and this would
+ * need more of it.
+ */
+static int add(struct search *search, const struct holder *holder)
 {
-	size_t end = first;
+	struct holders *found = search->found;
+	struct sought *sought = find_sought(search, holder);
 
-	if (found->count == first)
-		return;
-	qsort(found->all + first, found->count - first, sizeof(*found->all), compare);
-	for (size_t i = first + 1; i < found->count; i++) {
-		if (compare(&found->all[end], &found->all[i]) == 0) {
-			found->all[end].descriptors += found->all[i].descriptors;
-			found->all[end].mappings += found->all[i].mappings;
-		} else {
-			found->all[++end] = found->all[i];
-		}
+	if (!sought)
+		return 0;
+	if (sought->latest < found->count && compare(&found->all[sought->latest], holder) == 0) {
+		found->all[sought->latest].descriptors += holder->descriptors;
+		found->all[sought->latest].mappings += holder->mappings;
+		return 0;
 	}
-	found->count = end + 1;
+	sought->latest = found->count;
+	return append(search, holder);
 }
 
 /* --- Descriptors ----------------------------------------------------------------------------- */
@@ -151,7 +177,7 @@ static bool is_buffer(const struct search *search, int file, bool is_simulated, 
 static int look_at_descriptor(struct search *search, int directory, const char *name)
 {
 	int file CLEANUP(closep) = -1;
-	struct holder holder = { .descriptors = 1 };
+	struct holder holder = { .pid = search->pid, .descriptors = 1 };
 	char target[64];
 	ssize_t length = readlinkat(directory, name, target, sizeof(target) - 1);
 	ino_t inode;
@@ -219,7 +245,7 @@ static bool is_mapped_dma_buf(const struct search *search, uint64_t start, uint6
 static int look_at_mapping(struct search *search, const char *line)
 {
 	unsigned int device_major, device_minor;
-	struct holder holder = { .mappings = 1 };
+	struct holder holder = { .pid = search->pid, .mappings = 1 };
 	uint64_t start, end;
 	int name = 0;
 
@@ -414,7 +440,6 @@ static int look_into(struct search *search, const char *name)
 		search->found->n_unreadable++;
 	else if (r < 0 && !has_ended(r))
 		return r;
-	merge(search->found, first);
 	describe(search, first);
 	return 0;
 }
@@ -459,12 +484,14 @@ static int look_into_all(struct search *search)
 	return r;
 }
 
-int holders_find(struct holders *ret)
+int holders_find(struct sought *sought, size_t n_sought, struct holders *ret)
 {
 	struct holders found CLEANUP(holders_clear) = { 0 };
-	struct search search = { .found = &found };
+	struct search search = { .sought = sought, .n_sought = n_sought, .found = &found };
 	int r = find_memfd_device(&search.memfd_device);
 
+	if (n_sought > 0)
+		qsort(sought, n_sought, sizeof(*sought), compare_buffers);
 	if (r >= 0)
 		r = look_into_all(&search);
 	if (r < 0)

@@ -13,6 +13,13 @@
 
 #define HOLDER_COMMAND 16
 
+/* A buffer that somebody may have. */
+struct sought {
+	uint64_t inode;
+	bool is_simulated;
+	size_t latest; /* for holders_find() alone: the last holder of it that was found */
+};
+
 /* One process, and what it has of one buffer. */
 struct holder {
 	uint64_t inode;
@@ -30,8 +37,8 @@ struct holders {
 	unsigned int n_unreadable; /* processes that this user may not look into */
 };
 
-/* Looks into every process once. 0 or a negative errno. */
-int holders_find(struct holders *ret);
+/* Looks into every process once, for these buffers, which it sorts. 0 or a negative errno. */
+int holders_find(struct sought *sought, size_t n_sought, struct holders *ret);
 void holders_clear(struct holders *holders);
 
 /* Those of one buffer: the first, NULL if there is none, and how many follow it, itself included. */

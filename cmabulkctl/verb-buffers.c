@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,9 +14,6 @@
 #include "patience.h"
 #include "size.h"
 #include "table.h"
-
-/* In the progress line. */
-#define LISTING "listing the buffers"
 
 enum option_index {
 	OPTION_POOL,
@@ -39,11 +37,19 @@ static const struct usage usage = {
 	.example = "sudo cmabulkctl buffers --pool video --holders",
 };
 
-/* What gets every pool's entries, and what it makes of them. */
+/* What a pool has. */
+struct content {
+	char *pool_name;
+	struct cmabulk_entry **entries;
+	bool is_simulated; /* as far as holders were asked for */
+};
+
+/* What all pools have that were asked for, and who has it. */
 struct listing {
-	struct table *table; /* one of these two */
-	struct json_object *array;
-	const struct holders *holders; /* NULL: nobody asked for them */
+	struct content *contents;
+	size_t count;
+	bool with_holders;
+	struct holders holders;
 };
 
 /* What the command line asks for. */
@@ -51,6 +57,22 @@ struct wanted {
 	const char *pool_name; /* NULL: all */
 	bool holders;
 };
+
+static void content_clear(struct content *content)
+{
+	free(content->pool_name);
+	cmabulk_entry_array_freep(&content->entries);
+}
+
+static void listing_clear(struct listing *listing)
+{
+	for (size_t i = 0; i < listing->count; i++)
+		content_clear(&listing->contents[i]);
+	free(listing->contents);
+	holders_clear(&listing->holders);
+}
+
+/* --- Rows ------------------------------------------------------------------------------------ */
 
 static void add_row(struct table *table, const struct cmabulk_entry *entry, const char *pool_name)
 {
@@ -104,28 +126,7 @@ static void add_holders(struct table *table, const struct cmabulk_entry *entry,
 		add_holder(table, entry, pool_name, &holders[i]);
 }
 
-static void add_entry(struct listing *listing, const struct cmabulk_entry *entry,
-		      const char *pool_name, bool is_simulated)
-{
-	const struct holder *holders = NULL;
-	struct json_object *object;
-	size_t count = 0;
-
-	if (listing->holders)
-		holders = holders_of(listing->holders, is_simulated, cmabulk_entry_get_inode(entry),
-				     &count);
-	if (listing->table && listing->holders) {
-		add_holders(listing->table, entry, pool_name, holders, count);
-	} else if (listing->table) {
-		add_row(listing->table, entry, pool_name);
-	} else {
-		object = json_from_entry(entry, pool_name);
-		if (listing->holders)
-			json_object_object_add(object, "holders",
-					       json_from_holders(holders, count));
-		json_object_array_add(listing->array, object);
-	}
-}
+/* --- Listing --------------------------------------------------------------------------------- */
 
 /* Where inodes are counted is another place for memfds than for dma-bufs. */
 static int find_kind(struct cmabulk_connection *connection, const char *pool_name,
@@ -140,20 +141,37 @@ static int find_kind(struct cmabulk_connection *connection, const char *pool_nam
 	return 0;
 }
 
+static int fill(struct cmabulk_connection *connection, bool with_holders, struct content *content)
+{
+	int r;
+
+	if (!content->pool_name)
+		return -ENOMEM;
+	r = cmabulk_connection_list_buffers(connection, content->pool_name, &content->entries);
+	if (r < 0 || !with_holders)
+		return r;
+	return find_kind(connection, content->pool_name, &content->is_simulated);
+}
+
 static int list_pool(struct cmabulk_connection *connection, const char *pool_name,
 		     struct listing *listing)
 {
-	struct cmabulk_entry **entries CLEANUP(cmabulk_entry_array_freep) = NULL;
-	bool is_simulated = false;
-	int r = cmabulk_connection_list_buffers(connection, pool_name, &entries);
+	struct content *contents =
+		reallocarray(listing->contents, listing->count + 1, sizeof(*contents));
+	struct content *content;
+	int r;
 
-	if (r >= 0 && listing->holders)
-		r = find_kind(connection, pool_name, &is_simulated);
+	if (!contents)
+		return -ENOMEM;
+	listing->contents = contents;
+	content = &contents[listing->count];
+	*content = (struct content){ .pool_name = strdup(pool_name) };
+	r = fill(connection, listing->with_holders, content);
 	if (r < 0)
-		return r;
-	for (struct cmabulk_entry **entry = entries; *entry; entry++)
-		add_entry(listing, *entry, pool_name, is_simulated);
-	return 0;
+		content_clear(content);
+	else
+		listing->count++;
+	return r;
 }
 
 static int list_all(struct cmabulk_connection *connection, struct listing *listing)
@@ -173,11 +191,9 @@ static int list_all(struct cmabulk_connection *connection, struct listing *listi
 static int list(struct cmabulk_connection *connection, const char *pool_name,
 		struct listing *listing)
 {
-	int r;
+	int r = pool_name ? list_pool(connection, pool_name, listing) :
+			    list_all(connection, listing);
 
-	patience_begin(LISTING);
-	r = pool_name ? list_pool(connection, pool_name, listing) : list_all(connection, listing);
-	patience_end();
 	if (r >= 0)
 		return EXIT_OK;
 	if (pool_name)
@@ -186,22 +202,78 @@ static int list(struct cmabulk_connection *connection, const char *pool_name,
 	return cli_fail_call(connection, r, "cannot list the buffers");
 }
 
-static int print_json(struct cmabulk_connection *connection, const char *pool_name,
-		      const struct holders *holders)
+/* --- Who has them ---------------------------------------------------------------------------- */
+
+static size_t count_entries(const struct listing *listing)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < listing->count; i++)
+		for (struct cmabulk_entry **entry = listing->contents[i].entries; *entry; entry++)
+			count++;
+	return count;
+}
+
+static int find_holders(struct listing *listing)
+{
+	size_t count = count_entries(listing);
+	struct sought *sought = calloc(count + 1, sizeof(*sought));
+	size_t n_sought = 0;
+	int r;
+
+	if (!sought)
+		return -ENOMEM;
+	for (size_t i = 0; i < listing->count; i++)
+		for (struct cmabulk_entry **entry = listing->contents[i].entries; *entry; entry++)
+			sought[n_sought++] = (struct sought){
+				.inode = cmabulk_entry_get_inode(*entry),
+				.is_simulated = listing->contents[i].is_simulated,
+			};
+	r = holders_find(sought, n_sought, &listing->holders);
+	free(sought);
+	return r;
+}
+
+static const struct holder *get_holders(const struct listing *listing,
+					const struct content *content,
+					const struct cmabulk_entry *entry, size_t *ret_count)
+{
+	return holders_of(&listing->holders, content->is_simulated, cmabulk_entry_get_inode(entry),
+			  ret_count);
+}
+
+/* --- Printing -------------------------------------------------------------------------------- */
+
+static struct json_object *json_from_content(const struct listing *listing,
+					     const struct content *content,
+					     const struct cmabulk_entry *entry)
+{
+	struct json_object *object = json_from_entry(entry, content->pool_name);
+	const struct holder *holders;
+	size_t count;
+
+	if (listing->with_holders) {
+		holders = get_holders(listing, content, entry, &count);
+		json_object_object_add(object, "holders", json_from_holders(holders, count));
+	}
+	return object;
+}
+
+static void print_json(const struct listing *listing)
 {
 	struct json_object *object = json_object_new_object();
-	struct listing listing = { .array = json_object_new_array(), .holders = holders };
-	int code;
+	struct json_object *array = json_object_new_array();
 
-	json_object_object_add(object, "buffers", listing.array);
-	if (holders)
-		json_add_number(object, "unreadable", holders->n_unreadable);
-	code = list(connection, pool_name, &listing);
-	if (code == EXIT_OK)
-		json_print(object, stdout);
-	else
-		json_object_put(object);
-	return code;
+	for (size_t i = 0; i < listing->count; i++) {
+		const struct content *content = &listing->contents[i];
+
+		for (struct cmabulk_entry **entry = content->entries; *entry; entry++)
+			json_object_array_add(array, json_from_content(listing, content, *entry));
+	}
+	json_object_object_add(object, "buffers", array);
+	if (listing->with_holders)
+		json_add_number(object, "unreadable", listing->holders.n_unreadable);
+	json_print(object, stdout);
 }
 
 static struct table *new_table(bool with_holders)
@@ -219,43 +291,65 @@ static struct table *new_table(bool with_holders)
 			      table_new(titles, ARRAY_SIZE(titles));
 }
 
-static int print_table(struct cmabulk_connection *connection, const char *pool_name,
-		       const struct holders *holders)
+static void add_content(struct table *table, const struct listing *listing,
+			const struct content *content)
 {
-	struct table *table CLEANUP(table_freep) = new_table(holders);
-	struct listing listing = { .table = table, .holders = holders };
-	int code = list(connection, pool_name, &listing);
+	const struct holder *holders;
+	size_t count;
 
-	if (code != EXIT_OK)
-		return code;
+	for (struct cmabulk_entry **entry = content->entries; *entry; entry++) {
+		if (!listing->with_holders) {
+			add_row(table, *entry, content->pool_name);
+			continue;
+		}
+		holders = get_holders(listing, content, *entry, &count);
+		add_holders(table, *entry, content->pool_name, holders, count);
+	}
+}
+
+static void print_unreadable(const struct holders *holders)
+{
+	if (holders->n_unreadable == 0)
+		return;
+	fprintf(stderr,
+		"cmabulkctl: %u process%s may not be looked into, and may hold some, too%s\n",
+		holders->n_unreadable, holders->n_unreadable == 1 ? "" : "es",
+		geteuid() == 0 ? "" : "; root sees all");
+}
+
+static void print_table(const struct listing *listing)
+{
+	struct table *table CLEANUP(table_freep) = new_table(listing->with_holders);
+
+	for (size_t i = 0; i < listing->count; i++)
+		add_content(table, listing, &listing->contents[i]);
 	table_print(table, stdout);
-	if (holders && holders->n_unreadable > 0)
-		fprintf(stderr,
-			"cmabulkctl: %u process%s may not be looked into, and may hold some, too%s\n",
-			holders->n_unreadable, holders->n_unreadable == 1 ? "" : "es",
-			geteuid() == 0 ? "" : "; root sees all");
-	return EXIT_OK;
+	print_unreadable(&listing->holders);
 }
 
 static int print(const struct context *context, const struct wanted *wanted)
 {
 	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = NULL;
-	struct holders holders CLEANUP(holders_clear) = { 0 };
-	const struct holders *asked = wanted->holders ? &holders : NULL;
+	struct listing listing CLEANUP(listing_clear) = { .with_holders = wanted->holders };
+	int code;
 	int r;
 
-	patience_begin(LISTING);
+	patience_begin("listing the buffers");
 	r = cli_connect(context, &connection);
 	if (r < 0)
 		return cli_fail(r, "cannot list the buffers");
+	code = list(connection, wanted->pool_name, &listing);
 	patience_end();
-	if (asked)
-		r = holders_find(&holders);
+	if (code != EXIT_OK)
+		return code;
+	r = wanted->holders ? find_holders(&listing) : 0;
 	if (r < 0)
 		return cli_fail(r, "cannot look for holders in /proc");
 	if (context->json)
-		return print_json(connection, wanted->pool_name, asked);
-	return print_table(connection, wanted->pool_name, asked);
+		print_json(&listing);
+	else
+		print_table(&listing);
+	return EXIT_OK;
 }
 
 static int handle_option(size_t index, const char *value, void *userdata)

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Who has a buffer, as /proc tells of this process. */
+#include <glib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "holders.h"
+#include "suites.h"
+
+#define N_DUPLICATES 3
+
+/* A memfd that this process has open N_DUPLICATES + 1 times, and mapped. */
+static uint64_t open_often(int fds[N_DUPLICATES + 1], void **ret_memory)
+{
+	struct stat status;
+
+	fds[0] = memfd_create("sought", MFD_CLOEXEC);
+	g_assert_cmpint(fds[0], >=, 0);
+	g_assert_cmpint(ftruncate(fds[0], 4096), ==, 0);
+	for (unsigned int i = 1; i <= N_DUPLICATES; i++)
+		fds[i] = dup(fds[0]);
+	*ret_memory = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fds[0], 0);
+	g_assert_true(*ret_memory != MAP_FAILED);
+	g_assert_cmpint(fstat(fds[0], &status), ==, 0);
+	return status.st_ino;
+}
+
+/* Memory is for what was asked about: of what else somebody has open there may be millions. */
+static void only_what_is_sought_is_kept(void)
+{
+	struct holders holders CLEANUP(holders_clear) = { 0 };
+	const struct holder *holder;
+	int other = memfd_create("not-sought", MFD_CLOEXEC);
+	int fds[N_DUPLICATES + 1];
+	void *memory;
+	uint64_t inode = open_often(fds, &memory);
+	/* A dma-buf's number may be the same: that is another place. */
+	struct sought sought[] = {
+		{ .inode = inode, .is_simulated = true },
+		{ .inode = inode, .is_simulated = false },
+		{ .inode = UINT64_MAX, .is_simulated = true },
+	};
+	size_t count;
+
+	g_assert_cmpint(other, >=, 0);
+	g_assert_cmpint(holders_find(NULL, 0, &holders), ==, 0);
+	g_assert_cmpuint(holders.count, ==, 0);
+	holders_clear(&holders);
+	g_assert_cmpint(holders_find(sought, ARRAY_SIZE(sought), &holders), ==, 0);
+	g_assert_cmpuint(holders.count, ==, 1);
+	holder = holders_of(&holders, true, inode, &count);
+	g_assert_cmpuint(count, ==, 1);
+	g_assert_cmpint(holder->pid, ==, getpid());
+	g_assert_cmpuint(holder->descriptors, ==, N_DUPLICATES + 1);
+	g_assert_cmpuint(holder->mappings, ==, 1);
+	g_assert_null(holders_of(&holders, false, inode, &count));
+	munmap(memory, 4096);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	close(other);
+}
+
+void add_holders(void)
+{
+	g_test_add_func("/cli/only-what-is-sought-is-kept", only_what_is_sought_is_kept);
+}
