@@ -463,6 +463,12 @@ static int find_memfd_device(dev_t *ret)
 	return 0;
 }
 
+/* There is always a first process, and it is hidden like any other. */
+static bool are_processes_hidden(void)
+{
+	return access("/proc/1", F_OK) < 0;
+}
+
 static int look_into_all(struct search *search)
 {
 	DIR *directory CLEANUP(closedirp) = opendir("/proc");
@@ -490,6 +496,7 @@ int holders_find(struct sought *sought, size_t n_sought, struct holders *ret)
 	struct search search = { .sought = sought, .n_sought = n_sought, .found = &found };
 	int r = find_memfd_device(&search.memfd_device);
 
+	found.is_partial = are_processes_hidden();
 	if (n_sought > 0)
 		qsort(sought, n_sought, sizeof(*sought), compare_buffers);
 	if (r >= 0)

@@ -35,6 +35,7 @@ struct holders {
 	struct holder *all; /* by buffers, then by processes */
 	size_t count;
 	unsigned int n_unreadable; /* processes that this user may not look into */
+	bool is_partial; /* others' processes are not even named: proc(5), hidepid */
 };
 
 /* Looks into every process once, for these buffers, which it sorts. 0 or a negative errno. */

@@ -271,8 +271,11 @@ static void print_json(const struct listing *listing)
 			json_object_array_add(array, json_from_content(listing, content, *entry));
 	}
 	json_object_object_add(object, "buffers", array);
-	if (listing->with_holders)
+	if (listing->with_holders) {
 		json_add_number(object, "unreadable", listing->holders.n_unreadable);
+		json_object_object_add(object, "hidden",
+				       json_object_new_boolean(listing->holders.is_partial));
+	}
 	json_print(object, stdout);
 }
 
@@ -309,12 +312,16 @@ static void add_content(struct table *table, const struct listing *listing,
 
 static void print_unreadable(const struct holders *holders)
 {
-	if (holders->n_unreadable == 0)
-		return;
-	fprintf(stderr,
-		"cmabulkctl: %u process%s may not be looked into, and may hold some, too%s\n",
-		holders->n_unreadable, holders->n_unreadable == 1 ? "" : "es",
-		geteuid() == 0 ? "" : "; root sees all");
+	const char *hint = geteuid() == 0 ? "" : "; root sees all";
+
+	if (holders->n_unreadable > 0)
+		fprintf(stderr,
+			"cmabulkctl: %u process%s may not be looked into, and may hold some, too%s\n",
+			holders->n_unreadable, holders->n_unreadable == 1 ? "" : "es", hint);
+	if (holders->is_partial)
+		fprintf(stderr,
+			"cmabulkctl: /proc hides processes of others, which may hold some, too%s\n",
+			hint);
 }
 
 static void print_table(const struct listing *listing)

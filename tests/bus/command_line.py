@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import threading
+import unittest
 
 from fixture import PATIENCE, environment, eventually
 from installed import Application, install, options_for, run, start
@@ -16,6 +17,8 @@ from manager import (ALICE, BOB, CLIENTS, CLIENTS_CONFIGURATION, MIB, PAGE, STRA
                      administrator, daemon_with_clients, user)
 
 CLONE_FILES = 0x400
+CLONE_NEW_MOUNTS = 0x20000
+MS_REC, MS_PRIVATE = 0x4000, 0x40000
 ROOT = {"uid": 0, "groups": ()}
 NOBODY = {"uid": STRANGER, "groups": (STRANGER,)}
 MEDIA = "[Account media]\nUser=games\nMaxBytes=16M\nMaxBuffers=20\n"
@@ -330,6 +333,41 @@ def holders_one_may_not_see_are_counted(bus):
         assert done.returncode == 0 and "root sees all" in done.stderr, done
         assert re.search(r"^main +\d+ +4K +\S+ +- +- +- +- +- ", done.stdout, flags=re.M), done
     allocation.close()
+
+
+def run_where_processes_are_hidden(bus, *arguments, **who):
+    program = install(bus, environment("CMABULKCTL"))
+    options = options_for(bus, **who)
+    become = options.pop("preexec_fn")
+
+    def enter():
+        library = ctypes.CDLL(None, use_errno=True)
+        assert library.unshare(CLONE_NEW_MOUNTS) == 0, ctypes.get_errno()
+        for source, kind, flags, data in ((b"none", None, MS_REC | MS_PRIVATE, None),
+                                          (b"proc", b"proc", 0, b"hidepid=2")):
+            place = b"/proc" if kind else b"/"
+            assert library.mount(source, place, kind, flags, data) == 0, ctypes.get_errno()
+        become()
+    return subprocess.run([program, *arguments], capture_output=True, text=True, check=True,
+                          timeout=PATIENCE, preexec_fn=enter, **options)
+
+
+def holders_that_are_hidden_are_told_of(bus):
+    hide = ["unshare", "--mount", "mount", "-t", "proc", "-o", "hidepid=2", "proc", "/proc"]
+    if subprocess.run(hide, check=False).returncode:
+        raise unittest.SkipTest("nobody may mount /proc here, as in a container")
+    daemon_with_clients(bus)
+    with Application(bus) as application:
+        application.expect("allocate 16 1 0", "allocate: complete")
+        for who, is_hidden in ({}, True), (ROOT, False):
+            done = run_where_processes_are_hidden(bus, "buffers", "--holders", **who)
+            assert ("/proc hides processes of others" in done.stderr) == is_hidden, done
+            done = run_where_processes_are_hidden(bus, "--json", "buffers", "--holders", **who)
+            found = json.loads(done.stdout)
+            assert found["hidden"] == is_hidden, found
+            [entry] = found["buffers"]
+            assert [h["pid"] for h in entry["holders"]] == [application.process.pid], found
+        assert read_json(bus, "buffers", "--holders")["hidden"] is False
 
 
 def reload_says_what_is_wrong(bus):
