@@ -21,6 +21,8 @@
 #define USEC_PER_SEC	  UINT64_C(1000000)
 /* Who looks more often would mostly see himself. */
 #define INTERVAL_MIN_USEC UINT64_C(100000)
+/* After a look that nobody answered; while there is one, no key is. */
+#define HUNG_USEC	  (30 * USEC_PER_SEC)
 
 enum option_index {
 	OPTION_INTERVAL,
@@ -52,7 +54,7 @@ struct top {
 	enum top_sort sort;
 	char *pool; /* NULL: all */
 	bool is_direct;
-	bool is_away; /* the daemon, while what is shown is of before */
+	const char *trouble; /* with the daemon, while what is shown is of before */
 	bool is_help;
 	bool is_outdated; /* what is on the screen */
 	bool is_over;
@@ -80,11 +82,18 @@ static int look_at_daemon(struct top *top)
 	return 0;
 }
 
-static void set_deadline(struct top *top)
+static void set_deadline(struct top *top, uint64_t interval_usec)
 {
 	top->deadline_usec = clock_now_usec();
-	if (__builtin_add_overflow(top->deadline_usec, top->interval_usec, &top->deadline_usec))
+	if (__builtin_add_overflow(top->deadline_usec, interval_usec, &top->deadline_usec))
 		top->deadline_usec = UINT64_MAX;
+}
+
+static uint64_t interval_after(const struct top *top, int error)
+{
+	if (error == -ETIMEDOUT && top->interval_usec < HUNG_USEC)
+		return HUNG_USEC;
+	return top->interval_usec;
 }
 
 static int look_again(struct top *top)
@@ -95,7 +104,7 @@ static int look_again(struct top *top)
 
 	if (r >= 0 && !top->is_direct)
 		r = look_at_daemon(top);
-	set_deadline(top);
+	set_deadline(top, interval_after(top, r));
 	if (r < 0)
 		return r;
 	last = top->look;
@@ -104,7 +113,16 @@ static int look_again(struct top *top)
 	return 0;
 }
 
-/* As often as was asked for, and while the daemon is away no less often than that. */
+static const char *trouble_of(int error)
+{
+	if (error == -ETIMEDOUT)
+		return "The daemon does not answer, what it had is below; space asks again.";
+	if (look_is_away(error))
+		return "The daemon is away, what it had is below; waiting.";
+	return NULL;
+}
+
+/* As often as was asked for, also while the daemon is away; but not while it hangs. */
 static int look_if_it_is_time(struct top *top)
 {
 	int r;
@@ -113,8 +131,8 @@ static int look_if_it_is_time(struct top *top)
 		return 0;
 	r = look_again(top);
 	top->is_outdated = true;
-	top->is_away = look_is_away(r);
-	return top->is_away ? 0 : r;
+	top->trouble = trouble_of(r);
+	return top->trouble ? 0 : r;
 }
 
 /* --- Showing --------------------------------------------------------------------------------- */
@@ -126,8 +144,7 @@ static void set_view(const struct top *top, struct top_view *view, char interval
 	*view = (struct top_view){
 		.look = &top->look,
 		.version = top->daemon ? cmabulk_daemon_get_version(top->daemon) : NULL,
-		.trouble = top->is_away ? "The daemon is away, what it had is below; waiting." :
-					  NULL,
+		.trouble = top->trouble,
 		.pool = top->pool,
 		.interval = top->interval_usec == UINT64_MAX ?
 				    "change" :

@@ -386,6 +386,25 @@ def survives_the_daemon(bus):
     assert top.wait() == 0
 
 
+def keys_work_while_the_daemon_hangs(bus):
+    """Between two looks, that is, and those are far apart then; it is well again at once."""
+    daemon = daemon_with_clients(bus)
+    top = Top(bus, "--interval=100ms")
+    top.wait_for(KEYS)
+    daemon.signal(signal.SIGSTOP)
+    top.wait_for("The daemon does not answer, .*")
+    started = time.monotonic()
+    for by in "buffers", "waiting", "name":
+        top.press("s")
+        top.wait_for(rf".*, by {by}")
+    assert time.monotonic() - started < 20, "it looked meanwhile"
+    daemon.signal(signal.SIGCONT)
+    top.press(" ")
+    top.wait_until("it does not look", lambda lines: not any("answer" in line for line in lines))
+    top.press("q")
+    assert top.wait() == 0
+
+
 def the_bus_dies(bus):
     daemon = daemon_with_clients(bus)
     top = Top(bus)
