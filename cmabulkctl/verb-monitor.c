@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -12,6 +13,7 @@
 #include "look-take.h"
 #include "options.h"
 #include "patience.h"
+#include "printable.h"
 #include "size.h"
 
 #define USEC_PER_SEC	  UINT64_C(1000000)
@@ -82,8 +84,13 @@ static void format_value(char text[SIZE_TEXT], const struct look_value *value)
 /* What somebody else named must not steer the terminal. */
 static void print_text(const char *text)
 {
-	for (; *text; text++)
-		putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+	char *copy = strdup(text);
+
+	if (!copy)
+		return;
+	printable_make(copy);
+	fputs(copy, stdout);
+	free(copy);
 }
 
 static void print_name(const struct look_object *object)
