@@ -158,42 +158,84 @@ static int add(struct search *search, const struct holder *holder)
 	return append(search, holder);
 }
 
-/* --- Descriptors ----------------------------------------------------------------------------- */
-
-/* A name alone proves nothing: anybody may call a file so. */
-static bool is_buffer(const struct search *search, int file, bool is_simulated, ino_t *ret_inode)
+/* Opens a file of the process. */
+static int open_file(const struct search *search, const char *path, FILE **ret)
 {
-	struct statfs filesystem;
-	struct stat status;
+	int fd = openat(search->directory, path, O_RDONLY | O_CLOEXEC);
+	FILE *file;
+	int r;
 
-	if (fstat(file, &status) < 0)
-		return false;
-	*ret_inode = status.st_ino;
-	if (is_simulated)
-		return status.st_dev == search->memfd_device;
-	return fstatfs(file, &filesystem) == 0 && filesystem.f_type == DMA_BUF_MAGIC;
+	if (fd < 0)
+		return -errno;
+	file = fdopen(fd, "r");
+	if (!file) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	*ret = file;
+	return 0;
 }
 
-static int look_at_descriptor(struct search *search, int directory, const char *name)
+/* --- Descriptors ----------------------------------------------------------------------------- */
+
+/*
+ * A name alone proves nothing: anybody may call a file so, and have it in a filesystem of
+ * his own, which answers when he likes. Such a file is not asked anything here.
+ */
+static bool is_memfd(const struct search *search, int directory, const char *name,
+		     uint64_t *ret_inode)
 {
-	int file CLEANUP(closep) = -1;
+	struct statx status;
+
+	if (statx(directory, name, AT_STATX_DONT_SYNC, STATX_INO, &status) < 0 ||
+	    makedev(status.stx_dev_major, status.stx_dev_minor) != search->memfd_device)
+		return false;
+	*ret_inode = status.stx_ino;
+	return true;
+}
+
+/* Only a dma-buf has an exporter; what follows that is a name, which anybody may choose. */
+static bool is_dma_buf(const struct search *search, const char *thread, const char *name,
+		       uint64_t *ret_inode)
+{
+	FILE *file CLEANUP(fclosep) = NULL;
+	char *line CLEANUP(freep) = NULL;
+	bool has_inode = false;
+	size_t size = 0;
+	uint64_t inode;
+	char path[64];
+
+	snprintf(path, sizeof(path), "task/%.20s/fdinfo/%.20s", thread, name);
+	if (open_file(search, path, &file) < 0)
+		return false;
+	while (getline(&line, &size, file) >= 0) {
+		has_inode |= sscanf(line, "ino: %" SCNu64, &inode) == 1;
+		if (has_inode && begins_with(line, "exp_name:")) {
+			*ret_inode = inode;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int look_at_descriptor(struct search *search, const char *thread, int directory,
+			      const char *name)
+{
 	struct holder holder = { .pid = search->pid, .descriptors = 1 };
 	char target[64];
 	ssize_t length = readlinkat(directory, name, target, sizeof(target) - 1);
-	ino_t inode;
+	bool is_buffer = false;
 
 	if (length < 0)
 		return 0;
 	target[length] = '\0';
 	holder.is_simulated = begins_with(target, MEMFD_PREFIX);
-	if (!holder.is_simulated && !begins_with(target, DMA_BUF_PREFIX))
-		return 0;
-	/* Only a place to look at: it opens nothing, and keeps nothing mapped. */
-	file = openat(directory, name, O_PATH | O_CLOEXEC);
-	if (file < 0 || !is_buffer(search, file, holder.is_simulated, &inode))
-		return 0;
-	holder.inode = inode;
-	return add(search, &holder);
+	if (holder.is_simulated)
+		is_buffer = is_memfd(search, directory, name, &holder.inode);
+	else if (begins_with(target, DMA_BUF_PREFIX))
+		is_buffer = is_dma_buf(search, thread, name, &holder.inode);
+	return is_buffer ? add(search, &holder) : 0;
 }
 
 /* Whether there was any, or a negative errno. */
@@ -219,7 +261,7 @@ static int look_at_descriptors(struct search *search, const char *thread)
 	while (r >= 0 && (entry = readdir(directory))) {
 		if (!is_number(entry->d_name))
 			continue;
-		r = look_at_descriptor(search, fd, entry->d_name);
+		r = look_at_descriptor(search, thread, fd, entry->d_name);
 		found = 1;
 	}
 	return r < 0 ? r : found;
@@ -257,30 +299,11 @@ static int look_at_mapping(struct search *search, const char *line)
 	if (holder.is_simulated) {
 		if (makedev(device_major, device_minor) != search->memfd_device)
 			return 0;
-	} else if (!begins_with(line + name, DMA_BUF_PREFIX) ||
+	} else if (!begins_with(line + name, DMA_BUF_PREFIX) || !find_sought(search, &holder) ||
 		   !is_mapped_dma_buf(search, start, end)) {
 		return 0;
 	}
 	return add(search, &holder);
-}
-
-/* Opens a file of the process. */
-static int open_file(const struct search *search, const char *path, FILE **ret)
-{
-	int fd = openat(search->directory, path, O_RDONLY | O_CLOEXEC);
-	FILE *file;
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	file = fdopen(fd, "r");
-	if (!file) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
-	*ret = file;
-	return 0;
 }
 
 /* Whether there was any, or a negative errno. */
