@@ -269,7 +269,10 @@ static int look_at_descriptors(struct search *search, const char *thread)
 
 /* --- Mappings -------------------------------------------------------------------------------- */
 
-/* Who may not follow the link, or finds none of a first thread that ended, has the name to go by. */
+/*
+ * Who may not follow the link, or finds none of a first thread that ended, has the name to go by. This
+ * asks the file system, which for a file that only pretends may be a program of its owner's.
+ */
 static bool is_mapped_dma_buf(const struct search *search, uint64_t start, uint64_t end)
 {
 	int file CLEANUP(closep) = -1;

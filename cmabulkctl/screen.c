@@ -86,15 +86,23 @@ static void take_keys(void)
 	tcsetattr(STDIN_FILENO, TCSANOW, &during);
 }
 
-static void enter(void)
+/* Another has the terminal: stopped as who reads from it is, and SIGCONT enters again. */
+static int stop_in_background(void)
+{
+	sigset_t pending;
+
+	raise(SIGTTOU);
+	/* Not stopped, and nothing to wait for: nobody is there who could make it go on. */
+	sigpending(&pending);
+	return sigismember(&pending, SIGCONT) ? 0 : -EIO;
+}
+
+static int enter(void)
 {
 	sigset_t previous;
 
-	/* Another has it: stopped as who reads from it is, and SIGCONT brings us here again. */
-	if (!is_in_foreground()) {
-		raise(SIGTTOU);
-		return;
-	}
+	if (!is_in_foreground())
+		return stop_in_background();
 	hold_stop(&previous);
 	/* As the shell left it to us: in the background it is as the shell's line editor needs it. */
 	if (has_keys && !is_active)
@@ -104,6 +112,7 @@ static void enter(void)
 		take_keys();
 	write_all(ENTER, strlen(ENTER));
 	sigprocmask(SIG_SETMASK, &previous, NULL);
+	return 0;
 }
 
 /*
@@ -188,8 +197,7 @@ int screen_begin(void)
 	for (size_t i = 0; i < ARRAY_SIZE(fatal_signals); i++)
 		set_handler(fatal_signals[i], on_fatal_signal, (int)(SA_RESETHAND | SA_NODEFER));
 	set_handler(SIGTSTP, on_stop, SA_RESTART);
-	enter();
-	return 0;
+	return enter();
 }
 
 void screen_end(void)
@@ -215,15 +223,15 @@ int screen_process(void)
 {
 	struct signalfd_siginfo info;
 	bool goes_on = false;
-	int is_changed = 0;
+	int is_changed = 0, r;
 
 	while (read(changes, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		goes_on |= info.ssi_signo == SIGCONT;
 		is_changed = 1;
 	}
 	/* Once: after a stop there are two, the shell's and our own. */
-	if (goes_on)
-		enter();
+	if (goes_on && (r = enter()) < 0)
+		return r;
 	return is_changed;
 }
 

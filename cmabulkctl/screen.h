@@ -20,7 +20,7 @@ void screen_get_size(unsigned int *ret_columns, unsigned int *ret_rows);
 
 /* To poll for POLLIN: then the picture is wrong, by another size or after a stop. */
 int screen_get_fd(void);
-/* Takes note of that: 1 if it is so, else 0; waits for nothing. */
+/* Takes note of that: 1 if it is so, 0 or a negative errno else; waits for nothing. */
 int screen_process(void);
 
 #define SCREEN_STRONG '\001'

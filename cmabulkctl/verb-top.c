@@ -116,7 +116,9 @@ static int look_again(struct top *top)
 static const char *trouble_of(int error)
 {
 	if (error == -ETIMEDOUT)
-		return "The daemon does not answer, what it had is below; space asks again.";
+		return screen_has_keys() ?
+			       "The daemon does not answer, what it had is below; space asks again." :
+			       "The daemon does not answer, what it had is below; waiting.";
 	if (look_is_away(error))
 		return "The daemon is away, what it had is below; waiting.";
 	return NULL;
@@ -291,8 +293,10 @@ static int wait_for_something(struct top *top)
 	if (r < 0)
 		return r;
 	read_keys(top, &polled[1]);
-	if (screen_process())
-		top->is_outdated = true;
+	r = screen_process();
+	if (r < 0)
+		return r;
+	top->is_outdated |= r > 0;
 	return hear(top);
 }
 

@@ -307,8 +307,9 @@ int cmabulk_connection_get_counters(struct cmabulk_connection *connection,
  * @brief Wait until the daemon comes to the bus, leaves it, or is another.
  * @param timeout_usec For so long; `UINT64_MAX`: for ever. 0 looks what became known until now.
  *
- * It is heard of from the first call on, which tells of nothing before it: make that one, with 0, before the
- * calls whose failure is to be waited out. What happens between two calls is told by the next one, once.
+ * It is heard of from the first call on, or from cmabulk_connection_set_event_mask() on if that came earlier; of
+ * what was before nothing is told: make the first one, with 0, before the calls whose failure is to be waited out.
+ * What happens between two calls is told by the next one, once.
  *
  * @return 1 when it happened; 0 when the time was over; `-EOPNOTSUPP` in direct mode, or an error as
  *         cmabulk_connection_get_pool(). That the daemon is not there is none.

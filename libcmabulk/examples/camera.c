@@ -37,6 +37,7 @@ struct camera {
 	GQueue queued;
 	GQueue shown;
 	guint retry;
+	guint introduction;
 	guint64 n_captured;
 };
 
@@ -184,6 +185,7 @@ static gboolean introduce(gpointer data)
 	if (cmabulk_connection_list_pools(camera->connection, &pools) < 0)
 		return G_SOURCE_CONTINUE;
 	cmabulk_pool_array_free(pools);
+	camera->introduction = 0;
 	return G_SOURCE_REMOVE;
 }
 
@@ -202,8 +204,8 @@ static void handle(struct camera *camera, const struct cmabulk_event *event)
 		break;
 	case CMABULK_EVENT_LOST:
 		/* What it was, nobody knows: the daemon may be another, and not know who this is. */
-		if (introduce(camera) == G_SOURCE_CONTINUE)
-			g_timeout_add(RETRY_INTERVAL, introduce, camera);
+		if (!camera->introduction && introduce(camera) == G_SOURCE_CONTINUE)
+			camera->introduction = g_timeout_add(RETRY_INTERVAL, introduce, camera);
 		retry_later(camera);
 		break;
 	default:

@@ -128,8 +128,8 @@ class Top:
             os.setsid()
             fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
             become()
-            if ignores_hangup:
-                signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            # Who runs the tests may ignore it, too, as nohup(1) has it.
+            signal.signal(signal.SIGHUP, signal.SIG_IGN if ignores_hangup else signal.SIG_DFL)
             if is_job:
                 become_job(slave, is_in_background)
         self.process = subprocess.Popen([program, "top", *options],
