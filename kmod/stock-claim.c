@@ -54,8 +54,6 @@ static int alloc_span(struct stock_call *stock_call, struct span span, u64 migra
 		return -EINTR;
 	/* Others may have had it for long. */
 	ret = cma_bulk_stop_reason(&stock_call->call);
-	if (!ret && migrate && !bulk_stock_has_room(migrate))
-		ret = -ENOMEM;
 	if (ret)
 		goto out;
 	spin_lock(&area->lock);
@@ -63,6 +61,10 @@ static int alloc_span(struct stock_call *stock_call, struct span span, u64 migra
 	spin_unlock(&area->lock);
 	if (*conflict)
 		goto out;
+	if (migrate && !bulk_stock_has_room(migrate)) {
+		ret = -ENOMEM;
+		goto out;
+	}
 
 	ret = alloc_contig_range(span.start, span.end, BULK_CONTIG_CMA, GFP_KERNEL | __GFP_NOWARN);
 	if (ret)
@@ -209,7 +211,7 @@ static int claim_slots(struct stock_call *stock_call, const struct cma_bulk_rang
 	int ret;
 
 	report->ranges_tried++;
-	if (range->kind >= CMA_RANGE_MOVE)
+	if (range->kind >= CMA_RANGE_MOVE && !all_look_free(call, first, nr))
 		migrate = DIV_ROUND_UP_ULL((u64)range->migrate * nr, range->nr_slots);
 	report->pages_to_migrate += migrate;
 	ret = alloc_span(stock_call, span, migrate, &conflict);

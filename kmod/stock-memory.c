@@ -31,10 +31,10 @@ static unsigned long reserve_pages(void)
  * @nr_pages:	how many
  *
  * While more than half of what is free is CMA's, that is where pages go. After that they
- * go anywhere, and as CMA's free pages count as free, down to the last of the others: the
- * next who cannot use CMA's, as the kernel itself, would have the OOM killer called. So
- * there must be enough of the others and, beyond what everybody counts on, something free
- * or to reclaim.
+ * go anywhere, and as CMA's free pages count as free, the others go down to half of what
+ * the kernel keeps: the next who cannot use CMA's, as the kernel itself, would have the
+ * OOM killer called. So beyond what everybody counts on there must be room for them, free
+ * or to be had by reclaim, or else enough free as it is, and something to swap to.
  *
  * The in-kernel call asks for each page; this is for a range and the machine as a whole,
  * which may be wrong where nodes or zones differ, or several pools are filled at a time.
@@ -47,6 +47,9 @@ bool bulk_stock_has_room(unsigned long nr_pages)
 	const unsigned long free_cma = global_zone_page_state(NR_FREE_CMA_PAGES);
 
 	if (free_cma > free / 2)
+		return true;
+	/* Reclaim makes room, too; without any, the reserve is to stay. */
+	if (si_mem_available() > free_cma + reserve_pages() + nr_pages)
 		return true;
 	if (free - free_cma < reserve_pages() + nr_pages)
 		return false;

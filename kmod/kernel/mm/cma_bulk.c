@@ -378,17 +378,12 @@ static void drain_lru(struct cma_bulk_call *call)
  */
 static void drain_targets(struct cma_bulk_call *call)
 {
-	struct zone *zones = call->zone->zone_pgdat->node_zones;
 	const ktime_t start = ktime_get();
-	unsigned int i;
+	struct zone *zone;
 
-	for (i = 0; i < MAX_NR_ZONES; i++) {
-		struct zone *zone = &zones[i];
-
-		if (populated_zone(zone) &&
-		    !zone_watermark_ok(zone, 0, high_wmark_pages(zone), i, 0))
+	for_each_populated_zone(zone)
+		if (!zone_watermark_ok(zone, 0, high_wmark_pages(zone), zone_idx(zone), 0))
 			drain_all_pages(zone);
-	}
 	cma_bulk_clock(&call->req->report.drain_ns, start);
 }
 
