@@ -238,6 +238,22 @@ static int look_at_descriptor(struct search *search, const char *thread, int dir
 	return is_buffer ? add(search, &holder) : 0;
 }
 
+/* Of the process looked into: it is the same one, whoever has its number now. */
+static int open_directory(const struct search *search, const char *path, DIR **ret)
+{
+	int fd = openat(search->directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	*ret = fdopendir(fd);
+	if (*ret)
+		return 0;
+	error = errno;
+	close(fd);
+	return -error;
+}
+
 /* Whether there was any, or a negative errno. */
 static int look_at_descriptors(struct search *search, const char *thread)
 {
@@ -245,23 +261,14 @@ static int look_at_descriptors(struct search *search, const char *thread)
 	struct dirent *entry;
 	char path[64];
 	int found = 0;
-	int fd;
-	int r = 0;
+	int r;
 
 	snprintf(path, sizeof(path), "task/%.20s/fd", thread);
-	fd = openat(search->directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	directory = fdopendir(fd);
-	if (!directory) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
+	r = open_directory(search, path, &directory);
 	while (r >= 0 && (entry = readdir(directory))) {
 		if (!is_number(entry->d_name))
 			continue;
-		r = look_at_descriptor(search, thread, fd, entry->d_name);
+		r = look_at_descriptor(search, thread, dirfd(directory), entry->d_name);
 		found = 1;
 	}
 	return r < 0 ? r : found;
@@ -425,17 +432,8 @@ static int look_into_threads(struct search *search)
 {
 	DIR *directory CLEANUP(closedirp) = NULL;
 	struct dirent *entry;
-	int fd = openat(search->directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = 0;
+	int r = open_directory(search, "task", &directory);
 
-	if (fd < 0)
-		return -errno;
-	directory = fdopendir(fd);
-	if (!directory) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
 	while (r >= 0 && (entry = readdir(directory))) {
 		if (!is_number(entry->d_name))
 			continue;
