@@ -7,6 +7,7 @@
 #include <string.h>
 #include <wchar.h>
 
+#include "account-row.h"
 #include "printable.h"
 #include "screen.h"
 #include "size.h"
@@ -232,18 +233,7 @@ static struct cmabulk_account **sort_accounts(const struct page *page, size_t *r
 
 static void add_account(struct table *table, const struct cmabulk_account *account)
 {
-	char text[SIZE_TEXT];
-	uid_t uid;
-
-	table_add(table, "%s", cmabulk_account_get_name(account));
-	if (cmabulk_account_get_uid(account, &uid) >= 0)
-		table_add_user(table, uid);
-	else
-		table_add(table, "(shared)");
-	table_add(table, "%s", cmabulk_account_get_pool(account));
-	table_add(table, "%s", size_format(text, cmabulk_account_get_used(account)));
-	table_add(table, "%s", size_format(text, cmabulk_account_get_minimum(account)));
-	table_add(table, "%s", size_format(text, cmabulk_account_get_maximum(account)));
+	account_row_begin(table, account);
 	table_add(table, "%" PRIu64, cmabulk_account_get_n_buffers(account));
 	table_add(table, "%" PRIu64, cmabulk_account_get_n_pending(account));
 }

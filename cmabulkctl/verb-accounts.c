@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "account-row.h"
 #include "accounts-change.h"
 #include "json.h"
 #include "options.h"
 #include "patience.h"
-#include "size.h"
 #include "table.h"
 
 static const struct option_description options[] = {
@@ -56,18 +56,7 @@ static void add_changes(struct table *table, const struct cmabulk_account *accou
 
 static void add_account(struct table *table, const struct cmabulk_account *account)
 {
-	char text[SIZE_TEXT];
-	uid_t uid;
-
-	table_add(table, "%s", cmabulk_account_get_name(account));
-	if (cmabulk_account_get_uid(account, &uid) >= 0)
-		table_add_user(table, uid);
-	else
-		table_add(table, "(shared)");
-	table_add(table, "%s", cmabulk_account_get_pool(account));
-	table_add(table, "%s", size_format(text, cmabulk_account_get_used(account)));
-	table_add(table, "%s", size_format(text, cmabulk_account_get_minimum(account)));
-	table_add(table, "%s", size_format(text, cmabulk_account_get_maximum(account)));
+	account_row_begin(table, account);
 	table_add(table, "%" PRIu64, cmabulk_account_get_n_buffers(account));
 	table_add(table, "%" PRIu64, cmabulk_account_get_maximum_buffers(account));
 	table_add(table, "%" PRIu64, cmabulk_account_get_n_pending(account));
