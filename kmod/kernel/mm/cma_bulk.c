@@ -301,7 +301,7 @@ static u32 plan(struct cma_bulk_call *call, u64 max_migrate)
 		.max_migrate = max_migrate,
 		.max_pages = CMA_BULK_RANGE_PAGES,
 		.free_only = !call->may_move || call->no_memory,
-		.suspects = call->req->effort != CMA_BULK_FAST,
+		.suspects = call->try_suspects,
 		.salvage = call->req->effort == CMA_BULK_HARD,
 	};
 	const ktime_t start = ktime_get();
@@ -387,19 +387,42 @@ static void drain_targets(struct cma_bulk_call *call)
 	cma_bulk_clock(&call->req->report.drain_ns, start);
 }
 
-/* Second phase: what has to be moved, as far as the effort goes. */
-static int take_movable(struct cma_bulk_call *call)
+/* Claim until the plan finds nothing more. */
+static int claim_plans(struct cma_bulk_call *call)
 {
 	u32 nr_ranges = 1;
 	int ret = 0;
+
+	while (cma_bulk_missing(call) && nr_ranges && !ret)
+		ret = claim_plan(call, &nr_ranges);
+	return ret;
+}
+
+/*
+ * Second phase: what has to be moved, as far as the effort goes. What looks pinned
+ * or busy comes last, after what has been written meanwhile.
+ */
+static int take_movable(struct cma_bulk_call *call)
+{
+	const bool suspects = call->req->effort != CMA_BULK_FAST;
+	struct cma_bulk_wait wait;
+	bool waits;
+	int ret;
 
 	if (call->req->free_only || !anything_movable(call))
 		return 0;
 	drain_lru(call);
 	survey_again(call);
 	call->may_move = true;
-	while (cma_bulk_missing(call) && nr_ranges && !ret)
-		ret = claim_plan(call, &nr_ranges);
+	waits = cma_bulk_wait_begin(call, &wait);
+	call->try_suspects = suspects && !waits;
+	ret = claim_plans(call);
+	while (!ret && cma_bulk_missing(call) && waits) {
+		waits = cma_bulk_wait(call, &wait);
+		call->try_suspects = !waits;
+		survey_again(call);
+		ret = claim_plans(call);
+	}
 	if (call->lru_disabled)
 		lru_cache_enable();
 	drain_targets(call);

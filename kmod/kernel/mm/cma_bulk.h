@@ -55,6 +55,7 @@ struct cma_bulk_ahead;
  *		settled has no slots
  * @conflicts:	ranges whose bits somebody else had set in the meantime
  * @may_move:	the first phase, which only takes what is free, is over
+ * @try_suspects: what looks pinned or busy is tried, too
  * @no_memory:	there was nowhere to move pages to: go on with free memory only
  * @lru_disabled: lru_cache_disable() is in force
  * @drained:	per-CPU lists were drained since the batch in hand was isolated
@@ -77,6 +78,7 @@ struct cma_bulk_call {
 	struct cma_bulk_range *ranges;
 	u32 conflicts;
 	bool may_move;
+	bool try_suspects;
 	bool no_memory;
 	bool lru_disabled;
 	bool drained;
@@ -136,10 +138,21 @@ static inline void cma_bulk_clock(u64 *sum, ktime_t since)
 	*sum += ktime_to_ns(ktime_sub(ktime_get(), since));
 }
 
+/**
+ * struct cma_bulk_wait - waiting for writeback
+ * @pages:	the fewest pages under writeback that were seen, among suspect slots
+ * @until:	when to wait no longer
+ */
+struct cma_bulk_wait {
+	u64 pages;
+	ktime_t until;
+};
+
 void cma_bulk_survey_unit(struct cma_bulk_call *call, u32 unit);
 unsigned long cma_bulk_survey_anonymous(unsigned long pfn, unsigned long end);
 unsigned long cma_bulk_survey_suspects(const struct cma_bulk_call *call, unsigned long *pfn,
 				       unsigned long end);
+u64 cma_bulk_survey_writeback(const struct cma_bulk_call *call);
 void cma_bulk_survey_claimed(struct cma_bulk_call *call, u32 first, u32 nr);
 void cma_bulk_survey_taken(struct cma_bulk_call *call, u32 first, u32 nr);
 void cma_bulk_suspect(struct cma_bulk_call *call, u32 first, u32 nr);
@@ -160,5 +173,8 @@ void cma_bulk_ahead_add(struct cma_bulk_call *call, u32 index, unsigned long sta
 void cma_bulk_ahead_run(struct cma_bulk_call *call, ktime_t until);
 bool cma_bulk_ahead_done(const struct cma_bulk_call *call, u32 index, int *error);
 int cma_bulk_claim(struct cma_bulk_call *call, u32 *first, u32 nr_ranges);
+u64 cma_bulk_wait_look(const struct cma_bulk_call *call);
+bool cma_bulk_wait_begin(const struct cma_bulk_call *call, struct cma_bulk_wait *wait);
+bool cma_bulk_wait(const struct cma_bulk_call *call, struct cma_bulk_wait *wait);
 
 #endif /* _MM_CMA_BULK_H */

@@ -42,7 +42,7 @@ static bool pick_wanted(enum pick pick, const struct cma_bulk_want *want)
 	case PICK_SALVAGE_MOVE:
 		return want->salvage && !want->free_only;
 	case PICK_WHOLE:
-		return (want->suspects || want->salvage) && !want->free_only;
+		return want->suspects && !want->free_only;
 	default:
 		return false;
 	}

@@ -77,8 +77,9 @@ struct cma_bulk_map {
  * @max_pages:		pages in one range, at most, unless a single unit has more;
  *			0 for no limit
  * @free_only:		plan nothing that needs a page to be moved
- * @suspects:		try units that hold suspects too, as a whole
- * @salvage:		claim the chunks around suspects too; goes before @suspects
+ * @suspects:		try what holds suspects, too, last: units as a whole or, with
+ *			@salvage, single slots
+ * @salvage:		claim the chunks around suspects, too
  */
 struct cma_bulk_want {
 	u64 nr_chunks;

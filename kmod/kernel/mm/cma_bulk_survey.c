@@ -52,8 +52,8 @@ static enum cma_bulk_slot survey_small_page(const struct page *page,
 }
 
 /*
- * A page of a compound page: movable when the whole is on the LRU lists, is
- * hugetlb's or has movable operations. Returns how many pages from @pfn on
+ * A page of a compound page: movable when the whole is on the LRU lists and not
+ * busy, is hugetlb's or has movable operations. Returns how many pages from @pfn on
  * belong to it.
  */
 static unsigned long survey_compound(const struct page *page, unsigned long pfn,
@@ -71,8 +71,9 @@ static unsigned long survey_compound(const struct page *page, unsigned long pfn,
 	    pfn - head_pfn >= (1UL << order))
 		return 1;
 
-	if ((flags & BIT(PG_lru)) || cma_bulk_is_hugetlb(head, type) ||
-	    cma_bulk_has_movable_ops(flags, mapping, type))
+	if (cma_bulk_is_hugetlb(head, type) || cma_bulk_has_movable_ops(flags, mapping, type))
+		*kind = CMA_SLOT_MOVABLE;
+	else if ((flags & BIT(PG_lru)) && !(flags & (BIT(PG_locked) | BIT(PG_writeback))))
 		*kind = CMA_SLOT_MOVABLE;
 	return head_pfn + (1UL << order) - pfn;
 }
@@ -378,6 +379,38 @@ unsigned long cma_bulk_survey_suspects(const struct cma_bulk_call *call, unsigne
 		cond_resched();
 	}
 	return 0;
+}
+
+/* Is a device writing the page? */
+static bool survey_is_written(const struct page *page)
+{
+	const struct page *head = (const struct page *)_compound_head(page);
+
+	return page_ref_count(head) && (cma_bulk_page_flags(head) & BIT(PG_writeback));
+}
+
+/**
+ * cma_bulk_survey_writeback() - count pages under writeback in slots that are suspect
+ * @call:	the call
+ */
+u64 cma_bulk_survey_writeback(const struct cma_bulk_call *call)
+{
+	const struct cma_bulk_map *map = &call->map;
+	const u32 nr_slots = map->nr_units * cma_bulk_unit_slots(map);
+	u64 nr = 0;
+	u32 slot;
+
+	for (slot = 0; slot < nr_slots; slot++) {
+		const unsigned long pfn = cma_bulk_slot_pfn(map, slot);
+		unsigned long i;
+
+		if (map->slots[slot] != CMA_SLOT_SUSPECT)
+			continue;
+		for (i = 0; i < 1UL << map->order; i++)
+			nr += survey_is_written(pfn_to_page(pfn + i));
+		cond_resched();
+	}
+	return nr;
 }
 
 /**

@@ -15,6 +15,7 @@
 #include <linux/dma-map-ops.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/page-flags.h>
 
 #include "cma.h"
 #include "cma_bulk.h"
@@ -460,6 +461,74 @@ static void interrupt_keeps_what_has_come(struct kunit *test)
 	release(test, req.nr_allocated, ORDER);
 }
 
+/* At the third look the second of two pages under writeback has been written, and is free. */
+static u64 look_and_end_write(const struct cma_bulk_call *call)
+{
+	struct kunit *test = kunit_get_current_test();
+	struct fixture *fix = test->priv;
+	unsigned long pfn;
+	u64 pages;
+
+	kunit_deactivate_static_stub(test, cma_bulk_wait_look);
+	if (++fix->calls == 3) {
+		pfn = fix->pins[--fix->nr_pins];
+		TestClearPageWriteback(pfn_to_page(pfn));
+		free_contig_range(pfn, 1);
+	}
+	pages = cma_bulk_wait_look(call);
+	if (fix->calls < 3)
+		kunit_activate_static_stub(test, cma_bulk_wait_look, look_and_end_write);
+	return pages;
+}
+
+static void begin_writes(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	unsigned int i;
+
+	pin(test, 2, 0);
+	pin(test, 5, 0);
+	for (i = 0; i < fix->nr_pins; i++)
+		TestSetPageWriteback(pfn_to_page(fix->pins[i]));
+}
+
+static void end_writes(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < fix->nr_pins; i++)
+		TestClearPageWriteback(pfn_to_page(fix->pins[i]));
+}
+
+static void what_is_written_first_is_taken(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_NORMAL, NR_CHUNKS - BLOCK_CHUNKS);
+
+	begin_writes(test);
+	kunit_activate_static_stub(test, cma_bulk_wait_look, look_and_end_write);
+	KUNIT_EXPECT_EQ(test, 0, cma_alloc_bulk_req(&fix->cma, &req));
+	end_writes(test);
+	KUNIT_EXPECT_EQ(test, fix->calls, 3);
+	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - BLOCK_CHUNKS);
+	KUNIT_EXPECT_EQ(test, req.report.ranges_failed, 0);
+	expect_sound(test, req.nr_allocated, ORDER, 0);
+	release(test, req.nr_allocated, ORDER);
+}
+
+static void fast_waits_for_no_writeback(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_FAST, NR_CHUNKS);
+
+	begin_writes(test);
+	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk_req(&fix->cma, &req));
+	end_writes(test);
+	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - 2 * BLOCK_CHUNKS);
+	release(test, req.nr_allocated, ORDER);
+}
+
 static int migrate_without_memory(struct cma_bulk_call *call, unsigned long start,
 				  unsigned long end)
 {
@@ -641,6 +710,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(interrupt_and_deadline_come_before_the_first_range),
 	KUNIT_CASE(interrupt_keeps_what_has_come),
 	KUNIT_CASE(page_on_a_cpu_list_costs_a_drain),
+	KUNIT_CASE(what_is_written_first_is_taken),
+	KUNIT_CASE(fast_waits_for_no_writeback),
 	KUNIT_CASE(lack_of_memory_is_met_once),
 	KUNIT_CASE(page_on_no_list_costs_its_piece),
 	KUNIT_CASE(last_slot_needs_room_for_its_chunk_only),

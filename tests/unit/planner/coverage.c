@@ -114,7 +114,7 @@ static bool ends_within_as_many_plans_as_slots(struct engine *engine, struct sou
 
 static bool hard_gets_every_obtainable_chunk(struct engine *engine, struct source *source)
 {
-	ask(engine, EVERYTHING, source_chance(source, 50), true);
+	ask(engine, EVERYTHING, true, true);
 	engine->style = source_chance(source, 50) ? ENGINE_GRABS : ENGINE_SPLITS;
 	return gets(engine, owed_by_hard);
 }
@@ -148,7 +148,7 @@ static bool hard_gets_as_many_as_asked_for(struct engine *engine, struct source 
 	const u64 nr = nr_owed(engine->area, owed);
 
 	free(owed);
-	ask(engine, nr_chunks, false, true);
+	ask(engine, nr_chunks, true, true);
 	engine->style = source_chance(source, 50) ? ENGINE_GRABS : ENGINE_SPLITS;
 	engine_run(engine);
 	return !engine->failed && engine->nr_done == (nr < nr_chunks ? nr : nr_chunks);

@@ -18,8 +18,10 @@ bool model_may_plan(const struct plan *plan, u32 slot)
 		return false;
 	if (!plan_slot_is_suspect(plan, slot))
 		return true;
-	/* To try a unit with suspects as a whole means to move them. */
-	return want->salvage || (want->suspects && !want->free_only);
+	/* To try suspects means to move them. */
+	if (want->suspects && !want->free_only)
+		return true;
+	return want->salvage && plan->slots[slot] != CMA_SLOT_SUSPECT;
 }
 
 /* How many chunks a plan with room for all its ranges has. */

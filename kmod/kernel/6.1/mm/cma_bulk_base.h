@@ -16,19 +16,14 @@
 #include "cma.h"
 #include "internal.h"
 
-struct cma_bulk_call;
-
 /*
  * Where newer kernels have static stubs in KUnit: what a test has put in place
  * of this function for its own calls, or NULL.
  */
-typedef int (*cma_bulk_step)(struct cma_bulk_call *call, unsigned long start,
-			     unsigned long end);
-
 #ifdef CONFIG_CMA_BULK_KUNIT_TEST
-cma_bulk_step cma_bulk_stub(cma_bulk_step function);
+void *cma_bulk_stub(const void *function);
 #else
-static inline cma_bulk_step cma_bulk_stub(cma_bulk_step function)
+static inline void *cma_bulk_stub(const void *function)
 {
 	return NULL;
 }

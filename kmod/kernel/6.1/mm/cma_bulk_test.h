@@ -11,35 +11,26 @@
 
 #include "cma_bulk_base.h"
 
-/* For the two functions that tests replace: what newer kernels have in KUnit. */
+/* For the functions that tests replace: what newer kernels have in KUnit. One at a time. */
 static struct {
-	cma_bulk_step function;
-	cma_bulk_step replacement;
-} stubs[2];
+	const void *function;
+	void *replacement;
+} stub;
 
 static struct kunit *kunit_get_current_test(void)
 {
 	return current->kunit_test;
 }
 
-static void set_stub(cma_bulk_step function, cma_bulk_step replacement)
+static void set_stub(const void *function, void *replacement)
 {
-	const unsigned int i = stubs[0].function && stubs[0].function != function;
-
-	stubs[i].function = function;
-	stubs[i].replacement = replacement;
+	stub.function = function;
+	stub.replacement = replacement;
 }
 
-cma_bulk_step cma_bulk_stub(cma_bulk_step function)
+void *cma_bulk_stub(const void *function)
 {
-	unsigned int i;
-
-	if (!kunit_get_current_test())
-		return NULL;
-	for (i = 0; i < ARRAY_SIZE(stubs); i++)
-		if (stubs[i].function == function)
-			return stubs[i].replacement;
-	return NULL;
+	return kunit_get_current_test() && stub.function == function ? stub.replacement : NULL;
 }
 
 #define kunit_activate_static_stub(test, function, stub)	set_stub(function, stub)
