@@ -1058,7 +1058,7 @@ struct cmabulk_step {
 	uint64_t drain_ns; /**< nanoseconds spent draining per-CPU lists */
 	uint64_t claim_ns; /**< nanoseconds spent isolating, migrating, grabbing */
 	uint64_t salvage_ns; /**< part of claim_ns spent inside pageblocks */
-	uint64_t total_ns; /**< nanoseconds from start to end */
+	uint64_t total_ns; /**< nanoseconds from start to end, with waiting for writeback */
 };
 
 /** @brief Take a reference. */

@@ -31,8 +31,8 @@
  * fewer of them: those are the same few places over and over.
  */
 #define EVERY_ONE      200
-/* The same where each try has to fill memory first, or to load and to unload the module. */
-#define EVERY_ONE_SLOW 24
+/* The same where each try has to fill memory first, which takes seconds. */
+#define EVERY_ONE_SLOW 12
 /* An operation that allocates more than this does not end. */
 #define MOST	       2000000
 
@@ -394,7 +394,7 @@ static bool operation_try(const struct operation *operation, struct scene *scene
 static guint next_step(const struct operation *operation, guint nth)
 {
 	if (operation->slow)
-		return nth < EVERY_ONE_SLOW ? 1 : nth / 4;
+		return nth < EVERY_ONE_SLOW ? 1 : nth / 2;
 	return nth < EVERY_ONE ? 1 : nth / 10;
 }
 

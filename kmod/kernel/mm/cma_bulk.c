@@ -398,35 +398,48 @@ static int claim_plans(struct cma_bulk_call *call)
 	return ret;
 }
 
-/*
- * Second phase: what has to be moved, as far as the effort goes. What looks pinned
- * or busy comes last, after what has been written meanwhile.
- */
+/* Second phase: what has to be moved, and should. */
 static int take_movable(struct cma_bulk_call *call)
 {
-	const bool suspects = call->req->effort != CMA_BULK_FAST;
-	struct cma_bulk_wait wait;
-	bool waits;
-	int ret;
-
 	if (call->req->free_only || !anything_movable(call))
 		return 0;
 	drain_lru(call);
 	survey_again(call);
 	call->may_move = true;
-	waits = cma_bulk_wait_begin(call, &wait);
-	call->try_suspects = suspects && !waits;
-	ret = claim_plans(call);
-	while (!ret && cma_bulk_missing(call) && waits) {
-		waits = cma_bulk_wait(call, &wait);
-		call->try_suspects = !waits;
+	return claim_plans(call);
+}
+
+/*
+ * Third phase: what looks pinned or busy, as far as the effort goes; before that, what has
+ * been written meanwhile. LRU caches stay disabled, as they would be while a claim waits.
+ */
+static int take_suspects(struct cma_bulk_call *call, ktime_t until)
+{
+	struct cma_bulk_wait wait = {};
+	int ret = 0;
+
+	if (!call->may_move || call->req->effort == CMA_BULK_FAST)
+		return 0;
+	while (cma_bulk_missing(call) && !call->no_memory && !ret &&
+	       cma_bulk_wait(call, until, &wait)) {
 		survey_again(call);
 		ret = claim_plans(call);
 	}
+	if (!ret)
+		ret = cma_bulk_stop_reason(call);
+	if (ret || !cma_bulk_missing(call))
+		return ret;
+	call->try_suspects = true;
+	return claim_plans(call);
+}
+
+static void end_moving(struct cma_bulk_call *call)
+{
+	if (!call->may_move)
+		return;
 	if (call->lru_disabled)
 		lru_cache_enable();
 	drain_targets(call);
-	return ret;
 }
 
 /* Why the slots that did not come did not come. */
@@ -473,17 +486,23 @@ static int survey_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
 	return ret;
 }
 
-/* What is free anywhere goes before what has to be moved. */
+/* What is free anywhere goes before what has to be moved, and that before what may not move. */
 static int run_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
 {
 	bool no_memory = false;
 	unsigned int i;
+	ktime_t until;
 	int ret = 0;
 
 	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++)
 		ret = take_free(&calls[i]);
-	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++) {
+	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++)
 		ret = take_movable(&calls[i]);
+	until = cma_bulk_wait_until(calls[0].req);
+	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++)
+		ret = take_suspects(&calls[i], until);
+	for (i = 0; i < nr_calls; i++) {
+		end_moving(&calls[i]);
 		no_memory |= calls[i].no_memory;
 	}
 	if (!cma_bulk_missing(calls))
@@ -559,6 +578,9 @@ static int check_request(struct cma *cma, const struct cma_bulk_req *req)
  * call again with more effort.
  *
  * The pages are not zeroed, unless init_on_alloc or init_on_free says so.
+ *
+ * Unless the effort is fast, it waits up to 5 s, with nothing locked, for pages under
+ * writeback, of which it takes what is done, before it tries what looks pinned or busy.
  *
  * Context: Process context, may sleep. Holds the mutex under which cma_alloc()
  * isolates pageblocks for a batch of ranges at a time.

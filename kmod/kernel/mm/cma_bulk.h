@@ -55,7 +55,7 @@ struct cma_bulk_ahead;
  *		settled has no slots
  * @conflicts:	ranges whose bits somebody else had set in the meantime
  * @may_move:	the first phase, which only takes what is free, is over
- * @try_suspects: what looks pinned or busy is tried, too
+ * @try_suspects: what looks pinned or busy is planned, too
  * @no_memory:	there was nowhere to move pages to: go on with free memory only
  * @lru_disabled: lru_cache_disable() is in force
  * @drained:	per-CPU lists were drained since the batch in hand was isolated
@@ -140,12 +140,14 @@ static inline void cma_bulk_clock(u64 *sum, ktime_t since)
 
 /**
  * struct cma_bulk_wait - waiting for writeback
- * @pages:	the fewest pages under writeback that were seen, among suspect slots
- * @until:	when to wait no longer
+ * @pages:	the fewest pages under writeback that were seen, in slots that are suspect
+ * @idle_looks:	since there were fewer than before
+ * @begun:	there was a first look
  */
 struct cma_bulk_wait {
 	u64 pages;
-	ktime_t until;
+	unsigned int idle_looks;
+	bool begun;
 };
 
 void cma_bulk_survey_unit(struct cma_bulk_call *call, u32 unit);
@@ -174,7 +176,7 @@ void cma_bulk_ahead_run(struct cma_bulk_call *call, ktime_t until);
 bool cma_bulk_ahead_done(const struct cma_bulk_call *call, u32 index, int *error);
 int cma_bulk_claim(struct cma_bulk_call *call, u32 *first, u32 nr_ranges);
 u64 cma_bulk_wait_look(const struct cma_bulk_call *call);
-bool cma_bulk_wait_begin(const struct cma_bulk_call *call, struct cma_bulk_wait *wait);
-bool cma_bulk_wait(const struct cma_bulk_call *call, struct cma_bulk_wait *wait);
+ktime_t cma_bulk_wait_until(const struct cma_bulk_req *req);
+bool cma_bulk_wait(const struct cma_bulk_call *call, ktime_t until, struct cma_bulk_wait *wait);
 
 #endif /* _MM_CMA_BULK_H */

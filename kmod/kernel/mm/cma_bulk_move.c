@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Moving pages out of a batch of ranges before they are claimed, on several CPUs.
+ * Moving pages out of a batch of ranges before they are claimed, on two CPUs.
  *
  * Most of what it takes to claim memory that is in use goes into unmapping and
- * copying, page by page. The caller does that, and meanwhile workers do the same
- * with other pieces, as far as there are CPUs for them: a worker that has not
- * begun is not waited for. Isolation, grabbing and all decisions remain the
+ * copying, page by page. The caller does that, and meanwhile a worker does the
+ * same with other pieces, if there is a CPU for it: a worker that has not begun is
+ * not waited for. Isolation, grabbing and all decisions remain the
  * caller's alone.
  *
  * Pages of a file it moves alone: each is replaced under the lock of its mapping,
@@ -52,7 +52,7 @@ struct ahead_range {
 };
 
 /**
- * struct cma_bulk_ahead - moving pages out of a batch of ranges, on several CPUs
+ * struct cma_bulk_ahead - moving pages out of a batch of ranges, on two CPUs
  * @call:	the call whose batch it is
  * @until:	when to begin no further piece
  * @anonymous:	pages of anonymous memory in all ranges, an estimate

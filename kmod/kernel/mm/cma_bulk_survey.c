@@ -53,7 +53,7 @@ static enum cma_bulk_slot survey_small_page(const struct page *page,
 
 /*
  * A page of a compound page: movable when the whole is on the LRU lists and not
- * busy, is hugetlb's or has movable operations. Returns how many pages from @pfn on
+ * being written, is hugetlb's or has movable operations. Returns how many pages from @pfn on
  * belong to it.
  */
 static unsigned long survey_compound(const struct page *page, unsigned long pfn,
@@ -73,7 +73,7 @@ static unsigned long survey_compound(const struct page *page, unsigned long pfn,
 
 	if (cma_bulk_is_hugetlb(head, type) || cma_bulk_has_movable_ops(flags, mapping, type))
 		*kind = CMA_SLOT_MOVABLE;
-	else if ((flags & BIT(PG_lru)) && !(flags & (BIT(PG_locked) | BIT(PG_writeback))))
+	else if ((flags & BIT(PG_lru)) && !(flags & BIT(PG_writeback)))
 		*kind = CMA_SLOT_MOVABLE;
 	return head_pfn + (1UL << order) - pfn;
 }
@@ -397,6 +397,7 @@ u64 cma_bulk_survey_writeback(const struct cma_bulk_call *call)
 {
 	const struct cma_bulk_map *map = &call->map;
 	const u32 nr_slots = map->nr_units * cma_bulk_unit_slots(map);
+	const ktime_t start = ktime_get();
 	u64 nr = 0;
 	u32 slot;
 
@@ -406,10 +407,13 @@ u64 cma_bulk_survey_writeback(const struct cma_bulk_call *call)
 
 		if (map->slots[slot] != CMA_SLOT_SUSPECT)
 			continue;
-		for (i = 0; i < 1UL << map->order; i++)
+		for (i = 0; i < 1UL << map->order; i++) {
 			nr += survey_is_written(pfn_to_page(pfn + i));
-		cond_resched();
+			if (pageblock_aligned(pfn + i))
+				cond_resched();
+		}
 	}
+	cma_bulk_clock(&call->req->report.survey_ns, start);
 	return nr;
 }
 

@@ -523,9 +523,60 @@ static void fast_waits_for_no_writeback(struct kunit *test)
 	struct cma_bulk_req req = request(fix, CMA_BULK_FAST, NR_CHUNKS);
 
 	begin_writes(test);
+	kunit_activate_static_stub(test, cma_bulk_wait_look, look_and_end_write);
 	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk_req(&fix->cma, &req));
+	kunit_deactivate_static_stub(test, cma_bulk_wait_look);
 	end_writes(test);
-	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - 2 * BLOCK_CHUNKS);
+	KUNIT_EXPECT_EQ(test, fix->calls, 0);
+	KUNIT_EXPECT_EQ(test, req.report.skipped_suspect, 2 * BLOCK_CHUNKS);
+	release(test, req.nr_allocated, ORDER);
+}
+
+/* Whatever is being written, it is always less than before. */
+static u64 look_and_interrupt(const struct cma_bulk_call *call)
+{
+	struct fixture *fix = kunit_get_current_test()->priv;
+
+	if (++fix->calls == 2)
+		WRITE_ONCE(fix->interrupt, true);
+	return 100 - fix->calls;
+}
+
+static void interrupt_ends_the_wait_for_writeback(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_NORMAL, NR_CHUNKS);
+
+	pin(test, 2, 0);
+	req.interrupt = &fix->interrupt;
+	kunit_activate_static_stub(test, cma_bulk_wait_look, look_and_interrupt);
+	KUNIT_EXPECT_EQ(test, -EINTR, cma_alloc_bulk_req(&fix->cma, &req));
+	kunit_deactivate_static_stub(test, cma_bulk_wait_look);
+	KUNIT_EXPECT_EQ(test, fix->calls, 2);
+	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - BLOCK_CHUNKS);
+	release(test, req.nr_allocated, ORDER);
+}
+
+static u64 look_in_vain(const struct cma_bulk_call *call)
+{
+	struct fixture *fix = kunit_get_current_test()->priv;
+
+	fix->calls++;
+	return 1;
+}
+
+static void what_is_never_written_is_tried(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_NORMAL, NR_CHUNKS);
+
+	pin(test, 2, 0);
+	kunit_activate_static_stub(test, cma_bulk_wait_look, look_in_vain);
+	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk_req(&fix->cma, &req));
+	kunit_deactivate_static_stub(test, cma_bulk_wait_look);
+	KUNIT_EXPECT_GT(test, fix->calls, 2);
+	KUNIT_EXPECT_EQ(test, req.report.ranges_failed, 1);
+	KUNIT_EXPECT_EQ(test, req.report.skipped_busy, BLOCK_CHUNKS);
 	release(test, req.nr_allocated, ORDER);
 }
 
@@ -712,6 +763,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(page_on_a_cpu_list_costs_a_drain),
 	KUNIT_CASE(what_is_written_first_is_taken),
 	KUNIT_CASE(fast_waits_for_no_writeback),
+	KUNIT_CASE(interrupt_ends_the_wait_for_writeback),
+	KUNIT_CASE(what_is_never_written_is_tried),
 	KUNIT_CASE(lack_of_memory_is_met_once),
 	KUNIT_CASE(page_on_no_list_costs_its_piece),
 	KUNIT_CASE(last_slot_needs_room_for_its_chunk_only),

@@ -10,6 +10,7 @@
 #include <linux/cma.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
+#include <linux/minmax.h>
 #include <linux/sched.h>
 
 #include "cma_bulk.h"
@@ -19,6 +20,9 @@
 
 /* Looks in a row without progress, half a second: then wait for the page at hand. */
 #define MAX_IDLE_LOOKS	50
+
+/* Of those, so many are worth a survey: others may begin as much as is done. */
+#define SURVEY_LOOKS	5
 
 /* Somebody may be writing without end. */
 #define MAX_WAIT_MS	5000
@@ -36,46 +40,50 @@ u64 cma_bulk_wait_look(const struct cma_bulk_call *call)
 }
 
 /**
- * cma_bulk_wait_begin() - see whether there is anything to wait for
- * @call:	the call, with an area that has just been surveyed
- * @wait:	out: for cma_bulk_wait()
+ * cma_bulk_wait_until() - when to wait no longer
+ * @req:	the request
  *
- * The fast effort waits for nothing.
- *
- * Return: whether there is.
+ * Half of the time that is left is for what does not go by itself.
  */
-bool cma_bulk_wait_begin(const struct cma_bulk_call *call, struct cma_bulk_wait *wait)
+ktime_t cma_bulk_wait_until(const struct cma_bulk_req *req)
 {
-	wait->pages = 0;
-	if (call->req->effort != CMA_BULK_FAST)
-		wait->pages = cma_bulk_wait_look(call);
-	wait->until = ktime_add_ms(ktime_get(), MAX_WAIT_MS);
-	return wait->pages;
+	const ktime_t now = ktime_get();
+	s64 wait_ns = (s64)MAX_WAIT_MS * NSEC_PER_MSEC;
+
+	if (req->deadline)
+		wait_ns = min_t(s64, wait_ns, ktime_to_ns(ktime_sub(req->deadline, now)) >> 1);
+	return ktime_add_ns(now, wait_ns);
 }
 
 /**
- * cma_bulk_wait() - wait until some pages have been written
- * @call:	the call
- * @wait:	as of cma_bulk_wait_begin()
+ * cma_bulk_wait() - wait until some pages may have been written
+ * @call:	the call, whose effort is not fast
+ * @until:	as of cma_bulk_wait_until()
+ * @wait:	the wait, all 0 before the first of a call
  *
  * Context: sleeps, without any lock.
- * Return: whether there are fewer pages under writeback than ever before. False as
- * well when there is a reason to stop.
+ * Return: whether to survey again, and to wait again when that brings too little; not
+ * when there was nothing to wait for, no progress, or a reason to stop.
  */
-bool cma_bulk_wait(const struct cma_bulk_call *call, struct cma_bulk_wait *wait)
+bool cma_bulk_wait(const struct cma_bulk_call *call, ktime_t until, struct cma_bulk_wait *wait)
 {
-	unsigned int look;
 	u64 pages;
 
-	for (look = 0; look <= MAX_IDLE_LOOKS && wait->pages; look++) {
+	if (!wait->begun)
+		wait->pages = cma_bulk_wait_look(call);
+	wait->begun = true;
+	while (wait->pages && wait->idle_looks < MAX_IDLE_LOOKS) {
+		if (cma_bulk_stop_reason(call) || ktime_after(ktime_get(), until))
+			break;
+		schedule_timeout_killable(msecs_to_jiffies(LOOK_MS));
 		pages = cma_bulk_wait_look(call);
 		if (pages < wait->pages) {
 			wait->pages = pages;
+			wait->idle_looks = 0;
 			return true;
 		}
-		if (cma_bulk_stop_reason(call) || ktime_after(ktime_get(), wait->until))
-			break;
-		schedule_timeout_killable(msecs_to_jiffies(LOOK_MS));
+		if (!(++wait->idle_looks % SURVEY_LOOKS))
+			return true;
 	}
 	return false;
 }

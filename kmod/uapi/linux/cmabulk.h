@@ -291,7 +291,8 @@ struct cmabulk_reserve {
  *			part of @claim_ns
  * @claim_ns:		time spent on isolating, migrating and grabbing
  * @salvage_ns:		part of @claim_ns spent on ranges inside pageblocks
- * @total_ns:		time from start to end
+ * @total_ns:		time from start to end, with waiting for writeback, which is in
+ *			none of the others
  * @reserved:		zero; the only room to grow, as struct cmabulk_fill goes on behind
  */
 struct cmabulk_report {
@@ -330,8 +331,9 @@ struct cmabulk_report {
  * @nr_requests:	in: chunks wanted on top of those already held; 0 only
  *			surveys and reports
  * @budget_ns:		in: nanoseconds this call may take, 0 for no limit; soft:
- *			it is looked at between ranges, not while waiting for another
- *			user of CMA, or FILL on a stock pool
+ *			it is looked at between ranges and while waiting for
+ *			writeback, not while waiting for another user of CMA, or FILL
+ *			on a stock pool
  * @nr_allocated:	out: chunks this call added
  * @total:		out: chunks the reservation holds now, not exported
  * @report:		out: what was done, and why it came up short

@@ -58,7 +58,8 @@ enum cma_bulk_effort {
  * @claim_ns:		isolating, migrating, grabbing
  * @salvage_ns:		the part of @claim_ns spent inside pageblocks, but for
  *			moving pages of several at a time
- * @total_ns:		from start to end
+ * @total_ns:		from start to end, with waiting for writeback, which is in no
+ *			other
  */
 struct cma_bulk_report {
 	u64 blocks_surveyed;
@@ -104,8 +105,8 @@ struct cma_bulk_report {
  * @free_only:		in: take free memory only and move no page, whatever
  *			@effort says
  * @deadline:		in: ktime_get() by which to return, 0 for none; soft, it
- *			is looked at between ranges
- * @interrupt:		in: when not NULL, looked at between ranges with
+ *			is looked at between ranges, and while writeback is waited for
+ * @interrupt:		in: when not NULL, looked at where @deadline is with
  *			READ_ONCE(); once true the call returns -EINTR
  * @pages:		out: first page of each chunk, room for @nr_requests
  * @nr_allocated:	out: chunks in @pages; the caller owns them whatever the
