@@ -138,9 +138,11 @@ static unsigned long survey_page(unsigned long pfn, bool claimed, enum cma_bulk_
 }
 
 /**
- * cma_bulk_survey_anonymous() - count pages of anonymous memory
+ * cma_bulk_survey_anonymous() - count small pages of anonymous memory
  * @pfn:	first PFN
  * @end:	one past the last PFN
+ *
+ * Those of a huge page do not count: it is unmapped as one, and the rest is copying.
  */
 unsigned long cma_bulk_survey_anonymous(unsigned long pfn, unsigned long end)
 {
@@ -148,14 +150,16 @@ unsigned long cma_bulk_survey_anonymous(unsigned long pfn, unsigned long end)
 
 	while (pfn < end) {
 		const struct page *page = pfn_to_page(pfn);
-		const struct page *head = (const struct page *)_compound_head(page);
+		const bool compound = (const struct page *)_compound_head(page) != page ||
+				      (cma_bulk_page_flags(page) & BIT(PG_head));
 		unsigned long run = 1;
 
 		if (cma_bulk_is_buddy(READ_ONCE(page->page_type))) {
 			const unsigned long order = buddy_order_unsafe(page);
 
 			run = order <= MAX_PAGE_ORDER ? 1UL << order : 1;
-		} else if ((unsigned long)READ_ONCE(head->mapping) & CMA_BULK_MAPPING_ANON) {
+		} else if (!compound &&
+			   ((unsigned long)READ_ONCE(page->mapping) & CMA_BULK_MAPPING_ANON)) {
 			nr++;
 		}
 		pfn += run;
