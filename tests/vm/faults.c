@@ -33,6 +33,8 @@
 #define EVERY_ONE      200
 /* The same where each try has to fill memory first, which takes seconds. */
 #define EVERY_ONE_SLOW 12
+/* The same where each try loads the module and unloads it. */
+#define EVERY_ONE_LOAD 24
 /* An operation that allocates more than this does not end. */
 #define MOST	       2000000
 
@@ -444,7 +446,7 @@ static void test_load(void)
 			module_unload("cmabulk");
 		g_assert_false(module_is_loaded("cmabulk"));
 		failed += ret != 0;
-		nth += nth < EVERY_ONE_SLOW ? 1 : nth / 10;
+		nth += nth < EVERY_ONE_LOAD ? 1 : nth / 10;
 	} while (injected);
 	g_assert_cmpuint(failed, >, 0);
 	g_print("# loading failed %u times, with about %u allocations\n", failed, nth);

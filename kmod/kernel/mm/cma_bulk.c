@@ -410,36 +410,36 @@ static int take_movable(struct cma_bulk_call *call)
 }
 
 /*
- * Third phase: what looks pinned or busy, as far as the effort goes; before that, what has
- * been written meanwhile. LRU caches stay disabled, as they would be while a claim waits.
+ * Third phase: what has been written meanwhile, and before that what has changed since
+ * the survey. LRU caches stay disabled, as they would be while a claim waits.
  */
-static int take_suspects(struct cma_bulk_call *call, ktime_t until)
+static int take_written(struct cma_bulk_call *call, ktime_t until)
 {
 	struct cma_bulk_wait wait = {};
-	int ret = 0;
+	int ret;
 
 	if (!call->may_move || call->req->effort == CMA_BULK_FAST)
 		return 0;
-	while (cma_bulk_missing(call) && !call->no_memory && !ret &&
-	       cma_bulk_wait(call, until, &wait)) {
+	do {
 		survey_again(call);
 		ret = claim_plans(call);
-	}
-	if (!ret)
-		ret = cma_bulk_stop_reason(call);
-	if (ret || !cma_bulk_missing(call))
+	} while (!ret && cma_bulk_missing(call) && !call->no_memory &&
+		 cma_bulk_wait(call, until, &wait));
+	return ret;
+}
+
+/* Fourth phase: what looks pinned or busy, as far as the effort goes. */
+static int take_suspects(struct cma_bulk_call *call)
+{
+	int ret;
+
+	if (!call->may_move || call->req->effort == CMA_BULK_FAST)
+		return 0;
+	ret = cma_bulk_stop_reason(call);
+	if (ret)
 		return ret;
 	call->try_suspects = true;
 	return claim_plans(call);
-}
-
-static void end_moving(struct cma_bulk_call *call)
-{
-	if (!call->may_move)
-		return;
-	if (call->lru_disabled)
-		lru_cache_enable();
-	drain_targets(call);
 }
 
 /* Why the slots that did not come did not come. */
@@ -486,23 +486,46 @@ static int survey_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
 	return ret;
 }
 
-/* What is free anywhere goes before what has to be moved, and that before what may not move. */
-static int run_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
+/* What should move anywhere goes before what may not. */
+static int move_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
 {
-	bool no_memory = false;
+	bool moved = false;
 	unsigned int i;
 	ktime_t until;
 	int ret = 0;
 
+	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++) {
+		ret = take_movable(&calls[i]);
+		moved |= calls[i].may_move;
+	}
+	if (moved)
+		drain_targets(calls);
+	if (!moved || !cma_bulk_missing(calls) || ret)
+		return ret;
+
+	until = cma_bulk_wait_until(calls->req);
+	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++)
+		ret = take_written(&calls[i], until);
+	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++)
+		ret = take_suspects(&calls[i]);
+	drain_targets(calls);
+	return ret;
+}
+
+/* What is free anywhere goes before what has to be moved. */
+static int run_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
+{
+	bool no_memory = false;
+	unsigned int i;
+	int ret = 0;
+
 	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++)
 		ret = take_free(&calls[i]);
-	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++)
-		ret = take_movable(&calls[i]);
-	until = cma_bulk_wait_until(calls[0].req);
-	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++)
-		ret = take_suspects(&calls[i], until);
+	if (cma_bulk_missing(calls) && !ret)
+		ret = move_calls(calls, nr_calls);
 	for (i = 0; i < nr_calls; i++) {
-		end_moving(&calls[i]);
+		if (calls[i].lru_disabled)
+			lru_cache_enable();
 		no_memory |= calls[i].no_memory;
 	}
 	if (!cma_bulk_missing(calls))

@@ -115,7 +115,7 @@ static inline struct cma_bulk_span cma_bulk_span(const struct cma_bulk_call *cal
 	};
 }
 
-/* Is there a reason to stop? Looked at between ranges and between units. */
+/* Is there a reason to stop? Looked at between ranges, units, and looks at writeback. */
 static inline int cma_bulk_stop_reason(const struct cma_bulk_call *call)
 {
 	const struct cma_bulk_req *req = call->req;

@@ -2,8 +2,8 @@
 /*
  * Batches of bulk CMA allocation: the ranges of a plan that are isolated together.
  *
- * A batch of ranges is claimed in the area's bitmap and isolated. Then each range
- * is emptied, two at a time where there is a CPU for it, and grabbed. The
+ * A batch of ranges is claimed in the area's bitmap and isolated. Then ranges
+ * are emptied, two pageblocks at a time where there is a CPU for it, and each is grabbed. The
  * per-CPU lists are drained before the first page is moved or when a range does
  * not come, once for the batch: isolated pageblocks do not fill these lists again.
  */

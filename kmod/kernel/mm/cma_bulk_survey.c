@@ -409,6 +409,8 @@ u64 cma_bulk_survey_writeback(const struct cma_bulk_call *call)
 		const unsigned long pfn = cma_bulk_slot_pfn(map, slot);
 		unsigned long i;
 
+		if (!(slot % cma_bulk_unit_slots(map)))
+			cond_resched();
 		if (map->slots[slot] != CMA_SLOT_SUSPECT)
 			continue;
 		for (i = 0; i < 1UL << map->order; i++) {

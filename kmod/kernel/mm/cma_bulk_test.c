@@ -574,9 +574,33 @@ static void what_is_never_written_is_tried(struct kunit *test)
 	kunit_activate_static_stub(test, cma_bulk_wait_look, look_in_vain);
 	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk_req(&fix->cma, &req));
 	kunit_deactivate_static_stub(test, cma_bulk_wait_look);
-	KUNIT_EXPECT_GT(test, fix->calls, 2);
+	/* Half a second of looks in vain. */
+	KUNIT_EXPECT_EQ(test, fix->calls, 51);
 	KUNIT_EXPECT_EQ(test, req.report.ranges_failed, 1);
 	KUNIT_EXPECT_EQ(test, req.report.skipped_busy, BLOCK_CHUNKS);
+	release(test, req.nr_allocated, ORDER);
+}
+
+/* Always less than before: time alone ends that. */
+static u64 look_at_progress(const struct cma_bulk_call *call)
+{
+	struct fixture *fix = kunit_get_current_test()->priv;
+
+	return U32_MAX - ++fix->calls;
+}
+
+static void wait_leaves_time_for_what_is_pinned(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_NORMAL, NR_CHUNKS);
+
+	pin(test, 2, 0);
+	req.deadline = ktime_add_ms(ktime_get(), 4000);
+	kunit_activate_static_stub(test, cma_bulk_wait_look, look_at_progress);
+	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk_req(&fix->cma, &req));
+	kunit_deactivate_static_stub(test, cma_bulk_wait_look);
+	KUNIT_EXPECT_GT(test, fix->calls, 2);
+	KUNIT_EXPECT_EQ(test, req.report.ranges_failed, 1);
 	release(test, req.nr_allocated, ORDER);
 }
 
@@ -765,6 +789,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(fast_waits_for_no_writeback),
 	KUNIT_CASE(interrupt_ends_the_wait_for_writeback),
 	KUNIT_CASE(what_is_never_written_is_tried),
+	KUNIT_CASE(wait_leaves_time_for_what_is_pinned),
 	KUNIT_CASE(lack_of_memory_is_met_once),
 	KUNIT_CASE(page_on_no_list_costs_its_piece),
 	KUNIT_CASE(last_slot_needs_room_for_its_chunk_only),

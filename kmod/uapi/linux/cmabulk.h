@@ -291,8 +291,8 @@ struct cmabulk_reserve {
  *			part of @claim_ns
  * @claim_ns:		time spent on isolating, migrating and grabbing
  * @salvage_ns:		part of @claim_ns spent on ranges inside pageblocks
- * @total_ns:		time from start to end, with waiting for writeback, which is in
- *			none of the others
+ * @total_ns:		time from start to end; what FILL slept, with nothing locked,
+ *			until pages under writeback were done is in none of the others
  * @reserved:		zero; the only room to grow, as struct cmabulk_fill goes on behind
  */
 struct cmabulk_report {
@@ -331,9 +331,10 @@ struct cmabulk_report {
  * @nr_requests:	in: chunks wanted on top of those already held; 0 only
  *			surveys and reports
  * @budget_ns:		in: nanoseconds this call may take, 0 for no limit; soft:
- *			it is looked at between ranges and while waiting for
- *			writeback, not while waiting for another user of CMA, or FILL
- *			on a stock pool
+ *			it is looked at between ranges and, but for stock pools, every
+ *			10 ms of waiting for writeback with nothing locked; not while
+ *			one range waits for a page, or FILL for another user of CMA or
+ *			another FILL on a stock pool
  * @nr_allocated:	out: chunks this call added
  * @total:		out: chunks the reservation holds now, not exported
  * @report:		out: what was done, and why it came up short

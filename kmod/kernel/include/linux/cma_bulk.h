@@ -58,8 +58,8 @@ enum cma_bulk_effort {
  * @claim_ns:		isolating, migrating, grabbing
  * @salvage_ns:		the part of @claim_ns spent inside pageblocks, but for
  *			moving pages of several at a time
- * @total_ns:		from start to end, with waiting for writeback, which is in no
- *			other
+ * @total_ns:		from start to end; what it slept, with nothing locked, until
+ *			pages under writeback were done is in none of the others
  */
 struct cma_bulk_report {
 	u64 blocks_surveyed;
@@ -105,7 +105,8 @@ struct cma_bulk_report {
  * @free_only:		in: take free memory only and move no page, whatever
  *			@effort says
  * @deadline:		in: ktime_get() by which to return, 0 for none; soft, it
- *			is looked at between ranges, and while writeback is waited for
+ *			is looked at between ranges, and every 10 ms of waiting for
+ *			writeback with nothing locked
  * @interrupt:		in: when not NULL, looked at where @deadline is with
  *			READ_ONCE(); once true the call returns -EINTR
  * @pages:		out: first page of each chunk, room for @nr_requests
