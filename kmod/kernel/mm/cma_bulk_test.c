@@ -595,7 +595,7 @@ static void wait_leaves_time_for_what_is_pinned(struct kunit *test)
 	struct cma_bulk_req req = request(fix, CMA_BULK_NORMAL, NR_CHUNKS);
 
 	pin(test, 2, 0);
-	req.deadline = ktime_add_ms(ktime_get(), 4000);
+	req.deadline = ktime_add_ms(ktime_get(), 1800);
 	kunit_activate_static_stub(test, cma_bulk_wait_look, look_at_progress);
 	KUNIT_EXPECT_EQ(test, -EBUSY, cma_alloc_bulk_req(&fix->cma, &req));
 	kunit_deactivate_static_stub(test, cma_bulk_wait_look);
