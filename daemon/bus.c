@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * The connection to the bus: made, lost, made anew. After the start nothing here
- * waits for an answer: a bus that is stuck must not stop the loop.
+ * waits for an answer: a bus that is stuck must not stop the loop. Nor does one that
+ * lets nobody in end the daemon, which alone knows for whom it keeps what is not fetched yet.
  */
 #include <errno.h>
 #include <string.h>
@@ -116,6 +117,36 @@ static int on_name_lost(sd_bus_message *message, void *userdata, sd_bus_error *e
 	return 0;
 }
 
+/* --- Attempts -------------------------------------------------------------------------------- */
+
+/* Whether a connection that fails now is tried again: where another one was before. */
+static bool bus_is_connecting_anew(const struct manager *manager)
+{
+	return manager->has_name && !manager->is_on_bus;
+}
+
+/* An attempt may fail in more than one way. */
+static void bus_attempt_failed(struct manager *manager, const char *reason)
+{
+	bool is_first;
+	uint64_t delay;
+
+	if (manager->is_stopping || sd_event_source_get_enabled(manager->reconnect, NULL) > 0)
+		return;
+	delay = attempts_failed(&manager->attempts, &is_first);
+	if (is_first)
+		log_warning("the bus lets nobody connect anew: %s; it is tried until it does",
+			    reason);
+	bus_reconnect(manager, delay);
+}
+
+static void bus_attempt_succeeded(struct manager *manager)
+{
+	manager->is_on_bus = true;
+	if (attempts_succeeded(&manager->attempts))
+		log_notice("connected to the bus again");
+}
+
 /* --- The name -------------------------------------------------------------------------------- */
 
 /* Answers of RequestName. */
@@ -127,6 +158,11 @@ static int on_name_requested(sd_bus_message *message, void *userdata, sd_bus_err
 	const sd_bus_error *problem = sd_bus_message_get_error(message);
 	uint32_t result = 0;
 
+	/* That is said here, too, of a connection that ended. */
+	if (bus_is_connecting_anew(manager) && sd_bus_error_get_errno(problem) == ETIMEDOUT) {
+		bus_attempt_failed(manager, problem->message ?: problem->name);
+		return 1;
+	}
 	if (problem) {
 		log_error("user %u cannot be %s on the bus: %s%s", getuid(), BUS_NAME,
 			  problem->message,
@@ -145,6 +181,7 @@ static int on_name_requested(sd_bus_message *message, void *userdata, sd_bus_err
 	if (!manager->has_name)
 		sd_notifyf(false, "READY=1\nSTATUS=Serving %u pools", manager->pools->len);
 	manager->has_name = true;
+	bus_attempt_succeeded(manager);
 	return 1;
 }
 
@@ -184,6 +221,10 @@ static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error
 {
 	struct manager *manager = userdata;
 
+	if (bus_is_connecting_anew(manager)) {
+		bus_attempt_failed(manager, "the connection ended before it was there");
+		return 0;
+	}
 	log_error("the bus closed the connection");
 	manager_stop(manager, 1);
 	return 0;
@@ -208,30 +249,51 @@ static int bus_add_matches(struct manager *manager)
 				      on_name_lost, NULL, manager);
 }
 
+/* On another bus the unique names of our clients are, or will be, somebody else's. */
+static int on_bus_id(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	struct manager *manager = userdata;
+	const char *id;
+
+	if (sd_bus_message_is_method_error(message, NULL) ||
+	    sd_bus_message_read(message, "s", &id) < 0)
+		return 1;
+	if (!manager->bus_id) {
+		manager->bus_id = g_strdup(id);
+	} else if (strcmp(id, manager->bus_id) != 0) {
+		log_error("the bus is not the one that was connected to before: nobody's buffers "
+			  "are known on it");
+		sd_bus_close(manager->bus);
+		manager_stop(manager, 1);
+	}
+	return 1;
+}
+
 /*
+ * Asked before anything else, and without a timeout: the answer comes before all others, and before any call.
+ *
  * The numbers of messages are a count, which everybody who gets a reply sees. From here on it goes
  * on above those that the pings have.
  */
-static int bus_set_apart_pings(sd_bus *bus)
+static int bus_ask_id(struct manager *manager)
 {
+	sd_bus *bus = manager->bus;
 	sd_bus_message *first = NULL;
 	int r = sd_bus_message_new_method_call(bus, &first, "org.freedesktop.DBus",
 					       "/org/freedesktop/DBus", "org.freedesktop.DBus",
 					       "GetId");
 
 	if (r >= 0)
-		r = sd_bus_message_set_expect_reply(first, false);
+		r = sd_bus_message_seal(first, READER_PING_COOKIES, UINT64_MAX);
 	if (r >= 0)
-		r = sd_bus_message_seal(first, READER_PING_COOKIES, 0);
-	if (r >= 0)
-		r = sd_bus_send(bus, first, NULL);
+		r = sd_bus_call_async(bus, NULL, first, on_bus_id, manager, UINT64_MAX);
 	sd_bus_message_unref(first);
 	return r;
 }
 
 static int bus_begin(struct manager *manager)
 {
-	int r = bus_set_apart_pings(manager->bus);
+	int r = bus_ask_id(manager);
 
 	bus_changes_connected(manager->changes);
 	if (r >= 0)
@@ -288,18 +350,18 @@ static void stop_allocations(struct manager *manager)
 	}
 }
 
-static int on_reconnect(sd_event_source *source, void *userdata)
+static int on_reconnect(sd_event_source *source, uint64_t time_usec, void *userdata)
 {
 	struct manager *manager = userdata;
 	int r;
 
+	manager->is_on_bus = false;
 	stop_allocations(manager);
 	delivery_reconnected(manager->delivery);
 	bus_disconnect(manager);
 	r = bus_connect(manager);
 	if (r < 0) {
-		log_error("cannot connect to the bus again: %s", strerror(-r));
-		manager_stop(manager, 1);
+		bus_attempt_failed(manager, strerror(-r));
 		return 0;
 	}
 	client_check_all(manager);
@@ -307,15 +369,22 @@ static int on_reconnect(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-void bus_reconnect(struct manager *manager)
+static int bus_set_reconnect(struct manager *manager, uint64_t delay_usec)
 {
-	if (!manager->reconnect) {
-		if (sd_event_add_defer(manager->event, &manager->reconnect, on_reconnect, manager) <
-		    0)
-			manager_stop(manager, 1);
-		return;
-	}
-	sd_event_source_set_enabled(manager->reconnect, SD_EVENT_ONESHOT);
+	int r;
+
+	if (!manager->reconnect)
+		return sd_event_add_time_relative(manager->event, &manager->reconnect,
+						  CLOCK_MONOTONIC, delay_usec, 1, on_reconnect,
+						  manager);
+	r = sd_event_source_set_time_relative(manager->reconnect, delay_usec);
+	return r < 0 ? r : sd_event_source_set_enabled(manager->reconnect, SD_EVENT_ONESHOT);
+}
+
+void bus_reconnect(struct manager *manager, uint64_t delay_usec)
+{
+	if (bus_set_reconnect(manager, delay_usec) < 0)
+		manager_stop(manager, 1);
 }
 
 bool bus_takes_signals(const struct manager *manager)

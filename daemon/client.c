@@ -388,9 +388,28 @@ static int on_has_owner(sd_bus_message *message, void *userdata, sd_bus_error *e
 	int has_owner = false;
 
 	client->asking = sd_bus_slot_unref(client->asking);
+	/* Of a connection that ended before it was answered: the next asks again. */
+	if (sd_bus_message_is_method_error(message, NULL))
+		return 1;
 	if (sd_bus_message_read(message, "b", &has_owner) < 0 || !has_owner)
 		client_lost(client->manager, client->name);
 	return 1;
+}
+
+/* Without a timeout: that a bus is slow says nothing of who is on it. */
+static int client_ask_for_owner(struct client *client)
+{
+	sd_bus_message *question = NULL;
+	int r = sd_bus_message_new_method_call(client->manager->bus, &question, DBUS_NAME,
+					       DBUS_PATH, DBUS_INTERFACE, "NameHasOwner");
+
+	if (r >= 0)
+		r = sd_bus_message_append(question, "s", client->name);
+	if (r >= 0)
+		r = sd_bus_call_async(client->manager->bus, &client->asking, question, on_has_owner,
+				      client, UINT64_MAX);
+	sd_bus_message_unref(question);
+	return r;
 }
 
 /* One that was not known yet has nothing here but calls that the bus has answered by now. */
@@ -400,10 +419,7 @@ static void client_check(struct client *client)
 	g_queue_clear_full(&client->calls, (GDestroyNotify)waiting_call_free);
 	if (client->user)
 		inquiry_forget_client(client->manager->inquiries, client);
-	if (!client->is_known ||
-	    sd_bus_call_method_async(client->manager->bus, &client->asking, DBUS_NAME, DBUS_PATH,
-				     DBUS_INTERFACE, "NameHasOwner", on_has_owner, client, "s",
-				     client->name) < 0)
+	if (!client->is_known || client_ask_for_owner(client) < 0)
 		client_lost(client->manager, client->name);
 }
 

@@ -321,6 +321,7 @@ struct manager *manager_free(struct manager *manager)
 	sd_event_source_unref(manager->reap);
 	sd_event_source_unref(manager->connect);
 	sd_event_unref(manager->event);
+	g_free(manager->bus_id);
 	g_free(manager);
 	return NULL;
 }

@@ -9,6 +9,7 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
+#include "attempts.h"
 #include "config-change.h"
 #include "config.h"
 #include "pool.h"
@@ -47,7 +48,9 @@ struct manager {
 
 	sd_bus *bus;
 	sd_event_source *connect; /* defer: once the pools are there */
-	sd_event_source *reconnect; /* defer */
+	sd_event_source *reconnect; /* time */
+	struct attempts attempts; /* to connect anew */
+	char *bus_id; /* whose unique names those of the clients are; NULL: not known yet */
 	GHashTable *clients; /* unique name -> struct client */
 	GHashTable *users; /* uid -> struct user */
 	GHashTable *preparations; /* struct preparation: set */
@@ -58,6 +61,7 @@ struct manager {
 	struct journal *journal;
 	uint64_t next_cookie;
 	bool has_name; /* on the bus, for the first time */
+	bool is_on_bus; /* on the connection that there is now, too */
 	bool is_stopping;
 	int exit_code;
 };

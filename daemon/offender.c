@@ -59,7 +59,7 @@ void offender_look(struct delivery *delivery)
 	if (!is_pressing || !has_offenders)
 		return;
 	log_warning("unread replies keep others from theirs, connecting anew");
-	bus_reconnect(delivery->manager);
+	bus_reconnect(delivery->manager, 0);
 }
 
 /* Whoever answers has read what came before, on whatever connection. */

@@ -57,6 +57,7 @@ class Gate:
         self._taken_at, self._longest = time.monotonic(), 0.0
         self.shuts_again = False  # open to a daemon that comes until it has asked for its name
         self.shuts_before = None  # it is shut before this passes
+        self.connections = 0  # that were ever made
         threading.Thread(target=self._run, daemon=True).start()
 
     def open(self, until=None):
@@ -69,6 +70,10 @@ class Gate:
 
     def shut(self):
         self._set_size(0)
+
+    def lead_to(self, bus):
+        """Whoever comes from now on."""
+        self._bus = bus.path
 
     def slow(self, size):
         """So many bytes at a time."""
@@ -111,6 +116,7 @@ class Gate:
         bus.connect(self._bus)
         self._ends |= {caller: bus, bus: caller}
         self._callers.add(caller)
+        self.connections += 1
         if self.shuts_again:
             self._size = ALL
 

@@ -8,7 +8,7 @@ import time
 import unittest
 
 from client import BUS, BusError, GLib, finish_all
-from fixture import NAME, eventually
+from fixture import NAME, Bus, eventually
 from gate import Gate
 from manager import BOB, MIB, PAGE, administrator, daemon_with_clients, expect_error, user
 
@@ -198,23 +198,96 @@ def in_vain_it_waits_longer(bus):
     eventually("it serves again", lambda: is_served(again))
 
 
-def time_is_no_answer(bus):
-    """That calls have a timeout does not tell a stuck bus from one that answers."""
+def impatient_daemon(bus, begin):
+    """One whose calls have a short timeout, its gate, and what begin(gate, daemon) returned."""
     os.environ["SYSTEMD_BUS_TIMEOUT"] = "1500ms"
     for attempt in range(20):
         gate = Gate(bus, f"gate{attempt}")
         try:
             daemon = daemon_with_clients(bus, address=gate.address, name=f"cmabulkd{attempt}")
-            send_behind(gate, daemon, user(bus, BOB), 1, gate.shut)
-            break
+            return gate, daemon, begin(gate, daemon)
         # On a slow machine other calls take so long, too.
         except AssertionError as error:
             assert "ended with" in str(error), error
         except BusError:
             daemon.kill()
-    else:
-        raise unittest.SkipTest("this machine is too slow for so short a timeout")
+    raise unittest.SkipTest("this machine is too slow for so short a timeout")
+
+
+def time_is_no_answer(bus):
+    """That calls have a timeout does not tell a stuck bus from one that answers."""
+    _, daemon, _ = impatient_daemon(
+        bus, lambda gate, daemon: send_behind(gate, daemon, user(bus, BOB), 1, gate.shut))
     eventually("the daemon gives the connection up", lambda: gives_up_after(daemon))
     # It may not get far with the next one.
     daemon.signal(signal.SIGKILL)
     daemon.wait()
+
+
+def hold_some(bus):
+    """Of what alice is granted she has fetched a part, and does not say so."""
+    alice = user(bus)
+    held = alice.allocate(count=40, buffers=40)
+    alice.answers_pings = False
+    return alice, held
+
+
+def attempts_failed(daemon):
+    return daemon.said().count("lets nobody connect anew")
+
+
+def shut_for_new_ones(gate, until):
+    """Nobody who comes gets further than that, and who is there gets nothing passed."""
+    gate.shuts_before = until
+    gate.shuts_again = True
+    gate.shut()
+
+
+def is_tried_again_and_again(bus, until):
+    """A new connection that ends before it is there is not the end: what is owed is still known after it."""
+    root = administrator(bus)
+
+    def begin(gate, daemon):
+        held = hold_some(bus)
+        before = owner(root)
+        send_behind(gate, daemon, user(bus, BOB), 1, lambda: shut_for_new_ones(gate, until))
+        return before, *held
+
+    gate, daemon, (before, alice, held) = impatient_daemon(bus, begin)
+    eventually("an attempt fails", lambda: attempts_failed(daemon))
+    came = gate.connections
+    eventually("others do", lambda: gate.connections >= came + 2)
+    gate.shuts_again = False
+    gate.open()
+    wait_reconnected(root, before)
+    eventually("it says so", lambda: "connected to the bus again" in daemon.said())
+    assert attempts_failed(daemon) == 1, "it is said more than once"
+    fds, serial = alice.fetch(held.path, 16, 0)
+    held.fds += fds
+    rest, serial = alice.fetch(held.path, 32, serial)
+    held.fds += rest
+    assert len(held.fds) == 40
+    alice.release(held.path, serial)
+    held.close()
+    root.wait_whole()
+
+
+def waits_for_who_lets_nobody_in(bus):
+    is_tried_again_and_again(bus, b"Hello")
+
+
+def waits_for_who_gives_no_name(bus):
+    is_tried_again_and_again(bus, b"RequestName")
+
+
+def another_bus_is_not_the_same(bus):
+    """Whose names are those of our clients, though they are others: nobody there gets what is theirs."""
+    gate = Gate(bus)
+    daemon = daemon_with_clients(bus, address=gate.address)
+    with Bus() as other:
+        gate.lead_to(other)
+        send_behind(gate, daemon, user(bus, BOB), 1, gate.shut)
+        eventually("the daemon gives the connection up", lambda: gives_up_after(daemon))
+        gate.open()
+        assert daemon.wait() == 1, daemon.said()
+    assert "not the one that was connected to before" in daemon.said(), daemon.said()

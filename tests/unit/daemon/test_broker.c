@@ -23,6 +23,7 @@ int main(int argc, char **argv)
 	add_report_steps();
 	add_throttle();
 	add_stall();
+	add_attempts();
 	add_random();
 	return g_test_run();
 }
