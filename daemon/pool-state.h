@@ -9,6 +9,7 @@
 
 #include <glib.h>
 
+#include "pace.h"
 #include "pool.h"
 #include "worker.h"
 
@@ -28,6 +29,7 @@ struct pool {
 	uint64_t survey_ns;
 	bool has_survey;
 	bool is_lost; /* the books are not to be trusted */
+	struct pace pace; /* of loading them for that */
 	bool is_at_risk; /* what is guaranteed, as was said in the log */
 	bool is_gone;
 	bool has_told_gone;

@@ -175,18 +175,32 @@ static void pool_set_timer(struct pool *pool, uint64_t time_ns)
 	sd_event_source_set_enabled(pool->timer, SD_EVENT_ONESHOT);
 }
 
-/* Whether the books are to be trusted. */
+static int pool_reload(struct pool *pool)
+{
+	uint64_t begin = clock_now_ns();
+	int r = pool_load(pool);
+
+	if (r >= 0) {
+		pace_loaded(&pool->pace, begin, clock_now_ns());
+		broker_count_resync(pool->broker);
+	}
+	return r;
+}
+
+/* Whether the books are to be trusted. If not, decisions wait for when they are. */
 static bool pool_settle(struct pool *pool)
 {
 	int r;
 
 	if (!pool->is_lost || pool->is_gone)
 		return true;
-	r = pool_load(pool);
-	if (r >= 0) {
-		broker_count_resync(pool->broker);
-		return true;
+	if (!pace_is_due(&pool->pace, clock_now_ns())) {
+		pool_set_timer(pool, pool->pace.next_ns);
+		return false;
 	}
+	r = pool_reload(pool);
+	if (r >= 0)
+		return true;
 	if (r == -ENODEV) {
 		pool_mark_gone(pool);
 		return true;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* A simulated pool as the daemon has it: what is forgotten when it goes. */
+/* A simulated pool as the daemon has it: when its books are loaded anew, and what is forgotten when it goes. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -8,6 +8,7 @@
 #include "asker.h"
 #include "bus-change.h"
 #include "clock.h"
+#include "counters.h"
 #include "delivery.h"
 #include "journal.h"
 #include "log.h"
@@ -218,10 +219,42 @@ static void who_asked_is_forgotten_once(void)
 	stage_clear(&stage);
 }
 
+/* As when somebody else makes buffers, one after the other. */
+static void events_that_tell_too_little(struct stage *stage, uint64_t for_ns)
+{
+	const struct backend *backend = stage_pool(stage)->backend;
+	uint64_t end = clock_now_ns() + for_ns;
+
+	while (clock_now_ns() < end) {
+		backend->listener->lost(backend->userdata);
+		stage_run(stage);
+	}
+}
+
+/* They cost the loop so much at most, and who waits for a decision has it nevertheless. */
+static void its_books_are_not_loaded_all_the_time(void)
+{
+	uint64_t begin = clock_now_ns();
+	struct stage stage;
+	uint64_t resyncs;
+
+	stage_init(&stage);
+	events_that_tell_too_little(&stage, NSEC_PER_SEC);
+	resyncs = broker_get_counters(pool_get_broker(stage_pool(&stage)))->resyncs;
+	/* Nine until the delay is the longest. */
+	g_assert_cmpuint(resyncs, <=, 9 + (clock_now_ns() - begin) / PACE_MAX_NS);
+	g_assert_cmpuint(resyncs, >=, 2);
+	stage_allocate(&stage);
+	g_assert_false(stage_pool(&stage)->is_lost);
+	stage_clear(&stage);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/pool/who-asked-is-forgotten-with-it", who_asked_is_forgotten_with_it);
 	g_test_add_func("/pool/who-asked-is-forgotten-once", who_asked_is_forgotten_once);
+	g_test_add_func("/pool/its-books-are-not-loaded-all-the-time",
+			its_books_are_not_loaded_all_the_time);
 	return g_test_run();
 }

@@ -24,6 +24,7 @@ int main(int argc, char **argv)
 	add_throttle();
 	add_stall();
 	add_attempts();
+	add_pace();
 	add_random();
 	return g_test_run();
 }
