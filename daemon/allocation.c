@@ -97,7 +97,7 @@ static int reply_nothing(struct client *client, const struct report *report, sd_
 	if (r >= 0)
 		r = delivery_reply(client, reply, report_get_bytes(report));
 	if (r < 0)
-		log_warning("%s gets no answer: %s", client->name, strerror(-r));
+		client_warning(client, "%s gets no answer: %s", client->name, strerror(-r));
 	sd_bus_message_unref(reply);
 	return r;
 }

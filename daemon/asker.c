@@ -6,7 +6,6 @@
 #include "asker.h"
 #include "bus.h"
 #include "delivery.h"
-#include "log.h"
 #include "manager.h"
 
 /* Lives with the buffers of an allocation. */
@@ -74,7 +73,8 @@ void asker_tell_released(struct manager *manager, const struct pool *pool, uint6
 	if (!asker)
 		return;
 	if (tell(asker->client, "BufferReleased", "stt", pool_get_name(pool), id, inode) < 0)
-		log_warning("%s cannot be told of a release", asker->client->name);
+		client_warning(asker->client, "%s cannot be told of a release",
+			       asker->client->name);
 	asker_forget_buffer(manager, cookie);
 }
 
@@ -87,13 +87,11 @@ static const char *pressure_name(enum broker_pressure pressure)
 
 static bool is_of_account(const struct client *client, const char *account)
 {
-	const struct account_rule *rule;
 	char name[CMABULK_ACCOUNT_LEN];
 
 	if (!client->is_known)
 		return false;
-	rule = client_get_rule(client);
-	account_rule_format(rule, client->user->uid, name);
+	client_get_account(client, name);
 	return strcmp(name, account) == 0;
 }
 
@@ -111,7 +109,8 @@ bool asker_tell_pressure(struct manager *manager, const struct pool *pool, const
 			r = tell(client, "MemoryPressure", "sst", pool_get_name(pool),
 				 pressure_name(pressure), bytes);
 		if (r < 0)
-			log_warning("%s cannot be told that memory is wanted", client->name);
+			client_warning(client, "%s cannot be told that memory is wanted",
+				       client->name);
 		is_heard = is_heard || r > 0;
 	}
 	return is_heard;

@@ -2,6 +2,7 @@
 /* A D-Bus peer: who it is. */
 #include <errno.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -16,6 +17,7 @@
 #include "delivery.h"
 #include "errors.h"
 #include "inquiry.h"
+#include "journal.h"
 #include "log.h"
 #include "manager.h"
 #include "preparation.h"
@@ -446,6 +448,24 @@ const struct account_rule *client_get_rule(const struct client *client)
 	struct identity identity = client_get_identity(client);
 
 	return account_rules_match(client->manager->config->accounts, &identity);
+}
+
+void client_get_account(const struct client *client, char ret[CMABULK_ACCOUNT_LEN])
+{
+	account_rule_format(client_get_rule(client), client->user->uid, ret);
+}
+
+void client_warning(const struct client *client, const char *format, ...)
+{
+	char account[CMABULK_ACCOUNT_LEN];
+	g_autofree char *sentence = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	sentence = g_strdup_vprintf(format, arguments);
+	va_end(arguments);
+	client_get_account(client, account);
+	journal_warning(client->manager->journal, account, NULL, sentence);
 }
 
 struct cmabulk_owner client_make_owner(const struct client *client, const char *label)

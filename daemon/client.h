@@ -81,5 +81,10 @@ struct cmabulk_owner client_make_owner(const struct client *client, const char *
 struct identity client_get_identity(const struct client *client);
 /* What it may have, by the configuration in force. */
 const struct account_rule *client_get_rule(const struct client *client);
+/* Its account, as the kernel's books write it. */
+void client_get_account(const struct client *client, char ret[CMABULK_ACCOUNT_LEN]);
+/* A warning that it is to blame for: no more than a few of its account. It is known. */
+void client_warning(const struct client *client, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #endif

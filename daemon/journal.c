@@ -193,6 +193,18 @@ void journal_not_fetched(struct journal *journal, const char *account, const cha
 	say_throttled(journal, &event, text);
 }
 
+void journal_warning(struct journal *journal, const char *account, const char *pool,
+		     const char *sentence)
+{
+	struct event event = {
+		.priority = LOG_WARNING,
+		.pool = pool,
+		.account = account,
+	};
+
+	say_throttled(journal, &event, sentence);
+}
+
 void journal_guarantee(const char *pool, uint64_t bytes)
 {
 	struct event event = {

@@ -84,6 +84,10 @@ void pool_books_changed(struct pool *pool);
 int pool_load(struct pool *pool);
 void pool_refresh_query(struct pool *pool);
 
+/* In the log, with the pool's name: no more of its account than a few. */
+void pool_request_warn(struct pool *pool, const struct pool_request *request, const char *format,
+		       ...) __attribute__((format(printf, 3, 4)));
+
 /* Makes sure that it has a reservation. */
 int pool_request_reserve(struct pool *pool, struct pool_request *request);
 /* What is left in that goes back. */

@@ -92,7 +92,7 @@ static void carry_out_fill(struct pool *pool, const struct broker_action *action
 		pool->filling = request;
 		return;
 	}
-	log_warning("pool %s: a fill cannot start: %s", pool_get_name(pool), strerror(-r));
+	pool_request_warn(pool, request, "a fill cannot start: %s", strerror(-r));
 	nothing.effort = action->effort;
 	nothing.nr_requests = action->chunks;
 	broker_filled(pool->broker, action->request, r, &nothing, 0, clock_now_ns());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* A simulated pool as the daemon has it: when its books are loaded anew, and what is forgotten when it goes. */
-#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <glib.h>
@@ -26,12 +27,13 @@
 
 static int fds[N_BUFFERS];
 static unsigned int n_fds;
+static unsigned int n_finished;
+static unsigned int n_warnings;
 
 /* Who asked takes them. */
 void allocation_finished(void *userdata, struct pool_outcome *outcome)
 {
-	g_assert_cmpint(outcome->status, ==, BROKER_COMPLETE);
-	g_assert_cmpuint(outcome->n_buffers, ==, N_BUFFERS);
+	n_finished++;
 	for (; n_fds < outcome->n_buffers; n_fds++) {
 		fds[n_fds] = outcome->buffers[n_fds].fd;
 		outcome->buffers[n_fds].fd = -1;
@@ -55,7 +57,12 @@ int delivery_reply(struct client *client, sd_bus_message *message, uint64_t byte
 	g_assert_not_reached();
 }
 
-const struct account_rule *client_get_rule(const struct client *client)
+void client_get_account(const struct client *client, char ret[CMABULK_ACCOUNT_LEN])
+{
+	g_assert_not_reached();
+}
+
+void client_warning(const struct client *client, const char *format, ...)
 {
 	g_assert_not_reached();
 }
@@ -75,6 +82,15 @@ void bus_changes_look(struct bus_changes *changes, struct pool *pool)
 void problems_set_pools(struct problems *problems, const GPtrArray *pools,
 			const struct account_rules *accounts)
 {
+}
+
+void journal_warning(struct journal *journal, const char *account, const char *pool,
+		     const char *sentence)
+{
+	g_assert_cmpstr(account, ==, "default:1000");
+	g_assert_cmpstr(pool, ==, "main");
+	g_assert_nonnull(strstr(sentence, "of account default:1000: only 0 of 5 buffers"));
+	n_warnings++;
 }
 
 void journal_guarantee(const char *pool, uint64_t bytes)
@@ -112,6 +128,7 @@ static void stage_init(struct stage *stage)
 	struct manager *manager = &stage->manager;
 	GPtrArray *problems = NULL;
 
+	n_finished = n_warnings = 0;
 	*stage = (struct stage){ .client = { .manager = manager } };
 	manager->options = &stage->options;
 	manager->runtime = config_runtime_new(NULL);
@@ -154,8 +171,7 @@ static struct pool *stage_pool(const struct stage *stage)
 	return g_ptr_array_index(stage->manager.pools, 0);
 }
 
-/* Buffers of the client's, of whose release it is to hear. */
-static void stage_allocate(struct stage *stage)
+static void stage_ask(struct stage *stage)
 {
 	const struct identity identity = { .uid = 1000 };
 	const struct cmabulk_owner owner = { .uid = 1000, .cookie = COOKIE };
@@ -173,8 +189,15 @@ static void stage_allocate(struct stage *stage)
 				    account_rules_match(stage->manager.config->accounts, &identity),
 				    &owner, &ask, clock_now_ns(), NULL, &request, &refusal),
 			==, 0);
-	while (n_fds == 0)
+	while (n_finished == 0)
 		stage_run(stage);
+}
+
+/* Buffers of the client's, of whose release it is to hear. */
+static void stage_allocate(struct stage *stage)
+{
+	stage_ask(stage);
+	g_assert_cmpuint(n_fds, ==, N_BUFFERS);
 	asker_add(&stage->client, COOKIE, n_fds);
 }
 
@@ -249,6 +272,24 @@ static void its_books_are_not_loaded_all_the_time(void)
 	stage_clear(&stage);
 }
 
+/* Where messages about an account are bounded, not past that. */
+static void whose_buffers_cannot_be_made_is_said(void)
+{
+	struct rlimit before, none;
+	struct stage stage;
+
+	stage_init(&stage);
+	g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &before), ==, 0);
+	none = before;
+	none.rlim_cur = 0;
+	g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &none), ==, 0);
+	stage_ask(&stage);
+	g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &before), ==, 0);
+	g_assert_cmpuint(n_fds, ==, 0);
+	g_assert_cmpuint(n_warnings, ==, 1);
+	stage_clear(&stage);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -256,5 +297,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/pool/who-asked-is-forgotten-once", who_asked_is_forgotten_once);
 	g_test_add_func("/pool/its-books-are-not-loaded-all-the-time",
 			its_books_are_not_loaded_all_the_time);
+	g_test_add_func("/pool/whose-buffers-cannot-be-made-is-said",
+			whose_buffers_cannot_be_made_is_said);
 	return g_test_run();
 }
