@@ -45,10 +45,10 @@ class Gate:
 
     def __init__(self, bus, name="gate"):
         self._bus = bus.path
-        path = os.path.join(bus.directory, name)
-        self.address = f"unix:path={path}"
+        self._path = os.path.join(bus.directory, name)
+        self.address = f"unix:path={self._path}"
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listening.bind(path)
+        self._listening.bind(self._path)
         self._listening.listen()
         self._wake = os.eventfd(0)
         self._ends = {}  # of connections, each with its other one
@@ -70,6 +70,13 @@ class Gate:
 
     def shut(self):
         self._set_size(0)
+
+    def hide(self):
+        """Whoever comes finds no bus at the address."""
+        os.rename(self._path, self._path + ".hidden")
+
+    def show(self):
+        os.rename(self._path + ".hidden", self._path)
 
     def lead_to(self, bus):
         """Whoever comes from now on."""

@@ -232,6 +232,16 @@ def hold_some(bus):
     return alice, held
 
 
+def fetch_rest(alice, held):
+    """What is owed to her is there for her, and for nobody else."""
+    first, serial = alice.fetch(held.path, 16, 0)
+    last, serial = alice.fetch(held.path, 32, serial)
+    held.fds += first + last
+    assert (len(first), len(last)) == (16, 8)
+    alice.release(held.path, serial)
+    held.close()
+
+
 def attempts_failed(daemon):
     return daemon.said().count("lets nobody connect anew")
 
@@ -262,13 +272,7 @@ def is_tried_again_and_again(bus, until):
     wait_reconnected(root, before)
     eventually("it says so", lambda: "connected to the bus again" in daemon.said())
     assert attempts_failed(daemon) == 1, "it is said more than once"
-    fds, serial = alice.fetch(held.path, 16, 0)
-    held.fds += fds
-    rest, serial = alice.fetch(held.path, 32, serial)
-    held.fds += rest
-    assert len(held.fds) == 40
-    alice.release(held.path, serial)
-    held.close()
+    fetch_rest(alice, held)
     root.wait_whole()
 
 
@@ -278,6 +282,42 @@ def waits_for_who_lets_nobody_in(bus):
 
 def waits_for_who_gives_no_name(bus):
     is_tried_again_and_again(bus, b"RequestName")
+
+
+def lose_the_bus(bus):
+    """The daemon has noticed, and finds none where it was; alice is owed something."""
+    gate = Gate(bus)
+    daemon = daemon_with_clients(bus, address=gate.address)
+    alice, held = hold_some(bus)
+    before = owner(alice)
+    gate.hide()
+    send_behind(gate, daemon, user(bus, BOB), 1, gate.shut)
+    eventually("an attempt fails", lambda: attempts_failed(daemon))
+    return gate, daemon, before, alice, held
+
+
+def waits_for_a_bus_that_is_not_there(bus):
+    """There is not even a connection that fails: what happens meanwhile nobody hears of."""
+    root = administrator(bus)
+    gate, daemon, before, alice, held = lose_the_bus(bus)
+    os.close(held.fds.pop())
+    daemon.configure("this is wrong\n")
+    daemon.signal(signal.SIGHUP)
+    eventually("it reads its file", lambda: "this is wrong" in daemon.said())
+    gate.open()
+    gate.show()
+    wait_reconnected(root, before)
+    assert attempts_failed(daemon) == 1, daemon.said()
+    fetch_rest(alice, held)
+    root.wait_whole()
+
+
+def can_be_stopped_meanwhile(bus):
+    _, daemon, _, _, held = lose_the_bus(bus)
+    beginning = time.monotonic()
+    daemon.stop()
+    assert time.monotonic() - beginning < 10, "it was waited for"
+    held.close()
 
 
 def another_bus_is_not_the_same(bus):
