@@ -91,10 +91,13 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
 	sd_bus_message_get_type(message, &type);
 	if (type != SD_BUS_MESSAGE_METHOD_CALL || !sender || sender[0] != ':')
 		return 0;
-	if (!sd_bus_message_get_expect_reply(message))
-		return is_of_use_unanswered(message) ? 0 : 1;
 	if (sd_bus_get_unique_name(manager->bus, &own) >= 0 && strcmp(own, sender) == 0)
 		return 0;
+	/* By a unique name that nobody was told: before it is known whose the sender's is. */
+	if (!manager->is_on_bus)
+		return 1;
+	if (!sd_bus_message_get_expect_reply(message))
+		return is_of_use_unanswered(message) ? 0 : 1;
 	/* The bus may be stuck with nothing else under way than the answer to this. */
 	delivery_watch_bus(manager->delivery);
 	client = client_get(manager, sender);
@@ -270,7 +273,7 @@ static int on_bus_id(sd_bus_message *message, void *userdata, sd_bus_error *erro
 }
 
 /*
- * Asked before anything else, and without a timeout: the answer comes before all others, and before any call.
+ * Asked before anything else, and without a timeout: the answer comes before that we have the name.
  *
  * The numbers of messages are a count, which everybody who gets a reply sees. From here on it goes
  * on above those that the pings have.
