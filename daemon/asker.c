@@ -33,7 +33,10 @@ void asker_remove(struct client *client, uint64_t cookie)
 	g_hash_table_remove(client->manager->askers, &cookie);
 }
 
-/* A signal to @client alone, with these arguments: 1; none while it is far behind with reading: 0. */
+/*
+ * A signal to @client alone, with these arguments: 1; none while it is far behind with reading, or nobody can be
+ * told: 0.
+ */
 static int tell(struct client *client, const char *member, const char *types, ...)
 {
 	sd_bus_message *signal = NULL;
@@ -41,6 +44,9 @@ static int tell(struct client *client, const char *member, const char *types, ..
 	va_list arguments;
 	int r;
 
+	/* On another bus the name may be somebody else's. */
+	if (!client->manager->is_on_bus)
+		return 0;
 	if (reader_is_behind(client, &is_far))
 		return 0;
 	r = sd_bus_message_new_signal(client->manager->bus, &signal, BUS_PATH_MANAGER, BUS_MANAGER,
@@ -101,7 +107,7 @@ bool asker_tell_pressure(struct manager *manager, const struct pool *pool, const
 	g_autoptr(GList) clients = g_hash_table_get_values(manager->clients);
 	bool is_heard = false;
 
-	for (GList *link = clients; link && manager->bus; link = link->next) {
+	for (GList *link = clients; link; link = link->next) {
 		struct client *client = link->data;
 		int r = 0;
 

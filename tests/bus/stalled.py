@@ -320,14 +320,38 @@ def can_be_stopped_meanwhile(bus):
     held.close()
 
 
+def namesake(bus, name):
+    """Somebody else, who has that unique name here."""
+    client = bus.client()
+    while client.name != name:
+        client = bus.client()
+    return client
+
+
 def another_bus_is_not_the_same(bus):
     """Whose names are those of our clients, though they are others: nobody there gets what is theirs."""
     gate = Gate(bus)
     daemon = daemon_with_clients(bus, address=gate.address)
+    alice, held = hold_some(bus)
     with Bus() as other:
+        stranger = namesake(other, alice.name)
+        watch = other.watch(NAME)
         gate.lead_to(other)
+        came = gate.connections
         send_behind(gate, daemon, user(bus, BOB), 1, gate.shut)
-        eventually("the daemon gives the connection up", lambda: gives_up_after(daemon))
+        eventually("the daemon connects anew", lambda: gate.connections > came)
+        # What she lets go of is told, if at all, before the daemon knows where it is.
+        os.close(held.fds.pop())
+        daemon.configure("this is wrong\n")
+        daemon.signal(signal.SIGHUP)
+        eventually("it reads its file", lambda: "this is wrong" in daemon.said())
         gate.open()
         assert daemon.wait() == 1, daemon.said()
+        # All that it said was taken before it was seen to leave.
+        watch.wait_for("its leaving", lambda: [s for s in watch.signals if s.arguments[0] == NAME
+                                               and not s.arguments[2]])
+        stranger.call_bus("GetId")
+        heard = [signal.message.get_member() for signal in stranger.signals]
+        assert "BufferReleased" not in heard, heard
+    held.close()
     assert "not the one that was connected to before" in daemon.said(), daemon.said()
