@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <systemd/sd-daemon.h>
-
 #include "bus-change.h"
 #include "bus.h"
 #include "delivery.h"
@@ -137,17 +135,21 @@ static void bus_attempt_failed(struct manager *manager, const char *reason)
 	if (manager->is_stopping || sd_event_source_get_enabled(manager->reconnect, NULL) > 0)
 		return;
 	delay = attempts_failed(&manager->attempts, &is_first);
-	if (is_first)
+	if (is_first) {
 		log_warning("the bus lets nobody connect anew: %s; it is tried until it does",
 			    reason);
+		manager_tell_status(manager, "");
+	}
 	bus_reconnect(manager, delay);
 }
 
 static void bus_attempt_succeeded(struct manager *manager)
 {
 	manager->is_on_bus = true;
-	if (attempts_succeeded(&manager->attempts))
-		log_notice("connected to the bus again");
+	if (!attempts_succeeded(&manager->attempts))
+		return;
+	log_notice("connected to the bus again");
+	manager_tell_status(manager, "");
 }
 
 /* --- The name -------------------------------------------------------------------------------- */
@@ -182,7 +184,7 @@ static int on_name_requested(sd_bus_message *message, void *userdata, sd_bus_err
 		return 1;
 	}
 	if (!manager->has_name)
-		sd_notifyf(false, "READY=1\nSTATUS=Serving %u pools", manager->pools->len);
+		manager_tell_status(manager, "READY=1\n");
 	manager->has_name = true;
 	bus_attempt_succeeded(manager);
 	return 1;

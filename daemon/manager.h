@@ -74,6 +74,8 @@ struct manager *manager_free(struct manager *manager);
 /* Ends the loop in good order: queued calls get an error worth another try. */
 void manager_stop(struct manager *manager, int exit_code);
 void manager_reload(struct manager *manager);
+/* The service manager is told what goes on; @notices: others before, a line each. */
+void manager_tell_status(const struct manager *manager, const char *notices);
 /* As config_change_apply(); in force when this returns. */
 int manager_change_account(struct manager *manager, const struct config_change *change,
 			   char **ret_problem);
