@@ -29,6 +29,7 @@ struct pool {
 	uint64_t survey_ns;
 	bool has_survey;
 	bool is_lost; /* the books are not to be trusted */
+	bool is_unreadable; /* nor could they be loaded, as was said in the log */
 	struct pace pace; /* of loading them for that */
 	bool is_at_risk; /* what is guaranteed, as was said in the log */
 	bool is_gone;

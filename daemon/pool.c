@@ -180,11 +180,23 @@ static int pool_reload(struct pool *pool)
 	uint64_t begin = clock_now_ns();
 	int r = pool_load(pool);
 
-	if (r >= 0) {
-		pace_loaded(&pool->pace, begin, clock_now_ns());
+	/* Also when it failed: whoever wants it would have that as often as he likes. */
+	pace_loaded(&pool->pace, begin, clock_now_ns());
+	if (r >= 0)
 		broker_count_resync(pool->broker);
-	}
 	return r;
+}
+
+/* Said once, until they can be. */
+static void pool_cannot_load(struct pool *pool, int r)
+{
+	uint64_t retry = clock_now_ns() + RESYNC_RETRY_USEC * NSEC_PER_USEC;
+
+	if (!pool->is_unreadable)
+		log_warning("pool %s: its books cannot be read: %s", pool_get_name(pool),
+			    strerror(-r));
+	pool->is_unreadable = true;
+	pool_set_timer(pool, MAX(pool->pace.next_ns, retry));
 }
 
 /* Whether the books are to be trusted. If not, decisions wait for when they are. */
@@ -205,8 +217,7 @@ static bool pool_settle(struct pool *pool)
 		pool_mark_gone(pool);
 		return true;
 	}
-	log_warning("pool %s: its books cannot be read: %s", pool_get_name(pool), strerror(-r));
-	pool_set_timer(pool, clock_now_ns() + RESYNC_RETRY_USEC * NSEC_PER_USEC);
+	pool_cannot_load(pool, r);
 	return false;
 }
 

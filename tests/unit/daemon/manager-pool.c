@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* A simulated pool as the daemon has it: when its books are loaded anew, and what is forgotten when it goes. */
+#include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -29,6 +30,7 @@ static int fds[N_BUFFERS];
 static unsigned int n_fds;
 static unsigned int n_finished;
 static unsigned int n_warnings;
+static unsigned int n_lines; /* in the log, that are no news but trouble */
 
 /* Who asked takes them. */
 void allocation_finished(void *userdata, struct pool_outcome *outcome)
@@ -100,7 +102,8 @@ void journal_guarantee(const char *pool, uint64_t bytes)
 
 void log_line(int priority, const char *format, ...)
 {
-	g_assert_cmpint(priority, >=, LOG_NOTICE);
+	if (priority < LOG_NOTICE)
+		n_lines++;
 }
 
 /* --- The stage ------------------------------------------------------------------------------- */
@@ -128,7 +131,7 @@ static void stage_init(struct stage *stage)
 	struct manager *manager = &stage->manager;
 	GPtrArray *problems = NULL;
 
-	n_finished = n_warnings = 0;
+	n_finished = n_warnings = n_lines = 0;
 	*stage = (struct stage){ .client = { .manager = manager } };
 	manager->options = &stage->options;
 	manager->runtime = config_runtime_new(NULL);
@@ -150,6 +153,7 @@ static void stage_clear(struct stage *stage)
 {
 	struct manager *manager = &stage->manager;
 
+	g_assert_cmpuint(n_lines, ==, 0);
 	manager_free_pools(manager);
 	while (n_fds > 0)
 		close(fds[--n_fds]);
@@ -272,6 +276,40 @@ static void its_books_are_not_loaded_all_the_time(void)
 	stage_clear(&stage);
 }
 
+static unsigned int n_snapshots;
+
+static int fail_snapshot(struct backend *backend, struct backend_snapshot *ret)
+{
+	n_snapshots++;
+	return -ENOMEM;
+}
+
+/* A snapshot that fails costs no less than one that does not. */
+static void what_cannot_be_loaded_is_not_tried_all_the_time(void)
+{
+	uint64_t begin = clock_now_ns();
+	const struct backend_ops *ops;
+	struct backend_ops failing;
+	struct stage stage;
+
+	stage_init(&stage);
+	n_snapshots = 0;
+	ops = stage_pool(&stage)->backend->ops;
+	failing = *ops;
+	failing.snapshot = fail_snapshot;
+	stage_pool(&stage)->backend->ops = &failing;
+	events_that_tell_too_little(&stage, NSEC_PER_SEC / 2);
+	g_assert_cmpuint(n_snapshots, >=, 2);
+	g_assert_cmpuint(n_snapshots, <=, 9 * (1 + (clock_now_ns() - begin) / PACE_MAX_NS));
+	/* Each is not worth a line. */
+	g_assert_cmpuint(n_lines, ==, 1);
+	n_lines = 0;
+	stage_pool(&stage)->backend->ops = ops;
+	stage_allocate(&stage);
+	g_assert_false(stage_pool(&stage)->is_unreadable);
+	stage_clear(&stage);
+}
+
 /* Where messages about an account are bounded, not past that. */
 static void whose_buffers_cannot_be_made_is_said(void)
 {
@@ -297,6 +335,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/pool/who-asked-is-forgotten-once", who_asked_is_forgotten_once);
 	g_test_add_func("/pool/its-books-are-not-loaded-all-the-time",
 			its_books_are_not_loaded_all_the_time);
+	g_test_add_func("/pool/what-cannot-be-loaded-is-not-tried-all-the-time",
+			what_cannot_be_loaded_is_not_tried_all_the_time);
 	g_test_add_func("/pool/whose-buffers-cannot-be-made-is-said",
 			whose_buffers_cannot_be_made_is_said);
 	return g_test_run();
