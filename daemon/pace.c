@@ -12,7 +12,7 @@ bool pace_is_due(const struct pace *pace, uint64_t now_ns)
 void pace_loaded(struct pace *pace, uint64_t begin_ns, uint64_t end_ns)
 {
 	bool was_quiet = begin_ns - pace->next_ns >= PACE_MAX_NS;
-	uint64_t loading = (PACE_PARTS - 1) * (end_ns - begin_ns);
+	uint64_t loading = MIN((PACE_PARTS - 1) * (end_ns - begin_ns), PACE_LOADING_MAX_NS);
 
 	if (was_quiet)
 		pace->delay_ns = 0;

@@ -13,8 +13,12 @@
 /* The delay doubles from the one to the other, and begins anew when for so long nothing was wanted. */
 #define PACE_MIN_NS UINT64_C(1000000)
 #define PACE_MAX_NS (128 * PACE_MIN_NS)
-/* However long it takes: of the loop's time that is one part of so many. */
-#define PACE_PARTS  10
+/*
+ * However long it takes: of the loop's time that is one part of so many. But the time that it took is not all its
+ * own: a process that was stopped meanwhile does not wait for many times as long.
+ */
+#define PACE_PARTS	    10
+#define PACE_LOADING_MAX_NS (8 * PACE_MAX_NS)
 
 struct pace {
 	uint64_t delay_ns;

@@ -56,6 +56,16 @@ static void what_takes_long_is_done_seldom(void)
 	g_assert_cmpuint(count, ==, 60);
 }
 
+/* As a process that was stopped in the middle of it. */
+static void no_wait_has_no_end(void)
+{
+	struct pace pace = { 0 };
+
+	pace_loaded(&pace, BEGIN, BEGIN + 3600 * SECOND);
+	g_assert_cmpuint(pace.next_ns, ==, BEGIN + 3600 * SECOND + PACE_LOADING_MAX_NS);
+	g_assert_cmpuint(PACE_LOADING_MAX_NS, <=, 2 * SECOND);
+}
+
 static void quiet_begins_anew(void)
 {
 	struct pace pace = { 0 };
@@ -70,5 +80,6 @@ void add_pace(void)
 	g_test_add_func("/pace/once-is-at-once", once_is_at_once);
 	g_test_add_func("/pace/the-more-the-later", the_more_the_later);
 	g_test_add_func("/pace/what-takes-long-is-done-seldom", what_takes_long_is_done_seldom);
+	g_test_add_func("/pace/no-wait-has-no-end", no_wait_has_no_end);
 	g_test_add_func("/pace/quiet-begins-anew", quiet_begins_anew);
 }
