@@ -152,6 +152,11 @@ static void bus_attempt_succeeded(struct manager *manager)
 	manager_tell_status(manager, "");
 }
 
+bool bus_has_ended(sd_bus_message *answer)
+{
+	return sd_bus_error_get_errno(sd_bus_message_get_error(answer)) == ETIMEDOUT;
+}
+
 /* --- The name -------------------------------------------------------------------------------- */
 
 /* Answers of RequestName. */
@@ -163,8 +168,7 @@ static int on_name_requested(sd_bus_message *message, void *userdata, sd_bus_err
 	const sd_bus_error *problem = sd_bus_message_get_error(message);
 	uint32_t result = 0;
 
-	/* That is said here, too, of a connection that ended. */
-	if (bus_is_connecting_anew(manager) && sd_bus_error_get_errno(problem) == ETIMEDOUT) {
+	if (bus_is_connecting_anew(manager) && bus_has_ended(message)) {
 		bus_attempt_failed(manager, problem->message ?: problem->name);
 		return 1;
 	}
@@ -254,23 +258,31 @@ static int bus_add_matches(struct manager *manager)
 				      on_name_lost, NULL, manager);
 }
 
+/* Nothing more is said to it. */
+static void bus_is_wrong(struct manager *manager, const char *sentence)
+{
+	log_error("%s", sentence);
+	sd_bus_close(manager->bus);
+	manager_stop(manager, 1);
+}
+
 /* On another bus the unique names of our clients are, or will be, somebody else's. */
 static int on_bus_id(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
 	struct manager *manager = userdata;
 	const char *id;
 
+	/* Then that is said elsewhere. */
+	if (bus_has_ended(message))
+		return 1;
 	if (sd_bus_message_is_method_error(message, NULL) ||
 	    sd_bus_message_read(message, "s", &id) < 0)
-		return 1;
-	if (!manager->bus_id) {
+		bus_is_wrong(manager, "the bus does not say which one it is");
+	else if (!manager->bus_id)
 		manager->bus_id = g_strdup(id);
-	} else if (strcmp(id, manager->bus_id) != 0) {
-		log_error("the bus is not the one that was connected to before: nobody's buffers "
-			  "are known on it");
-		sd_bus_close(manager->bus);
-		manager_stop(manager, 1);
-	}
+	else if (strcmp(id, manager->bus_id) != 0)
+		bus_is_wrong(manager, "the bus is not the one that was connected to before: "
+				      "nobody's buffers are known on it");
 	return 1;
 }
 

@@ -26,6 +26,8 @@ int bus_connect(struct manager *manager);
  */
 void bus_reconnect(struct manager *manager, uint64_t delay_usec);
 void bus_disconnect(struct manager *manager);
+/* Whether that is no answer: the library says so of all that a connection which ended owes. */
+bool bus_has_ended(sd_bus_message *answer);
 
 /* Whether a signal that nobody has to hear can be sent: never when the bus is slow to take what is queued. */
 bool bus_takes_signals(const struct manager *manager);

@@ -390,10 +390,11 @@ static int on_has_owner(sd_bus_message *message, void *userdata, sd_bus_error *e
 	int has_owner = false;
 
 	client->asking = sd_bus_slot_unref(client->asking);
-	/* Of a connection that ended before it was answered: the next asks again. */
-	if (sd_bus_message_is_method_error(message, NULL))
+	/* The next connection asks again. */
+	if (bus_has_ended(message))
 		return 1;
-	if (sd_bus_message_read(message, "b", &has_owner) < 0 || !has_owner)
+	if (sd_bus_message_is_method_error(message, NULL) ||
+	    sd_bus_message_read(message, "b", &has_owner) < 0 || !has_owner)
 		client_lost(client->manager, client->name);
 	return 1;
 }

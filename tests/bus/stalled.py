@@ -378,3 +378,15 @@ def another_bus_is_not_the_same(bus):
         assert "BufferReleased" not in heard, heard
     held.close()
     assert "not the one that was connected to before" in daemon.said(), daemon.said()
+
+
+def one_that_does_not_say_which_it_is(bus):
+    """Then no other one can be told from it: the daemon does not stay there."""
+    with Bus(f"<deny send_destination='{BUS}' send_interface='{BUS}' send_member='GetId'/>") as silent:
+        try:
+            assert daemon_with_clients(silent).wait() == 1
+        except AssertionError as error:  # it went before it was seen
+            assert "ended with 1" in str(error), error
+        with open(os.path.join(silent.directory, "cmabulkd", "log"), encoding="utf-8") as log:
+            said = log.read()
+    assert "does not say which one it is" in said, said
