@@ -372,9 +372,12 @@ static int on_reconnect(sd_event_source *source, uint64_t time_usec, void *userd
 	struct manager *manager = userdata;
 	int r;
 
+	if (manager->is_stopping)
+		return 0;
 	manager->is_on_bus = false;
 	stop_allocations(manager);
 	delivery_reconnected(manager->delivery);
+	client_disconnect_all(manager);
 	bus_disconnect(manager);
 	r = bus_connect(manager);
 	if (r < 0) {

@@ -415,13 +415,27 @@ static int client_ask_for_owner(struct client *client)
 	return r;
 }
 
-/* One that was not known yet has nothing here but calls that the bus has answered by now. */
-static void client_check(struct client *client)
+static void client_disconnect(struct client *client)
 {
 	client->asking = sd_bus_slot_unref(client->asking);
 	g_queue_clear_full(&client->calls, (GDestroyNotify)waiting_call_free);
 	if (client->user)
 		inquiry_forget_client(client->manager->inquiries, client);
+}
+
+void client_disconnect_all(struct manager *manager)
+{
+	GHashTableIter iterator;
+	gpointer client;
+
+	g_hash_table_iter_init(&iterator, manager->clients);
+	while (g_hash_table_iter_next(&iterator, NULL, &client))
+		client_disconnect(client);
+}
+
+/* One that was not known yet had nothing here but calls. */
+static void client_check(struct client *client)
+{
 	if (!client->is_known || client_ask_for_owner(client) < 0)
 		client_lost(client->manager, client->name);
 }

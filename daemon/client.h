@@ -72,6 +72,8 @@ void client_stop(struct client *client);
 sd_bus_message *client_take(struct client *client, const char *token);
 /* It left the bus: all that waits for it goes back. */
 void client_lost(struct manager *manager, const char *name);
+/* The connection is given up: what they wait for there the bus has answered, or they get no answer. */
+void client_disconnect_all(struct manager *manager);
 /* After a reconnection: whoever left meanwhile is lost. */
 void client_check_all(struct manager *manager);
 void client_free_all(struct manager *manager);
