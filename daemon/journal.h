@@ -36,6 +36,8 @@ void journal_not_fetched(struct journal *journal, const char *account, const cha
 /* Something is amiss that @account can have so as often as it likes. @pool: NULL for none. */
 void journal_warning(struct journal *journal, const char *account, const char *pool,
 		     const char *sentence);
+/* Something happens to all accounts: it is counted apart, so that nobody hides it by what is said of his own. */
+void journal_warning_to_all(struct journal *journal, const char *sentence);
 /* @bytes of what accounts are guaranteed are in other hands; 0: not any more. */
 void journal_guarantee(const char *pool, uint64_t bytes);
 

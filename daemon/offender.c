@@ -3,6 +3,7 @@
 #include "bus.h"
 #include "clock.h"
 #include "delivery-state.h"
+#include "journal.h"
 #include "manager.h"
 
 /* Somebody waits for his turn for so long, while others' replies lie unread for longer. */
@@ -37,6 +38,16 @@ static bool somebody_is_kept_waiting(const struct delivery *delivery, uint64_t n
 	return false;
 }
 
+static void connect_anew(struct manager *manager, const struct client *offender)
+{
+	g_autofree char *sentence = g_strdup_printf(
+		"unread replies of %s, of user %u, keep others from theirs, connecting anew",
+		offender->name, offender->user->uid);
+
+	journal_warning_to_all(manager->journal, sentence);
+	bus_reconnect(manager, 0);
+}
+
 void offender_look(struct delivery *delivery)
 {
 	uint64_t now = clock_now_usec();
@@ -56,12 +67,8 @@ void offender_look(struct delivery *delivery)
 		penalise(delivery, parcel);
 		offender = parcel->client;
 	}
-	if (!is_pressing || !offender)
-		return;
-	client_warning(offender,
-		       "unread replies of %s, of user %u, keep others from theirs, connecting anew",
-		       offender->name, offender->user->uid);
-	bus_reconnect(delivery->manager, 0);
+	if (is_pressing && offender)
+		connect_anew(delivery->manager, offender);
 }
 
 /* Whoever answers has read what came before, on whatever connection. */
