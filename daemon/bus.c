@@ -162,6 +162,70 @@ bool bus_has_ended(sd_bus_message *answer)
 /* Answers of RequestName. */
 enum { NAME_OWNER = 1, NAME_QUEUED = 2 };
 
+static int bus_ask_process(struct manager *manager, const char *name,
+			   sd_bus_message_handler_t handler)
+{
+	sd_bus_message *question = NULL;
+	int r = sd_bus_message_new_method_call(manager->bus, &question, "org.freedesktop.DBus",
+					       "/org/freedesktop/DBus", "org.freedesktop.DBus",
+					       "GetConnectionUnixProcessID");
+
+	if (r >= 0)
+		r = sd_bus_message_append(question, "s", name);
+	if (r >= 0)
+		r = sd_bus_call_async(manager->bus, NULL, question, handler, manager, 0);
+	sd_bus_message_unref(question);
+	return r;
+}
+
+static void bus_name_is_taken(struct manager *manager)
+{
+	log_error("somebody else is %s on the bus: another cmabulkd runs", BUS_NAME);
+	manager_stop(manager, 1);
+}
+
+static int on_own_process(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	struct manager *manager = userdata;
+
+	if (sd_bus_message_read(message, "u", &manager->own_pid) < 0)
+		manager->own_pid = 0;
+	return 1;
+}
+
+/* Nobody: it is ours by now. Not known: it is taken for ours. */
+static int on_owner_process(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	struct manager *manager = userdata;
+	uint32_t pid = 0;
+
+	if (bus_has_ended(message))
+		bus_attempt_failed(manager, "it does not say who has the name");
+	else if (manager->own_pid && sd_bus_message_read(message, "u", &pid) >= 0 &&
+		 pid != manager->own_pid)
+		bus_name_is_taken(manager);
+	else
+		bus_attempt_succeeded(manager);
+	return 1;
+}
+
+/*
+ * Somebody has it before us: a connection of ours that the bus has not seen end, or another cmabulkd. Who we are is
+ * asked as well, as the bus may not see processes as we do.
+ */
+static void bus_ask_owner(struct manager *manager)
+{
+	const char *own;
+	int r = sd_bus_get_unique_name(manager->bus, &own);
+
+	if (r >= 0)
+		r = bus_ask_process(manager, own, on_own_process);
+	if (r >= 0)
+		r = bus_ask_process(manager, BUS_NAME, on_owner_process);
+	if (r < 0)
+		bus_attempt_failed(manager, strerror(-r));
+}
+
 static int on_name_requested(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
 	struct manager *manager = userdata;
@@ -181,10 +245,12 @@ static int on_name_requested(sd_bus_message *message, void *userdata, sd_bus_err
 		manager_stop(manager, 1);
 		return 1;
 	}
-	if (sd_bus_message_read(message, "u", &result) < 0 ||
-	    (result != NAME_OWNER && !(result == NAME_QUEUED && manager->has_name))) {
-		log_error("somebody else is %s on the bus: another cmabulkd runs", BUS_NAME);
-		manager_stop(manager, 1);
+	if (sd_bus_message_read(message, "u", &result) >= 0 && result == NAME_QUEUED) {
+		bus_ask_owner(manager);
+		return 1;
+	}
+	if (result != NAME_OWNER) {
+		bus_name_is_taken(manager);
 		return 1;
 	}
 	if (!manager->has_name)

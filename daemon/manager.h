@@ -50,6 +50,7 @@ struct manager {
 	sd_event_source *connect; /* defer: once the pools are there */
 	sd_event_source *reconnect; /* time */
 	struct attempts attempts; /* to connect anew */
+	uint32_t own_pid; /* as the bus says, while it is asked who has the name */
 	char *bus_id; /* whose unique names those of the clients are; NULL: not known yet */
 	GHashTable *clients; /* unique name -> struct client */
 	GHashTable *users; /* uid -> struct user */

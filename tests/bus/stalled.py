@@ -280,6 +280,7 @@ def is_tried_again_and_again(bus, until):
     assert attempts_failed(daemon) == 1, "it is said more than once"
     fetch_rest(alice, held)
     root.wait_whole()
+    return gate
 
 
 def waits_for_who_lets_nobody_in(bus):
@@ -287,7 +288,9 @@ def waits_for_who_lets_nobody_in(bus):
 
 
 def waits_for_who_gives_no_name(bus):
-    is_tried_again_and_again(bus, b"RequestName")
+    """But lets them in: what they say before they ask for it is heard."""
+    gate = is_tried_again_and_again(bus, b"RequestName")
+    assert gate.passed_before > 0
 
 
 def lose_the_bus(bus):
@@ -333,6 +336,18 @@ def waits_for_a_bus_that_is_not_there(bus):
     assert attempts_failed(daemon) == 1, daemon.said()
     fetch_rest(alice, held)
     root.wait_whole()
+
+
+def somebody_else_serves_meanwhile(bus):
+    """Then there are two: who comes back is not there for anybody, and ends."""
+    gate, daemon, _, _, held = lose_the_bus(bus)
+    gate.open()  # the connection that it gave up is not kept
+    other = daemon_with_clients(bus, name="other")
+    gate.show()
+    assert daemon.wait() == 1, daemon.said()
+    assert "somebody else is" in daemon.said(), daemon.said()
+    assert user(bus).pools() and other.status is None
+    held.close()
 
 
 def can_be_stopped_meanwhile(bus):
