@@ -9,6 +9,8 @@ import socket
 import threading
 import time
 
+from client import HEADER_BYTES, Gio
+
 ALL = 1 << 16
 MOST_FDS = 253  # of one message on a socket
 
@@ -18,6 +20,17 @@ def peek(source):
         return source.recv(ALL, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except OSError:  # there is nothing, or nobody
         return b""
+
+
+def size_before(data, what):
+    """Of the whole messages before the one that has this."""
+    at = 0
+    while at + HEADER_BYTES <= len(data):
+        size = Gio.DBusMessage.bytes_needed(data[at:at + HEADER_BYTES])
+        if what in data[at:at + size]:
+            break
+        at += size
+    return at
 
 
 def pass_on(source, target, size):
@@ -56,7 +69,8 @@ class Gate:
         self._size = ALL
         self._taken_at, self._longest = time.monotonic(), 0.0
         self.shuts_again = False  # open to a daemon that comes until it has asked for its name
-        self.shuts_before = None  # it is shut before this passes
+        self.shuts_before = None  # it is shut before this passes, and what came before that has
+        self.passed_before = 0  # bytes of that, with the same look
         self.connections = 0  # that were ever made
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -129,8 +143,11 @@ class Gate:
 
     def _look(self, end, event):
         is_caller = end in self._callers
-        if is_caller and self.shuts_before and self.shuts_before in peek(end):
+        if is_caller and self._size and self.shuts_before and self.shuts_before in (said := peek(end)):
             self._size = 0
+            self.passed_before = size_before(said, self.shuts_before)
+            if self.passed_before:
+                pass_on(end, self._ends[end], self.passed_before)
         size = self._size if is_caller else ALL
         if size == 0:
             if event & (select.POLLHUP | select.POLLERR):
