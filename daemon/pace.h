@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 /* The delay doubles from the one to the other, and begins anew when for so long nothing was wanted. */
-#define PACE_MIN_NS UINT64_C(1000000)
-#define PACE_MAX_NS (128 * PACE_MIN_NS)
+#define PACE_MIN_NS	    UINT64_C(1000000)
+#define PACE_MAX_NS	    (128 * PACE_MIN_NS)
 /*
  * However long it takes: of the loop's time that is one part of so many. But the time that it took is not all its
  * own: a process that was stopped meanwhile does not wait for many times as long.
