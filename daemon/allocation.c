@@ -97,7 +97,7 @@ static int reply_nothing(struct client *client, const struct report *report, sd_
 	if (r >= 0)
 		r = delivery_reply(client, reply, report_get_bytes(report));
 	if (r < 0)
-		log_warning("%s gets no answer: %s", client->name, strerror(-r));
+		client_warning(client, "%s gets no answer: %s", client->name, strerror(-r));
 	sd_bus_message_unref(reply);
 	return r;
 }
@@ -246,12 +246,26 @@ static uint64_t bytes_left(const struct allocation *allocation)
 	return (chunks << report->order) * report->page_size;
 }
 
+static uint64_t get_fetch_end(const struct manager *manager)
+{
+	uint64_t timeout = manager->config->fetch_timeout_usec;
+
+	return timeout >= UINT64_MAX / 2 ? UINT64_MAX : clock_now_usec() + timeout;
+}
+
 static int on_fetch_timeout(sd_event_source *source, uint64_t time_usec, void *userdata)
 {
 	struct allocation *allocation = userdata;
+	const struct manager *manager = allocation->client->manager;
 
-	journal_not_fetched(allocation->client->manager->journal, allocation->account,
-			    allocation->report.pool, bytes_left(allocation));
+	/* Nobody can fetch now: the time begins anew. */
+	if (!manager->is_on_bus) {
+		sd_event_source_set_time(source, get_fetch_end(manager));
+		sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+		return 0;
+	}
+	journal_not_fetched(manager->journal, allocation->account, allocation->report.pool,
+			    bytes_left(allocation));
 	if (allocation->call)
 		sd_bus_reply_method_errorf(allocation->call, CMABULK_ERROR_NO_SUCH_ALLOCATION,
 					   "%s was not fetched in time and given back",
@@ -263,13 +277,11 @@ static int on_fetch_timeout(sd_event_source *source, uint64_t time_usec, void *u
 static void set_fetch_timer(struct allocation *allocation)
 {
 	const struct manager *manager = allocation->client->manager;
-	uint64_t timeout = manager->config->fetch_timeout_usec;
-	uint64_t time = timeout >= UINT64_MAX / 2 ? UINT64_MAX : clock_now_usec() + timeout;
 
 	allocation->timer = sd_event_source_disable_unref(allocation->timer);
 	if (has_buffers_left(allocation) &&
-	    sd_event_add_time(manager->event, &allocation->timer, CLOCK_MONOTONIC, time, 0,
-			      on_fetch_timeout, allocation) < 0)
+	    sd_event_add_time(manager->event, &allocation->timer, CLOCK_MONOTONIC,
+			      get_fetch_end(manager), 0, on_fetch_timeout, allocation) < 0)
 		log_warning("no timer for what is not fetched of %s", allocation->path);
 }
 

@@ -6,7 +6,6 @@
 #include "asker.h"
 #include "bus.h"
 #include "delivery.h"
-#include "log.h"
 #include "manager.h"
 
 /* Lives with the buffers of an allocation. */
@@ -34,7 +33,10 @@ void asker_remove(struct client *client, uint64_t cookie)
 	g_hash_table_remove(client->manager->askers, &cookie);
 }
 
-/* A signal to @client alone, with these arguments: 1; none while it is far behind with reading: 0. */
+/*
+ * A signal to @client alone, with these arguments: 1; none while it is far behind with reading, or nobody can be
+ * told: 0.
+ */
 static int tell(struct client *client, const char *member, const char *types, ...)
 {
 	sd_bus_message *signal = NULL;
@@ -42,6 +44,9 @@ static int tell(struct client *client, const char *member, const char *types, ..
 	va_list arguments;
 	int r;
 
+	/* On another bus the name may be somebody else's. */
+	if (!client->manager->is_on_bus)
+		return 0;
 	if (reader_is_behind(client, &is_far))
 		return 0;
 	r = sd_bus_message_new_signal(client->manager->bus, &signal, BUS_PATH_MANAGER, BUS_MANAGER,
@@ -74,7 +79,8 @@ void asker_tell_released(struct manager *manager, const struct pool *pool, uint6
 	if (!asker)
 		return;
 	if (tell(asker->client, "BufferReleased", "stt", pool_get_name(pool), id, inode) < 0)
-		log_warning("%s cannot be told of a release", asker->client->name);
+		client_warning(asker->client, "%s cannot be told of a release",
+			       asker->client->name);
 	asker_forget_buffer(manager, cookie);
 }
 
@@ -87,13 +93,11 @@ static const char *pressure_name(enum broker_pressure pressure)
 
 static bool is_of_account(const struct client *client, const char *account)
 {
-	const struct account_rule *rule;
 	char name[CMABULK_ACCOUNT_LEN];
 
 	if (!client->is_known)
 		return false;
-	rule = client_get_rule(client);
-	account_rule_format(rule, client->user->uid, name);
+	client_get_account(client, name);
 	return strcmp(name, account) == 0;
 }
 
@@ -103,7 +107,7 @@ bool asker_tell_pressure(struct manager *manager, const struct pool *pool, const
 	g_autoptr(GList) clients = g_hash_table_get_values(manager->clients);
 	bool is_heard = false;
 
-	for (GList *link = clients; link && manager->bus; link = link->next) {
+	for (GList *link = clients; link; link = link->next) {
 		struct client *client = link->data;
 		int r = 0;
 
@@ -111,7 +115,8 @@ bool asker_tell_pressure(struct manager *manager, const struct pool *pool, const
 			r = tell(client, "MemoryPressure", "sst", pool_get_name(pool),
 				 pressure_name(pressure), bytes);
 		if (r < 0)
-			log_warning("%s cannot be told that memory is wanted", client->name);
+			client_warning(client, "%s cannot be told that memory is wanted",
+				       client->name);
 		is_heard = is_heard || r > 0;
 	}
 	return is_heard;

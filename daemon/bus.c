@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * The connection to the bus: made, lost, made anew. After the start nothing here
- * waits for an answer: a bus that is stuck must not stop the loop.
+ * waits for an answer: a bus that is stuck must not stop the loop. Nor does one that
+ * lets nobody in end the daemon, which alone knows for whom it keeps what is not fetched yet.
  */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <systemd/sd-daemon.h>
 
 #include "bus-change.h"
 #include "bus.h"
@@ -90,10 +89,13 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
 	sd_bus_message_get_type(message, &type);
 	if (type != SD_BUS_MESSAGE_METHOD_CALL || !sender || sender[0] != ':')
 		return 0;
-	if (!sd_bus_message_get_expect_reply(message))
-		return is_of_use_unanswered(message) ? 0 : 1;
 	if (sd_bus_get_unique_name(manager->bus, &own) >= 0 && strcmp(own, sender) == 0)
 		return 0;
+	/* By a unique name that nobody was told: before it is known whose the sender's is. */
+	if (!manager->is_on_bus)
+		return 1;
+	if (!sd_bus_message_get_expect_reply(message))
+		return is_of_use_unanswered(message) ? 0 : 1;
 	/* The bus may be stuck with nothing else under way than the answer to this. */
 	delivery_watch_bus(manager->delivery);
 	client = client_get(manager, sender);
@@ -116,10 +118,113 @@ static int on_name_lost(sd_bus_message *message, void *userdata, sd_bus_error *e
 	return 0;
 }
 
+/* --- Attempts -------------------------------------------------------------------------------- */
+
+/* Whether a connection that fails now is tried again: where another one was before. */
+static bool bus_is_connecting_anew(const struct manager *manager)
+{
+	return manager->has_name && !manager->is_on_bus;
+}
+
+/* An attempt may fail in more than one way. */
+static void bus_attempt_failed(struct manager *manager, const char *reason)
+{
+	bool is_first;
+	uint64_t delay;
+
+	if (manager->is_stopping || sd_event_source_get_enabled(manager->reconnect, NULL) > 0)
+		return;
+	delay = attempts_failed(&manager->attempts, &is_first);
+	if (is_first) {
+		log_warning("the bus lets nobody connect anew: %s; it is tried until it does",
+			    reason);
+		manager_tell_status(manager, "");
+	}
+	bus_reconnect(manager, delay);
+}
+
+static void bus_attempt_succeeded(struct manager *manager)
+{
+	manager->is_on_bus = true;
+	if (!attempts_succeeded(&manager->attempts))
+		return;
+	log_notice("connected to the bus again");
+	manager_tell_status(manager, "");
+}
+
+bool bus_has_ended(sd_bus_message *answer)
+{
+	return sd_bus_error_get_errno(sd_bus_message_get_error(answer)) == ETIMEDOUT;
+}
+
 /* --- The name -------------------------------------------------------------------------------- */
 
 /* Answers of RequestName. */
 enum { NAME_OWNER = 1, NAME_QUEUED = 2 };
+
+static int bus_ask_process(struct manager *manager, const char *name,
+			   sd_bus_message_handler_t handler)
+{
+	sd_bus_message *question = NULL;
+	int r = sd_bus_message_new_method_call(manager->bus, &question, "org.freedesktop.DBus",
+					       "/org/freedesktop/DBus", "org.freedesktop.DBus",
+					       "GetConnectionUnixProcessID");
+
+	if (r >= 0)
+		r = sd_bus_message_append(question, "s", name);
+	if (r >= 0)
+		r = sd_bus_call_async(manager->bus, NULL, question, handler, manager, 0);
+	sd_bus_message_unref(question);
+	return r;
+}
+
+static void bus_name_is_taken(struct manager *manager)
+{
+	log_error("somebody else is %s on the bus: another cmabulkd runs", BUS_NAME);
+	manager_stop(manager, 1);
+}
+
+static int on_own_process(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	struct manager *manager = userdata;
+
+	if (sd_bus_message_read(message, "u", &manager->own_pid) < 0)
+		manager->own_pid = 0;
+	return 1;
+}
+
+/* Nobody: it is ours by now. Not known: it is taken for ours. */
+static int on_owner_process(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	struct manager *manager = userdata;
+	uint32_t pid = 0;
+
+	if (bus_has_ended(message))
+		bus_attempt_failed(manager, "it does not say who has the name");
+	else if (manager->own_pid && sd_bus_message_read(message, "u", &pid) >= 0 &&
+		 pid != manager->own_pid)
+		bus_name_is_taken(manager);
+	else
+		bus_attempt_succeeded(manager);
+	return 1;
+}
+
+/*
+ * Somebody has it before us: a connection of ours that the bus has not seen end, or another cmabulkd. Who we are is
+ * asked as well, as the bus may not see processes as we do.
+ */
+static void bus_ask_owner(struct manager *manager)
+{
+	const char *own;
+	int r = sd_bus_get_unique_name(manager->bus, &own);
+
+	if (r >= 0)
+		r = bus_ask_process(manager, own, on_own_process);
+	if (r >= 0)
+		r = bus_ask_process(manager, BUS_NAME, on_owner_process);
+	if (r < 0)
+		bus_attempt_failed(manager, strerror(-r));
+}
 
 static int on_name_requested(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
@@ -127,6 +232,10 @@ static int on_name_requested(sd_bus_message *message, void *userdata, sd_bus_err
 	const sd_bus_error *problem = sd_bus_message_get_error(message);
 	uint32_t result = 0;
 
+	if (bus_is_connecting_anew(manager) && bus_has_ended(message)) {
+		bus_attempt_failed(manager, problem->message ?: problem->name);
+		return 1;
+	}
 	if (problem) {
 		log_error("user %u cannot be %s on the bus: %s%s", getuid(), BUS_NAME,
 			  problem->message,
@@ -136,15 +245,18 @@ static int on_name_requested(sd_bus_message *message, void *userdata, sd_bus_err
 		manager_stop(manager, 1);
 		return 1;
 	}
-	if (sd_bus_message_read(message, "u", &result) < 0 ||
-	    (result != NAME_OWNER && !(result == NAME_QUEUED && manager->has_name))) {
-		log_error("somebody else is %s on the bus: another cmabulkd runs", BUS_NAME);
-		manager_stop(manager, 1);
+	if (sd_bus_message_read(message, "u", &result) >= 0 && result == NAME_QUEUED) {
+		bus_ask_owner(manager);
+		return 1;
+	}
+	if (result != NAME_OWNER) {
+		bus_name_is_taken(manager);
 		return 1;
 	}
 	if (!manager->has_name)
-		sd_notifyf(false, "READY=1\nSTATUS=Serving %u pools", manager->pools->len);
+		manager_tell_status(manager, "READY=1\n");
 	manager->has_name = true;
+	bus_attempt_succeeded(manager);
 	return 1;
 }
 
@@ -184,6 +296,10 @@ static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error
 {
 	struct manager *manager = userdata;
 
+	if (bus_is_connecting_anew(manager)) {
+		bus_attempt_failed(manager, "the connection ended before it was there");
+		return 0;
+	}
 	log_error("the bus closed the connection");
 	manager_stop(manager, 1);
 	return 0;
@@ -208,30 +324,59 @@ static int bus_add_matches(struct manager *manager)
 				      on_name_lost, NULL, manager);
 }
 
+/* Nothing more is said to it. */
+static void bus_is_wrong(struct manager *manager, const char *sentence)
+{
+	log_error("%s", sentence);
+	sd_bus_close(manager->bus);
+	manager_stop(manager, 1);
+}
+
+/* On another bus the unique names of our clients are, or will be, somebody else's. */
+static int on_bus_id(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	struct manager *manager = userdata;
+	const char *id;
+
+	/* Then that is said elsewhere. */
+	if (bus_has_ended(message))
+		return 1;
+	if (sd_bus_message_is_method_error(message, NULL) ||
+	    sd_bus_message_read(message, "s", &id) < 0)
+		bus_is_wrong(manager, "the bus does not say which one it is");
+	else if (!manager->bus_id)
+		manager->bus_id = g_strdup(id);
+	else if (strcmp(id, manager->bus_id) != 0)
+		bus_is_wrong(manager, "the bus is not the one that was connected to before: "
+				      "nobody's buffers are known on it");
+	return 1;
+}
+
 /*
+ * Asked before anything else, and without a timeout: the answer comes before that we have the name.
+ *
  * The numbers of messages are a count, which everybody who gets a reply sees. From here on it goes
  * on above those that the pings have.
  */
-static int bus_set_apart_pings(sd_bus *bus)
+static int bus_ask_id(struct manager *manager)
 {
+	sd_bus *bus = manager->bus;
 	sd_bus_message *first = NULL;
 	int r = sd_bus_message_new_method_call(bus, &first, "org.freedesktop.DBus",
 					       "/org/freedesktop/DBus", "org.freedesktop.DBus",
 					       "GetId");
 
 	if (r >= 0)
-		r = sd_bus_message_set_expect_reply(first, false);
+		r = sd_bus_message_seal(first, READER_PING_COOKIES, UINT64_MAX);
 	if (r >= 0)
-		r = sd_bus_message_seal(first, READER_PING_COOKIES, 0);
-	if (r >= 0)
-		r = sd_bus_send(bus, first, NULL);
+		r = sd_bus_call_async(bus, NULL, first, on_bus_id, manager, UINT64_MAX);
 	sd_bus_message_unref(first);
 	return r;
 }
 
 static int bus_begin(struct manager *manager)
 {
-	int r = bus_set_apart_pings(manager->bus);
+	int r = bus_ask_id(manager);
 
 	bus_changes_connected(manager->changes);
 	if (r >= 0)
@@ -288,18 +433,21 @@ static void stop_allocations(struct manager *manager)
 	}
 }
 
-static int on_reconnect(sd_event_source *source, void *userdata)
+static int on_reconnect(sd_event_source *source, uint64_t time_usec, void *userdata)
 {
 	struct manager *manager = userdata;
 	int r;
 
+	if (manager->is_stopping)
+		return 0;
+	manager->is_on_bus = false;
 	stop_allocations(manager);
 	delivery_reconnected(manager->delivery);
+	client_disconnect_all(manager);
 	bus_disconnect(manager);
 	r = bus_connect(manager);
 	if (r < 0) {
-		log_error("cannot connect to the bus again: %s", strerror(-r));
-		manager_stop(manager, 1);
+		bus_attempt_failed(manager, strerror(-r));
 		return 0;
 	}
 	client_check_all(manager);
@@ -307,15 +455,22 @@ static int on_reconnect(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-void bus_reconnect(struct manager *manager)
+static int bus_set_reconnect(struct manager *manager, uint64_t delay_usec)
 {
-	if (!manager->reconnect) {
-		if (sd_event_add_defer(manager->event, &manager->reconnect, on_reconnect, manager) <
-		    0)
-			manager_stop(manager, 1);
-		return;
-	}
-	sd_event_source_set_enabled(manager->reconnect, SD_EVENT_ONESHOT);
+	int r;
+
+	if (!manager->reconnect)
+		return sd_event_add_time_relative(manager->event, &manager->reconnect,
+						  CLOCK_MONOTONIC, delay_usec, 1, on_reconnect,
+						  manager);
+	r = sd_event_source_set_time_relative(manager->reconnect, delay_usec);
+	return r < 0 ? r : sd_event_source_set_enabled(manager->reconnect, SD_EVENT_ONESHOT);
+}
+
+void bus_reconnect(struct manager *manager, uint64_t delay_usec)
+{
+	if (bus_set_reconnect(manager, delay_usec) < 0)
+		manager_stop(manager, 1);
 }
 
 bool bus_takes_signals(const struct manager *manager)

@@ -20,9 +20,14 @@
 
 /* Connects and asks for the name: READY when it comes, the end of the loop when it does not. */
 int bus_connect(struct manager *manager);
-/* Soon, with a new connection: what waits for a reply never gets one. */
-void bus_reconnect(struct manager *manager);
+/*
+ * With a new connection, when @delay_usec have passed, 0: soon. What waits for a reply never gets one. That is tried until
+ * the bus answers.
+ */
+void bus_reconnect(struct manager *manager, uint64_t delay_usec);
 void bus_disconnect(struct manager *manager);
+/* Whether that is no answer: the library says so of all that a connection which ended owes. */
+bool bus_has_ended(sd_bus_message *answer);
 
 /* Whether a signal that nobody has to hear can be sent: never when the bus is slow to take what is queued. */
 bool bus_takes_signals(const struct manager *manager);

@@ -2,6 +2,7 @@
 /* A D-Bus peer: who it is. */
 #include <errno.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -16,6 +17,7 @@
 #include "delivery.h"
 #include "errors.h"
 #include "inquiry.h"
+#include "journal.h"
 #include "log.h"
 #include "manager.h"
 #include "preparation.h"
@@ -388,22 +390,53 @@ static int on_has_owner(sd_bus_message *message, void *userdata, sd_bus_error *e
 	int has_owner = false;
 
 	client->asking = sd_bus_slot_unref(client->asking);
-	if (sd_bus_message_read(message, "b", &has_owner) < 0 || !has_owner)
+	/* The next connection asks again. */
+	if (bus_has_ended(message))
+		return 1;
+	if (sd_bus_message_is_method_error(message, NULL) ||
+	    sd_bus_message_read(message, "b", &has_owner) < 0 || !has_owner)
 		client_lost(client->manager, client->name);
 	return 1;
 }
 
-/* One that was not known yet has nothing here but calls that the bus has answered by now. */
-static void client_check(struct client *client)
+/* Without a timeout: that a bus is slow says nothing of who is on it. */
+static int client_ask_for_owner(struct client *client)
+{
+	sd_bus_message *question = NULL;
+	int r = sd_bus_message_new_method_call(client->manager->bus, &question, DBUS_NAME,
+					       DBUS_PATH, DBUS_INTERFACE, "NameHasOwner");
+
+	if (r >= 0)
+		r = sd_bus_message_append(question, "s", client->name);
+	if (r >= 0)
+		r = sd_bus_call_async(client->manager->bus, &client->asking, question, on_has_owner,
+				      client, UINT64_MAX);
+	sd_bus_message_unref(question);
+	return r;
+}
+
+static void client_disconnect(struct client *client)
 {
 	client->asking = sd_bus_slot_unref(client->asking);
 	g_queue_clear_full(&client->calls, (GDestroyNotify)waiting_call_free);
 	if (client->user)
 		inquiry_forget_client(client->manager->inquiries, client);
-	if (!client->is_known ||
-	    sd_bus_call_method_async(client->manager->bus, &client->asking, DBUS_NAME, DBUS_PATH,
-				     DBUS_INTERFACE, "NameHasOwner", on_has_owner, client, "s",
-				     client->name) < 0)
+}
+
+void client_disconnect_all(struct manager *manager)
+{
+	GHashTableIter iterator;
+	gpointer client;
+
+	g_hash_table_iter_init(&iterator, manager->clients);
+	while (g_hash_table_iter_next(&iterator, NULL, &client))
+		client_disconnect(client);
+}
+
+/* One that was not known yet had nothing here but calls. */
+static void client_check(struct client *client)
+{
+	if (!client->is_known || client_ask_for_owner(client) < 0)
 		client_lost(client->manager, client->name);
 }
 
@@ -430,6 +463,24 @@ const struct account_rule *client_get_rule(const struct client *client)
 	struct identity identity = client_get_identity(client);
 
 	return account_rules_match(client->manager->config->accounts, &identity);
+}
+
+void client_get_account(const struct client *client, char ret[CMABULK_ACCOUNT_LEN])
+{
+	account_rule_format(client_get_rule(client), client->user->uid, ret);
+}
+
+void client_warning(const struct client *client, const char *format, ...)
+{
+	char account[CMABULK_ACCOUNT_LEN];
+	g_autofree char *sentence = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	sentence = g_strdup_vprintf(format, arguments);
+	va_end(arguments);
+	client_get_account(client, account);
+	journal_warning(client->manager->journal, account, NULL, sentence);
 }
 
 struct cmabulk_owner client_make_owner(const struct client *client, const char *label)

@@ -72,6 +72,8 @@ void client_stop(struct client *client);
 sd_bus_message *client_take(struct client *client, const char *token);
 /* It left the bus: all that waits for it goes back. */
 void client_lost(struct manager *manager, const char *name);
+/* The connection is given up: what they wait for there the bus has answered, or they get no answer. */
+void client_disconnect_all(struct manager *manager);
 /* After a reconnection: whoever left meanwhile is lost. */
 void client_check_all(struct manager *manager);
 void client_free_all(struct manager *manager);
@@ -81,5 +83,10 @@ struct cmabulk_owner client_make_owner(const struct client *client, const char *
 struct identity client_get_identity(const struct client *client);
 /* What it may have, by the configuration in force. */
 const struct account_rule *client_get_rule(const struct client *client);
+/* Its account, as the kernel's books write it. */
+void client_get_account(const struct client *client, char ret[CMABULK_ACCOUNT_LEN]);
+/* A warning that it is to blame for: no more than a few of its account. It is known. */
+void client_warning(const struct client *client, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #endif

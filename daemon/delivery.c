@@ -215,7 +215,7 @@ static void delivery_look_at_bus(struct delivery *delivery)
 	log_warning("the bus has taken nothing for %u s, connecting anew",
 		    (unsigned int)(stall->limit_usec / USEC_PER_SEC));
 	stall_give_up(stall);
-	bus_reconnect(delivery->manager);
+	bus_reconnect(delivery->manager, 0);
 }
 
 /* Goes to the bus and back; the answer says that all before it was taken. */

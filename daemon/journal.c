@@ -17,6 +17,7 @@
 
 struct journal {
 	struct throttle *throttle;
+	struct throttle *of_all; /* of what concerns all accounts, as one */
 	uint64_t (*now_ns)(void);
 };
 
@@ -25,6 +26,7 @@ struct journal *journal_new(uint64_t (*now_ns)(void))
 	struct journal *journal = g_new0(struct journal, 1);
 
 	journal->throttle = throttle_new(BURST, INTERVAL_NS);
+	journal->of_all = throttle_new(BURST, INTERVAL_NS);
 	journal->now_ns = now_ns;
 	return journal;
 }
@@ -34,6 +36,7 @@ struct journal *journal_free(struct journal *journal)
 	if (!journal)
 		return NULL;
 	throttle_free(journal->throttle);
+	throttle_free(journal->of_all);
 	g_free(journal);
 	return NULL;
 }
@@ -98,11 +101,12 @@ static void say_left_out(struct journal *journal)
 	}
 }
 
-static void say_unless_too_much(struct journal *journal, struct event *event, const char *text)
+static void say_unless_too_much(struct throttle *throttle, const char *whose, uint64_t now_ns,
+				struct event *event, const char *text)
 {
 	g_autofree char *longer = NULL;
 
-	if (!throttle_pass(journal->throttle, event->account, journal->now_ns(), &event->left_out))
+	if (!throttle_pass(throttle, whose, now_ns, &event->left_out))
 		return;
 	if (event->left_out)
 		longer = g_strdup_printf("%s (%" PRIu64 " messages before were left out)", text,
@@ -113,7 +117,7 @@ static void say_unless_too_much(struct journal *journal, struct event *event, co
 /* Unless too much was said of its account. */
 static void say_throttled(struct journal *journal, struct event *event, const char *text)
 {
-	say_unless_too_much(journal, event, text);
+	say_unless_too_much(journal->throttle, event->account, journal->now_ns(), event, text);
 	say_left_out(journal);
 }
 
@@ -191,6 +195,25 @@ void journal_not_fetched(struct journal *journal, const char *account, const cha
 		pool, account, text_size(size, bytes));
 
 	say_throttled(journal, &event, text);
+}
+
+void journal_warning(struct journal *journal, const char *account, const char *pool,
+		     const char *sentence)
+{
+	struct event event = {
+		.priority = LOG_WARNING,
+		.pool = pool,
+		.account = account,
+	};
+
+	say_throttled(journal, &event, sentence);
+}
+
+void journal_warning_to_all(struct journal *journal, const char *sentence)
+{
+	struct event event = { .priority = LOG_WARNING };
+
+	say_unless_too_much(journal->of_all, "", journal->now_ns(), &event, sentence);
 }
 
 void journal_guarantee(const char *pool, uint64_t bytes)

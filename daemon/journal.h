@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the log is told of requests: a message each, with fields for whoever searches the journal, and no
- * more than a few of each account in some time.
+ * What the log is told of requests, and whatever else an account can cause: a message each, with fields for whoever
+ * searches the journal, and no more than a few of each account in some time.
  */
 #ifndef CMABULKD_JOURNAL_H
 #define CMABULKD_JOURNAL_H
@@ -33,6 +33,11 @@ void journal_ended(struct journal *journal, const char *account, const struct re
 /* @bytes of what it was granted went back. */
 void journal_not_fetched(struct journal *journal, const char *account, const char *pool,
 			 uint64_t bytes);
+/* Something is amiss that @account can have so as often as it likes. @pool: NULL for none. */
+void journal_warning(struct journal *journal, const char *account, const char *pool,
+		     const char *sentence);
+/* Something happens to all accounts: it is counted apart, so that nobody hides it by what is said of his own. */
+void journal_warning_to_all(struct journal *journal, const char *sentence);
 /* @bytes of what accounts are guaranteed are in other hands; 0: not any more. */
 void journal_guarantee(const char *pool, uint64_t bytes);
 

@@ -7,6 +7,7 @@
 #include "allocation.h"
 #include "asker.h"
 #include "bus-change.h"
+#include "journal.h"
 #include "log.h"
 #include "manager-pool.h"
 #include "preparation.h"
@@ -40,6 +41,14 @@ static void on_buffer_outlived(struct pool *pool, uint64_t cookie, void *userdat
 	asker_forget_buffer(userdata, cookie);
 }
 
+static void on_pool_warned(struct pool *pool, const char *account, const char *sentence,
+			   void *userdata)
+{
+	struct manager *manager = userdata;
+
+	journal_warning(manager->journal, account, pool_get_name(pool), sentence);
+}
+
 static void on_pool_changed(struct pool *pool, void *userdata)
 {
 	bus_changes_look(((struct manager *)userdata)->changes, pool);
@@ -67,6 +76,7 @@ static const struct pool_listener pool_listener = {
 	.finished = allocation_finished,
 	.ahead_ended = preparation_ended,
 	.asked_back = on_asked_back,
+	.warned = on_pool_warned,
 	.released = on_buffer_released,
 	.outlived = on_buffer_outlived,
 	.changed = on_pool_changed,

@@ -94,13 +94,21 @@ int manager_change_account(struct manager *manager, const struct config_change *
 	return 0;
 }
 
+void manager_tell_status(const struct manager *manager, const char *notices)
+{
+	if (manager->attempts.delay_usec > 0)
+		sd_notifyf(false, "%sSTATUS=Waiting for the bus", notices);
+	else
+		sd_notifyf(false, "%sSTATUS=Serving %u pools", notices, manager->pools->len);
+}
+
 void manager_reload(struct manager *manager)
 {
 	sd_notifyf(false,
 		   "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=Reading the configuration",
 		   clock_now_usec());
 	load_config(manager);
-	sd_notifyf(false, "READY=1\nSTATUS=Serving %u pools", manager->pools->len);
+	manager_tell_status(manager, "READY=1\n");
 }
 
 /* --- The loop -------------------------------------------------------------------------------- */
@@ -321,6 +329,7 @@ struct manager *manager_free(struct manager *manager)
 	sd_event_source_unref(manager->reap);
 	sd_event_source_unref(manager->connect);
 	sd_event_unref(manager->event);
+	g_free(manager->bus_id);
 	g_free(manager);
 	return NULL;
 }

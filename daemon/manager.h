@@ -9,6 +9,7 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
+#include "attempts.h"
 #include "config-change.h"
 #include "config.h"
 #include "pool.h"
@@ -47,7 +48,10 @@ struct manager {
 
 	sd_bus *bus;
 	sd_event_source *connect; /* defer: once the pools are there */
-	sd_event_source *reconnect; /* defer */
+	sd_event_source *reconnect; /* time */
+	struct attempts attempts; /* to connect anew */
+	uint32_t own_pid; /* as the bus says, while it is asked who has the name */
+	char *bus_id; /* whose unique names those of the clients are; NULL: not known yet */
 	GHashTable *clients; /* unique name -> struct client */
 	GHashTable *users; /* uid -> struct user */
 	GHashTable *preparations; /* struct preparation: set */
@@ -58,6 +62,7 @@ struct manager {
 	struct journal *journal;
 	uint64_t next_cookie;
 	bool has_name; /* on the bus, for the first time */
+	bool is_on_bus; /* on the connection that there is now, too */
 	bool is_stopping;
 	int exit_code;
 };
@@ -70,6 +75,8 @@ struct manager *manager_free(struct manager *manager);
 /* Ends the loop in good order: queued calls get an error worth another try. */
 void manager_stop(struct manager *manager, int exit_code);
 void manager_reload(struct manager *manager);
+/* The service manager is told what goes on; @notices: others before, a line each. */
+void manager_tell_status(const struct manager *manager, const char *notices);
 /* As config_change_apply(); in force when this returns. */
 int manager_change_account(struct manager *manager, const struct config_change *change,
 			   char **ret_problem);

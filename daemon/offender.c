@@ -3,7 +3,7 @@
 #include "bus.h"
 #include "clock.h"
 #include "delivery-state.h"
-#include "log.h"
+#include "journal.h"
 #include "manager.h"
 
 /* Somebody waits for his turn for so long, while others' replies lie unread for longer. */
@@ -17,7 +17,8 @@ static void penalise(struct delivery *delivery, struct parcel *parcel)
 	if (user_is_penalised(client->user))
 		return;
 	client->user->offender = client;
-	log_warning(
+	client_warning(
+		client,
 		"%s of user %u does not read what it is sent: user %u gets no more buffers until "
 		"it does",
 		client->name, client->user->uid, client->user->uid);
@@ -37,12 +38,22 @@ static bool somebody_is_kept_waiting(const struct delivery *delivery, uint64_t n
 	return false;
 }
 
+static void connect_anew(struct manager *manager, const struct client *offender)
+{
+	g_autofree char *sentence = g_strdup_printf(
+		"unread replies of %s, of user %u, keep others from theirs, connecting anew",
+		offender->name, offender->user->uid);
+
+	journal_warning_to_all(manager->journal, sentence);
+	bus_reconnect(manager, 0);
+}
+
 void offender_look(struct delivery *delivery)
 {
 	uint64_t now = clock_now_usec();
 	bool is_pressing = somebody_is_kept_waiting(delivery, now);
 	uint64_t limit = delivery->manager->config->fetch_timeout_usec;
-	bool has_offenders = false;
+	const struct client *offender = NULL;
 	GList *next;
 
 	if (is_pressing)
@@ -54,12 +65,10 @@ void offender_look(struct delivery *delivery)
 		if (now - parcel->since_usec < limit)
 			continue;
 		penalise(delivery, parcel);
-		has_offenders = true;
+		offender = parcel->client;
 	}
-	if (!is_pressing || !has_offenders)
-		return;
-	log_warning("unread replies keep others from theirs, connecting anew");
-	bus_reconnect(delivery->manager);
+	if (is_pressing && offender)
+		connect_anew(delivery->manager, offender);
 }
 
 /* Whoever answers has read what came before, on whatever connection. */

@@ -124,6 +124,7 @@ int pool_load(struct pool *pool)
 	pool->is_snapshot_stale = false;
 	pool->is_query_stale = true;
 	pool->is_lost = false;
+	pool->is_unreadable = false;
 	pool_wake(pool);
 	return 0;
 }

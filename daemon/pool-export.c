@@ -3,7 +3,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log.h"
 #include "pool-state.h"
 
 void pool_outcome_close(struct pool_outcome *outcome)
@@ -94,8 +93,8 @@ void pool_export(struct pool *pool, struct pool_request *request, struct pool_ou
 	}
 	if (r >= 0)
 		return;
-	log_warning("pool %s: only %u of %u buffers could be made: %s", pool_get_name(pool),
-		    outcome->n_buffers, count, strerror(-r));
+	pool_request_warn(pool, request, "only %u of %u buffers could be made: %s",
+			  outcome->n_buffers, count, strerror(-r));
 	outcome->error = r;
 	outcome->cause = BROKER_CAUSE_FAILED;
 	outcome->status = BROKER_PARTIAL;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* One request in its pool: let in, what it holds there, not wanted any more. What becomes of it pool.c carries out. */
 #include <errno.h>
+#include <stdarg.h>
 
 #include "pool-state.h"
 
@@ -122,4 +123,21 @@ void pool_request_free(struct pool *pool, struct pool_request *request)
 	broker_request_free(pool->broker, request->request);
 	g_queue_unlink(&pool->requests, &request->link);
 	g_free(request);
+}
+
+/* --- What is said of it ---------------------------------------------------------------------- */
+
+void pool_request_warn(struct pool *pool, const struct pool_request *request, const char *format,
+		       ...)
+{
+	g_autofree char *problem = NULL;
+	g_autofree char *sentence = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	problem = g_strdup_vprintf(format, arguments);
+	va_end(arguments);
+	sentence = g_strdup_printf("pool %s: a request of account %s: %s", pool_get_name(pool),
+				   request->owner.account, problem);
+	pool->listener->warned(pool, request->owner.account, sentence, pool->userdata);
 }

@@ -9,6 +9,7 @@
 
 #include <glib.h>
 
+#include "pace.h"
 #include "pool.h"
 #include "worker.h"
 
@@ -28,6 +29,8 @@ struct pool {
 	uint64_t survey_ns;
 	bool has_survey;
 	bool is_lost; /* the books are not to be trusted */
+	bool is_unreadable; /* nor could they be loaded, as was said in the log */
+	struct pace pace; /* of loading them for that */
 	bool is_at_risk; /* what is guaranteed, as was said in the log */
 	bool is_gone;
 	bool has_told_gone;
@@ -81,6 +84,10 @@ void pool_books_changed(struct pool *pool);
 /* The books anew, from a snapshot. */
 int pool_load(struct pool *pool);
 void pool_refresh_query(struct pool *pool);
+
+/* In the log, with the pool's name: no more of its account than a few. */
+void pool_request_warn(struct pool *pool, const struct pool_request *request, const char *format,
+		       ...) __attribute__((format(printf, 3, 4)));
 
 /* Makes sure that it has a reservation. */
 int pool_request_reserve(struct pool *pool, struct pool_request *request);

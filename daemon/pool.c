@@ -92,7 +92,7 @@ static void carry_out_fill(struct pool *pool, const struct broker_action *action
 		pool->filling = request;
 		return;
 	}
-	log_warning("pool %s: a fill cannot start: %s", pool_get_name(pool), strerror(-r));
+	pool_request_warn(pool, request, "a fill cannot start: %s", strerror(-r));
 	nothing.effort = action->effort;
 	nothing.nr_requests = action->chunks;
 	broker_filled(pool->broker, action->request, r, &nothing, 0, clock_now_ns());
@@ -175,24 +175,49 @@ static void pool_set_timer(struct pool *pool, uint64_t time_ns)
 	sd_event_source_set_enabled(pool->timer, SD_EVENT_ONESHOT);
 }
 
-/* Whether the books are to be trusted. */
+static int pool_reload(struct pool *pool)
+{
+	uint64_t begin = clock_now_ns();
+	int r = pool_load(pool);
+
+	/* Also when it failed: whoever wants it would have that as often as he likes. */
+	pace_loaded(&pool->pace, begin, clock_now_ns());
+	if (r >= 0)
+		broker_count_resync(pool->broker);
+	return r;
+}
+
+/* Said once, until they can be. */
+static void pool_cannot_load(struct pool *pool, int r)
+{
+	uint64_t retry = clock_now_ns() + RESYNC_RETRY_USEC * NSEC_PER_USEC;
+
+	if (!pool->is_unreadable)
+		log_warning("pool %s: its books cannot be read: %s", pool_get_name(pool),
+			    strerror(-r));
+	pool->is_unreadable = true;
+	pool_set_timer(pool, MAX(pool->pace.next_ns, retry));
+}
+
+/* Whether the books are to be trusted. If not, decisions wait for when they are. */
 static bool pool_settle(struct pool *pool)
 {
 	int r;
 
 	if (!pool->is_lost || pool->is_gone)
 		return true;
-	r = pool_load(pool);
-	if (r >= 0) {
-		broker_count_resync(pool->broker);
-		return true;
+	if (!pace_is_due(&pool->pace, clock_now_ns())) {
+		pool_set_timer(pool, pool->pace.next_ns);
+		return false;
 	}
+	r = pool_reload(pool);
+	if (r >= 0)
+		return true;
 	if (r == -ENODEV) {
 		pool_mark_gone(pool);
 		return true;
 	}
-	log_warning("pool %s: its books cannot be read: %s", pool_get_name(pool), strerror(-r));
-	pool_set_timer(pool, clock_now_ns() + RESYNC_RETRY_USEC * NSEC_PER_USEC);
+	pool_cannot_load(pool, r);
 	return false;
 }
 

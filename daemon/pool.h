@@ -50,6 +50,9 @@ struct pool_listener {
 	 */
 	bool (*asked_back)(struct pool *pool, const char *account, uint64_t bytes,
 			   enum broker_pressure pressure, void *userdata);
+	/* Something is amiss with a request of @account. @userdata is the pool's. */
+	void (*warned)(struct pool *pool, const char *account, const char *sentence,
+		       void *userdata);
 	/* A buffer made here is gone and its memory back. @userdata is the pool's. */
 	void (*released)(struct pool *pool, uint64_t id, uint64_t inode, uint64_t cookie,
 			 void *userdata);

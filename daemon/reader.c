@@ -5,7 +5,6 @@
 
 #include "client.h"
 #include "delivery.h"
-#include "log.h"
 #include "manager.h"
 
 /* A client that calls and reads is pinged now and then, and does not notice. */
@@ -34,7 +33,8 @@ static int on_pong(sd_bus_message *message, void *userdata, sd_bus_error *error)
 		if (reason && strcmp(reason->name, SD_BUS_ERROR_ACCESS_DENIED) == 0 &&
 		    !reader->is_denied) {
 			reader->is_denied = true;
-			log_warning(
+			client_warning(
+				client,
 				"the bus does not let us ping %s, is org.cmabulk1.conf installed? %s",
 				client->name, reason->message);
 		}

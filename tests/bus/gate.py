@@ -9,6 +9,8 @@ import socket
 import threading
 import time
 
+from client import HEADER_BYTES, Gio
+
 ALL = 1 << 16
 MOST_FDS = 253  # of one message on a socket
 
@@ -18,6 +20,17 @@ def peek(source):
         return source.recv(ALL, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except OSError:  # there is nothing, or nobody
         return b""
+
+
+def size_before(data, what):
+    """Of the whole messages before the one that has this."""
+    at = 0
+    while at + HEADER_BYTES <= len(data):
+        size = Gio.DBusMessage.bytes_needed(data[at:at + HEADER_BYTES])
+        if what in data[at:at + size]:
+            break
+        at += size
+    return at
 
 
 def pass_on(source, target, size):
@@ -45,10 +58,10 @@ class Gate:
 
     def __init__(self, bus, name="gate"):
         self._bus = bus.path
-        path = os.path.join(bus.directory, name)
-        self.address = f"unix:path={path}"
+        self._path = os.path.join(bus.directory, name)
+        self.address = f"unix:path={self._path}"
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listening.bind(path)
+        self._listening.bind(self._path)
         self._listening.listen()
         self._wake = os.eventfd(0)
         self._ends = {}  # of connections, each with its other one
@@ -56,7 +69,9 @@ class Gate:
         self._size = ALL
         self._taken_at, self._longest = time.monotonic(), 0.0
         self.shuts_again = False  # open to a daemon that comes until it has asked for its name
-        self.shuts_before = None  # it is shut before this passes
+        self.shuts_before = None  # it is shut before this passes, and what came before that has
+        self.passed_before = 0  # bytes of that, with the same look
+        self.connections = 0  # that were ever made
         threading.Thread(target=self._run, daemon=True).start()
 
     def open(self, until=None):
@@ -69,6 +84,17 @@ class Gate:
 
     def shut(self):
         self._set_size(0)
+
+    def hide(self):
+        """Whoever comes finds no bus at the address."""
+        os.rename(self._path, self._path + ".hidden")
+
+    def show(self):
+        os.rename(self._path + ".hidden", self._path)
+
+    def lead_to(self, bus):
+        """Whoever comes from now on."""
+        self._bus = bus.path
 
     def slow(self, size):
         """So many bytes at a time."""
@@ -111,13 +137,17 @@ class Gate:
         bus.connect(self._bus)
         self._ends |= {caller: bus, bus: caller}
         self._callers.add(caller)
+        self.connections += 1
         if self.shuts_again:
             self._size = ALL
 
     def _look(self, end, event):
         is_caller = end in self._callers
-        if is_caller and self.shuts_before and self.shuts_before in peek(end):
+        if is_caller and self._size and self.shuts_before and self.shuts_before in (said := peek(end)):
             self._size = 0
+            self.passed_before = size_before(said, self.shuts_before)
+            if self.passed_before:
+                pass_on(end, self._ends[end], self.passed_before)
         size = self._size if is_caller else ALL
         if size == 0:
             if event & (select.POLLHUP | select.POLLERR):

@@ -114,7 +114,8 @@ def tells_how_requests_end(bus):
     rest = alice.allocate(count=20, buffers=20)
     entry = journal.wait_for("NOT_FETCHED")
     assert (entry["CMABULK_ACCOUNT"], entry["CMABULK_BYTES"]) == (f"media:{ALICE}", str(16 * KIB))
-    said = [entry for entry in journal.entries if "CMABULK_ACCOUNT" in entry]
+    # Who does not read is told of as well: that is no request, and so of no kind.
+    said = [e for e in journal.entries if "CMABULK_ACCOUNT" in e and "MESSAGE_ID" in e]
     assert len(said) == 3, said
     mine.close()
     rest.close()
@@ -140,6 +141,30 @@ def is_not_flooded(bus):
     said = [e for e in journal.entries if e.get("CMABULK_ACCOUNT") == f"default:{BOB}"]
     most = 10 * (1 + int((time.monotonic() - begin) / 30))
     assert 10 <= len(said) <= most, len(said)
+
+
+def offend(bus):
+    """Does not say that it read what it is sent, for longer than it may, and leaves."""
+    client = user(bus, BOB, answers_pings=False)
+    client.allocate(count=1).close()
+    time.sleep(0.6)
+    client.close()
+
+
+def warnings_are_bounded_too(bus):
+    """Who does not read, over and over, is told of as often as who is refused."""
+    daemon = daemon_with_clients(bus, configuration="FetchTimeoutSec=100ms\n")
+    begin = time.monotonic()
+
+    def warnings():
+        return daemon.said().count("does not read what it is sent")
+
+    while warnings() < 10:
+        offend(bus)
+    for _ in range(5):
+        offend(bus)
+    most = 10 * (1 + int((time.monotonic() - begin) / 30))
+    assert warnings() <= most, daemon.said()
 
 
 def standard_error_has_the_text(bus):

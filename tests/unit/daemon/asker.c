@@ -4,7 +4,6 @@
 
 #include "asker.h"
 #include "delivery.h"
-#include "log.h"
 #include "manager.h"
 
 /* --- The rest of the daemon, as far as it is asked ------------------------------------------- */
@@ -26,12 +25,12 @@ int delivery_reply(struct client *client, sd_bus_message *message, uint64_t byte
 	g_assert_not_reached();
 }
 
-const struct account_rule *client_get_rule(const struct client *client)
+void client_get_account(const struct client *client, char ret[CMABULK_ACCOUNT_LEN])
 {
 	g_assert_not_reached();
 }
 
-void log_line(int priority, const char *format, ...)
+void client_warning(const struct client *client, const char *format, ...)
 {
 	g_assert_not_reached();
 }

@@ -19,8 +19,7 @@ static void it_goes_when_somebody_lacks_memory(void)
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 600);
 	scene_filled(&scene, request, 0, 600);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 600);
-	broker_cancel(scene.broker, older);
-	scene_expect_dropped(&scene, older, 300);
+	scene_drop_ahead(&scene, older, 300);
 	scene_clear(&scene);
 }
 
@@ -58,8 +57,7 @@ static void what_is_guaranteed_does_not_go(void)
 	scene_expect_nothing(&scene);
 	broker_cancel(scene.broker, request);
 	scene_expect_finish(&scene, request, BROKER_CANCELLED, -ECANCELED, 0);
-	broker_cancel(scene.broker, ahead);
-	scene_expect_dropped(&scene, ahead, 300);
+	scene_drop_ahead(&scene, ahead, 300);
 	scene_clear(&scene);
 }
 
@@ -79,38 +77,37 @@ static void nobody_waits_for_what_is_kept(void)
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 700);
 	scene_filled(&scene, request, 0, 700);
 	scene_expect_export(&scene, request, BROKER_PARTIAL, -EBUSY, 700);
-	broker_cancel(scene.broker, ahead);
-	scene_expect_dropped(&scene, ahead, 300);
+	scene_drop_ahead(&scene, ahead, 300);
 	scene_clear(&scene);
+}
+
+/* Until then that much was claimed. */
+static void newcomer_goes_first(struct scene *scene, uid_t uid, struct broker_request *ahead,
+				uint64_t claimed)
+{
+	struct broker_request *request = scene_submit(scene, uid, 10);
+
+	scene_expect_interrupt(scene, ahead);
+	scene_filled(scene, ahead, -EINTR, claimed);
+	scene_expect_fill(scene, request, CMABULK_EFFORT_FAST, 10);
+	scene_filled(scene, request, 0, 10);
+	scene_expect_export(scene, request, BROKER_COMPLETE, 0, 10);
 }
 
 /* Whoever comes, of its own account, too. */
 static void its_fill_gives_way(void)
 {
-	struct broker_request *ahead, *request;
+	struct broker_request *ahead;
 	struct scene scene;
 
 	scene_init(&scene);
 	ahead = scene_submit_ahead(&scene, 1000, 300);
 	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 300);
-	request = scene_submit(&scene, 1000, 10);
-	scene_expect_interrupt(&scene, ahead);
-	scene_filled(&scene, ahead, -EINTR, 100);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 10);
-	scene_filled(&scene, request, 0, 10);
-	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 10);
+	newcomer_goes_first(&scene, 1000, ahead, 100);
 	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 200);
-	request = scene_submit(&scene, 2000, 10);
-	scene_expect_interrupt(&scene, ahead);
-	scene_filled(&scene, ahead, -EINTR, 0);
-	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 10);
-	scene_filled(&scene, request, 0, 10);
-	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 10);
-	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 200);
-	scene_filled(&scene, ahead, 0, 200);
-	scene_expect_nothing(&scene);
-	broker_cancel(scene.broker, ahead);
-	scene_expect_dropped(&scene, ahead, 300);
+	newcomer_goes_first(&scene, 2000, ahead, 0);
+	scene_expect_kept(&scene, ahead, 200);
+	scene_drop_ahead(&scene, ahead, 300);
 	scene_clear(&scene);
 }
 
@@ -130,11 +127,8 @@ static void it_waits_for_those_who_lack_memory(void)
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 500);
 	scene_filled(&scene, request, 0, 500);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 500);
-	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 100);
-	scene_filled(&scene, ahead, 0, 100);
-	scene_expect_nothing(&scene);
-	broker_cancel(scene.broker, ahead);
-	scene_expect_dropped(&scene, ahead, 100);
+	scene_expect_kept(&scene, ahead, 100);
+	scene_drop_ahead(&scene, ahead, 100);
 	scene_clear(&scene);
 }
 
@@ -159,11 +153,8 @@ static void nobody_waits_for_what_is_being_filled(void)
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_NORMAL, 200);
 	scene_filled(&scene, request, 0, 200);
 	scene_expect_export(&scene, request, BROKER_PARTIAL, -EBUSY, 700);
-	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 200);
-	scene_filled(&scene, ahead, 0, 200);
-	scene_expect_nothing(&scene);
-	broker_cancel(scene.broker, ahead);
-	scene_expect_dropped(&scene, ahead, 300);
+	scene_expect_kept(&scene, ahead, 200);
+	scene_drop_ahead(&scene, ahead, 300);
 	scene_clear(&scene);
 }
 
@@ -218,11 +209,8 @@ static void it_is_dropped_once_for_a_request(void)
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_NORMAL, 300);
 	scene_filled(&scene, request, 0, 300);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 300);
-	scene_expect_fill(&scene, first, CMABULK_EFFORT_FAST, 100);
-	scene_filled(&scene, first, 0, 100);
-	scene_expect_nothing(&scene);
-	broker_cancel(scene.broker, first);
-	scene_expect_dropped(&scene, first, 100);
+	scene_expect_kept(&scene, first, 100);
+	scene_drop_ahead(&scene, first, 100);
 	scene_clear(&scene);
 }
 

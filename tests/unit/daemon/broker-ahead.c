@@ -17,9 +17,8 @@ static void is_there_when_it_is_needed(void)
 	g_assert_cmpuint(usage.ahead_bytes, ==, 300 * SCENE_PAGE);
 	g_assert_cmpuint(usage.pending, ==, 0);
 	request = scene_submit(&scene, 1000, 300);
-	g_assert_true(broker_request_take_over(request) == ahead);
+	scene_expect_taken_over(&scene, request, ahead);
 	g_assert_null(broker_request_take_over(request));
-	scene_expect_finish(&scene, ahead, BROKER_COMPLETE, 0, 0);
 	g_assert_cmpuint(broker_request_get_ahead(request), ==, 300);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 300);
 	usage = scene_usage(&scene, "default:1000");
@@ -37,8 +36,7 @@ static void the_rest_is_filled(void)
 	scene_init(&scene);
 	ahead = scene_keep_ahead(&scene, 1000, 300, 77);
 	request = scene_submit(&scene, 1000, 500);
-	g_assert_true(broker_request_take_over(request) == ahead);
-	scene_expect_finish(&scene, ahead, BROKER_COMPLETE, 0, 0);
+	scene_expect_taken_over(&scene, request, ahead);
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 200);
 	scene_filled(&scene, request, 0, 200);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 500);
@@ -54,8 +52,7 @@ static void what_is_too_much_goes_back(void)
 	scene_init(&scene);
 	ahead = scene_keep_ahead(&scene, 1000, 300, 77);
 	request = scene_submit(&scene, 1000, 100);
-	g_assert_true(broker_request_take_over(request) == ahead);
-	scene_expect_finish(&scene, ahead, BROKER_COMPLETE, 0, 0);
+	scene_expect_taken_over(&scene, request, ahead);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 100);
 	g_assert_cmpuint(scene_usage(&scene, "default:1000").booked_bytes, ==, 0);
 	scene_comes_back(&scene, 200);
@@ -77,13 +74,10 @@ static void the_best_is_taken(void)
 	ask = scene_ask_ahead(&scene, 120);
 	ask.align = 2;
 	aligned = scene_submit_ask(&scene, 1000, &ask);
-	scene_expect_fill(&scene, aligned, CMABULK_EFFORT_FAST, 120);
-	scene_filled(&scene, aligned, 0, 120);
-	scene_expect_nothing(&scene);
+	scene_expect_kept(&scene, aligned, 120);
 	ask = scene_ask(&scene, 119);
 	request = scene_submit_ask(&scene, 1000, &ask);
-	g_assert_true(broker_request_take_over(request) == best);
-	scene_expect_finish(&scene, best, BROKER_COMPLETE, 0, 0);
+	scene_expect_taken_over(&scene, request, best);
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 19);
 	scene_filled(&scene, request, 0, 19);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 119);
@@ -95,8 +89,7 @@ static void the_best_is_taken(void)
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 119);
 	ask.align = 2;
 	request = scene_submit_ask(&scene, 1000, &ask);
-	g_assert_true(broker_request_take_over(request) == aligned);
-	scene_expect_finish(&scene, aligned, BROKER_COMPLETE, 0, 0);
+	scene_expect_taken_over(&scene, request, aligned);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 119);
 	scene_sleep_until(&scene, 25 * SCENE_SECOND);
 	scene_expect_finish(&scene, small, BROKER_TIMED_OUT, -ETIME, 50);
@@ -116,8 +109,7 @@ static void others_do_not_get_it(void)
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 300);
 	scene_filled(&scene, request, 0, 300);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 300);
-	broker_cancel(scene.broker, ahead);
-	scene_expect_dropped(&scene, ahead, 300);
+	scene_drop_ahead(&scene, ahead, 300);
 	scene_clear(&scene);
 }
 
@@ -149,8 +141,7 @@ static void part_of_it_is_kept(void)
 	scene_filled(&scene, ahead, -EBUSY, 200);
 	scene_expect_nothing(&scene);
 	request = scene_submit(&scene, 1000, 200);
-	g_assert_true(broker_request_take_over(request) == ahead);
-	scene_expect_finish(&scene, ahead, BROKER_COMPLETE, 0, 0);
+	scene_expect_taken_over(&scene, request, ahead);
 	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 200);
 	ahead = scene_submit_ask(&scene, 1000, &ask);
 	scene_expect_fill(&scene, ahead, CMABULK_EFFORT_FAST, 300);
@@ -293,8 +284,7 @@ static void it_is_in_the_way_of_no_request(void)
 	request = scene_submit_ahead(&scene, 1003, 10);
 	broker_cancel(scene.broker, request);
 	scene_expect_finish(&scene, request, BROKER_CANCELLED, -ECANCELED, 0);
-	broker_cancel(scene.broker, ahead);
-	scene_expect_dropped(&scene, ahead, 10);
+	scene_drop_ahead(&scene, ahead, 10);
 	scene_comes_back(&scene, 10);
 	scene_clear(&scene);
 }

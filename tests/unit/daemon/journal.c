@@ -157,6 +157,43 @@ static void those_that_are_as_one_are_not(void)
 	end(journal);
 }
 
+/* With whatever else is said of the account; each says where it was, if anywhere. */
+static void warnings_are_bounded_too(void)
+{
+	struct journal *journal = begin();
+
+	journal_warning(journal, "media:5", NULL, "media does not read");
+	g_assert_cmpuint(said->len, ==, 1);
+	expect_last("media does not read\nCMABULK_ACCOUNT=media:5");
+	journal_warning(journal, "media:5", "main", "pool main has no room");
+	expect_last("pool main has no room\nCMABULK_POOL=main\nCMABULK_ACCOUNT=media:5");
+	tell(journal, "media:5", BURST);
+	g_assert_cmpuint(said->len, ==, BURST);
+	journal_warning(journal, "media:5", NULL, "media does not read");
+	g_assert_cmpuint(said->len, ==, BURST);
+	journal_warning(journal, "other:6", NULL, "other does not read");
+	g_assert_cmpuint(said->len, ==, BURST + 1);
+	end(journal);
+}
+
+/* Whoever has it so cannot have it hidden, with what is said of the account. */
+static void what_all_are_told_is_counted_apart(void)
+{
+	struct journal *journal = begin();
+
+	tell(journal, "media:5", BURST + 1);
+	journal_warning_to_all(journal, "connecting anew");
+	g_assert_cmpuint(said->len, ==, BURST + 1);
+	expect_last("connecting anew");
+	for (unsigned int i = 0; i < BURST; i++)
+		journal_warning_to_all(journal, "connecting anew");
+	g_assert_cmpuint(said->len, ==, 2 * BURST);
+	now_ns += INTERVAL_NS;
+	journal_warning_to_all(journal, "connecting anew");
+	expect_last("connecting anew (1 messages before were left out)\nCMABULK_LEFT_OUT=1");
+	end(journal);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -164,5 +201,8 @@ int main(int argc, char **argv)
 			one_that_goes_on_says_it_itself);
 	g_test_add_func("/journal/one-that-made-room-is-named", one_that_made_room_is_named);
 	g_test_add_func("/journal/those-that-are-as-one-are-not", those_that_are_as_one_are_not);
+	g_test_add_func("/journal/warnings-are-bounded-too", warnings_are_bounded_too);
+	g_test_add_func("/journal/what-all-are-told-is-counted-apart",
+			what_all_are_told_is_counted_apart);
 	return g_test_run();
 }

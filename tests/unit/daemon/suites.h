@@ -21,6 +21,8 @@ void add_counters(void);
 void add_report_steps(void);
 void add_throttle(void);
 void add_stall(void);
+void add_attempts(void);
+void add_pace(void);
 void add_random(void);
 
 #endif

@@ -23,6 +23,8 @@ int main(int argc, char **argv)
 	add_report_steps();
 	add_throttle();
 	add_stall();
+	add_attempts();
+	add_pace();
 	add_random();
 	return g_test_run();
 }
