@@ -255,15 +255,14 @@ static void press(struct top *top, int key)
 }
 
 /* A terminal that hung up has no more keys, and nobody looks at it. */
-static void read_keys(struct top *top, const struct pollfd *keyboard)
+static int read_keys(struct top *top, const struct pollfd *keyboard)
 {
 	int key = 0;
 
 	if (keyboard->revents & POLLIN)
 		while ((key = screen_read_key()) > 0)
 			press(top, key);
-	if (key < 0 || (keyboard->revents & (POLLERR | POLLHUP | POLLNVAL)))
-		top->is_over = true;
+	return key < 0 || (keyboard->revents & (POLLERR | POLLHUP | POLLNVAL)) ? -EIO : 0;
 }
 
 static int hear(struct top *top)
@@ -290,35 +289,42 @@ static int wait_for_something(struct top *top)
 	if (r >= 0)
 		r = listen_poll(top->is_direct ? NULL : top->connection, top->deadline_usec, polled,
 				ARRAY_SIZE(polled));
-	if (r < 0)
-		return r;
-	read_keys(top, &polled[1]);
-	r = screen_process();
+	if (r >= 0)
+		r = read_keys(top, &polled[1]);
+	if (r >= 0)
+		r = screen_process();
 	if (r < 0)
 		return r;
 	top->is_outdated |= r > 0;
 	return hear(top);
 }
 
+/* Whoever still reads standard error, as a log does, learns what became of it. */
+static int fail_without_terminal(void)
+{
+	fputs("cmabulkctl: cannot show the pools: the terminal is gone, or others have it and nobody could "
+	      "make this go on; run it in the foreground, or with --json for one look\n",
+	      stderr);
+	return EXIT_FAILED;
+}
+
 static int run(struct top *top)
 {
 	int r = screen_begin();
 
-	if (r < 0)
-		return cli_fail(r, "cannot use the terminal");
 	top->is_outdated = true;
 	while (r >= 0 && !top->is_over) {
-		if (top->is_outdated && (r = show(top)) < 0) {
-			screen_end();
-			return cli_fail(r, "cannot show the pools any more");
-		}
-		r = wait_for_something(top);
+		if (top->is_outdated)
+			r = show(top);
+		if (r >= 0)
+			r = wait_for_something(top);
 		if (r >= 0)
 			r = look_if_it_is_time(top);
 	}
 	screen_end();
-	return r < 0 ? cli_fail_call(top->connection, r, "cannot look at the pools any more") :
-		       EXIT_OK;
+	if (r == -EIO)
+		return fail_without_terminal();
+	return r < 0 ? cli_fail_call(top->connection, r, "cannot show the pools") : EXIT_OK;
 }
 
 static int handle_option(size_t index, const char *value, void *userdata)
