@@ -2,6 +2,7 @@
 /* doctor: what the accounts of this user have, and may have, of each pool. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "doctor.h"
@@ -63,6 +64,21 @@ static void check_account(struct doctor *doctor, const struct cmabulk_account *a
 			      "account %s in pool %s is not this user's any more; what it has "
 			      "stays until it is let go of",
 			      cmabulk_account_get_name(account), cmabulk_account_get_pool(account));
+}
+
+uint64_t doctor_get_maximum(const struct doctor *doctor, const char *pool_name)
+{
+	struct cmabulk_account **accounts CLEANUP(cmabulk_account_array_freep) = NULL;
+	uint64_t maximum = 0;
+
+	if (!doctor->daemon || cmabulk_connection_list_accounts(doctor->daemon, &accounts) < 0)
+		return UINT64_MAX;
+	for (struct cmabulk_account **account = accounts; *account; account++)
+		if (is_own(*account) && cmabulk_account_get_weight(*account) > 0 &&
+		    strcmp(cmabulk_account_get_pool(*account), pool_name) == 0 &&
+		    cmabulk_account_get_maximum(*account) > maximum)
+			maximum = cmabulk_account_get_maximum(*account);
+	return maximum > 0 ? maximum : UINT64_MAX;
 }
 
 void doctor_check_accounts(struct doctor *doctor)

@@ -133,6 +133,26 @@ void doctor_check_daemon(struct doctor *doctor)
 			"use");
 }
 
+/* A clause: who else is served. A daemon of a user's bus serves that user, and asks nobody. */
+static const char *describe_polkit(void)
+{
+	const char *address = getenv("CMABULK_BUS");
+
+	if (address && strcmp(address, "user") == 0)
+		return "";
+	switch (machine_find_polkit("")) {
+	case MACHINE_POLKIT_AWARE:
+		return "; polkit is there, and decides on login sessions by org.cmabulk1.allocate "
+		       "and org.cmabulk1.manage";
+	case MACHINE_POLKIT_UNAWARE:
+		return "; polkit is there, but has no actions of org.cmabulk1: root, system services "
+		       "and one group are served, root alone manages";
+	default:
+		return "; there is no polkit: root, system services and one group are served, root "
+		       "alone manages";
+	}
+}
+
 static void check_group(struct doctor *doctor)
 {
 	const char *name = machine_user_name();
@@ -141,7 +161,8 @@ static void check_group(struct doctor *doctor)
 	switch (machine_is_in_group(CLIENTS_GROUP)) {
 	case 1:
 		doctor_report(doctor, RESULT_OK, "access", NULL,
-			      "user %s is in group " CLIENTS_GROUP ": the daemon serves it", name);
+			      "user %s is in group " CLIENTS_GROUP ": the daemon serves it%s", name,
+			      describe_polkit());
 		return;
 	case 0:
 		snprintf(remedy, sizeof(remedy),
@@ -149,14 +170,15 @@ static void check_group(struct doctor *doctor)
 			 name);
 		doctor_report(doctor, RESULT_WARN, "access", remedy,
 			      "user %s is not in group " CLIENTS_GROUP
-			      ": unless cmabulkd.conf names another, the daemon refuses it",
-			      name);
+			      ": unless cmabulkd.conf names another, the daemon refuses it%s",
+			      name, describe_polkit());
 		return;
 	default:
 		doctor_report(doctor, RESULT_WARN, "access",
 			      "sudo groupadd --system " CLIENTS_GROUP
 			      ", or name another group in cmabulkd.conf",
-			      "there is no group " CLIENTS_GROUP ": the daemon serves root alone");
+			      "there is no group " CLIENTS_GROUP ": the daemon serves root alone%s",
+			      describe_polkit());
 	}
 }
 
@@ -178,15 +200,16 @@ static void check_served(struct doctor *doctor)
 	char remedy[256];
 
 	if (r >= 0) {
-		doctor_report(doctor, RESULT_OK, "access", NULL, "the daemon serves user %s",
-			      machine_user_name());
+		doctor_report(doctor, RESULT_OK, "access", NULL, "the daemon serves user %s%s",
+			      machine_user_name(), describe_polkit());
 	} else if (r == -EACCES) {
 		snprintf(remedy, sizeof(remedy),
 			 "join that group: 'sudo usermod --append --groups GROUP %s', and log in "
 			 "again",
 			 machine_user_name());
-		doctor_report(doctor, RESULT_WARN, "access", remedy, "%s",
-			      cmabulk_connection_get_error_message(doctor->daemon));
+		doctor_report(doctor, RESULT_WARN, "access", remedy, "%s%s",
+			      cmabulk_connection_get_error_message(doctor->daemon),
+			      describe_polkit());
 	}
 }
 

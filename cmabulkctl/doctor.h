@@ -34,6 +34,8 @@ void doctor_check_daemon(struct doctor *doctor);
 void doctor_check_access(struct doctor *doctor);
 /* How much of it? */
 void doctor_check_accounts(struct doctor *doctor);
+/* The most that an account of this user may have of a pool, with what it has; UINT64_MAX when that is not known. */
+uint64_t doctor_get_maximum(const struct doctor *doctor, const char *pool_name);
 void doctor_check_kernel(struct doctor *doctor);
 void doctor_check_pools(struct doctor *doctor);
 /* What stands for an area in advice: on this kernel it goes by name, or by place. */

@@ -22,6 +22,10 @@
 #define SYSFS_AREAS   "/sys/kernel/mm/cma"
 #define DEBUGFS_AREAS "/sys/kernel/debug/cma"
 
+/* By which the bus starts it, and by which it knows us. */
+#define POLKIT_SERVICE "share/dbus-1/system-services/org.freedesktop.PolicyKit1.service"
+#define POLKIT_ACTIONS "share/polkit-1/actions/org.cmabulk1.policy"
+
 static void fclosep(FILE **file)
 {
 	if (*file)
@@ -293,6 +297,27 @@ int machine_is_in_group(const char *name)
 		if (members[i] == group->gr_gid)
 			return 1;
 	return 0;
+}
+
+/* As the distribution installs it, or an administrator. */
+static bool is_installed(const char *root, const char *name)
+{
+	static const char *const prefixes[] = { "/usr", "/usr/local" };
+	char path[512];
+
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+		snprintf(path, sizeof(path), "%s%s/%s", root, prefixes[i], name);
+		if (access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+enum machine_polkit machine_find_polkit(const char *root)
+{
+	if (!is_installed(root, POLKIT_SERVICE))
+		return MACHINE_POLKIT_ABSENT;
+	return is_installed(root, POLKIT_ACTIONS) ? MACHINE_POLKIT_AWARE : MACHINE_POLKIT_UNAWARE;
 }
 
 const char *machine_user_name(void)

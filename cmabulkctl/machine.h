@@ -47,6 +47,15 @@ pid_t machine_find_process(const char *name);
 /* Is this process a member? 1, 0, or -ENOENT: there is no such group. */
 int machine_is_in_group(const char *name);
 
+enum machine_polkit {
+	MACHINE_POLKIT_ABSENT,
+	MACHINE_POLKIT_UNAWARE, /* it is there, without the actions of org.cmabulk1 */
+	MACHINE_POLKIT_AWARE,
+};
+
+/* Below this directory, "" for this machine. */
+enum machine_polkit machine_find_polkit(const char *root);
+
 /* Of the user this runs as, or its number; static. */
 const char *machine_user_name(void);
 

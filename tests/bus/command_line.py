@@ -417,6 +417,32 @@ def doctor_sees_the_daemon(bus):
     assert ("daemon", "fail") in checks(code=1)
 
 
+def doctor_explains(bus):
+    """Whether there is room for what is wanted, and who else is served."""
+    daemon_with_clients(bus, "main=400M", "small=64M", configuration=MEDIA)
+
+    def find(check, **who):
+        return [f["message"] for f in read_json(bus, "doctor", **who)["findings"]
+                if f["check"] == check]
+
+    reference = "the reference request of 4800x64K (300M)"
+    main, small = find("survey", **ROOT)
+    assert f"; {reference} would fit as it is" in main, main
+    assert small.endswith(f"; too small for {reference}"), small
+    holder = administrator(bus).allocate(count=200 * MIB // PAGE, pool="main")
+    # A survey is kept for a moment.
+    eventually("others have it", lambda: find("survey", **ROOT)[0].endswith(
+        f"; {reference} would come short by 100M now"))
+    # Who may not have as much needs less.
+    for survey in find("survey"):
+        assert survey.endswith("; all that this user may have (16M) would fit as it is"), survey
+    holder.close()
+    for who in ({}, ROOT, NOBODY):
+        [access] = find("access", **who)
+        assert re.search("; (there is no polkit: root, system services and one group are served|"
+                         "polkit is there, (but has no actions|and decides))", access), access
+
+
 def doctor_knows_limits(bus):
     daemon = daemon_with_clients(bus, configuration=MEDIA)
 
