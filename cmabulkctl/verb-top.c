@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* top: pools and accounts as they are, again and again; one look where there is no screen. */
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -343,10 +342,8 @@ int verb_top(struct context *context, int argc, char **argv)
 	struct top top CLEANUP(top_clear) = { .interval_usec = USEC_PER_SEC };
 	int r = options_parse(&usage, context, argc, argv, handle_option, &top);
 
-	if (r <= 0)
-		return r < 0 ? EXIT_USAGE : EXIT_OK;
-	if (optind < argc)
-		return cli_usage("top takes no arguments");
+	if (r != OPTIONS_GO_ON)
+		return r;
 	patience_begin("looking at the pools");
 	r = cli_connect(context, &top.connection);
 	if (r < 0)
