@@ -219,7 +219,8 @@ void doctor_check_access(struct doctor *doctor)
 		check_served(doctor);
 	else if (geteuid() == 0)
 		doctor_report(doctor, RESULT_OK, "access", NULL,
-			      "running as root: --direct may use the pools");
+			      "running as root: --direct may use the pools%s",
+			      doctor->direct ? "" : describe_polkit());
 	else if (doctor->direct)
 		doctor_report(doctor, RESULT_WARN, "access", "sudo cmabulkctl --direct ...",
 			      "pools can be used with --direct by root only");

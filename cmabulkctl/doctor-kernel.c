@@ -49,14 +49,19 @@ static bool check_cma(struct doctor *doctor)
 
 static void check_areas(struct doctor *doctor)
 {
-	if (machine_list_areas(&doctor->areas) < 0) {
+	uint64_t largest;
+
+	if (machine_list_areas(&doctor->areas, &largest) < 0) {
 		doctor_report(
 			doctor, RESULT_WARN, "areas",
 			"sudo mount -t debugfs debugfs /sys/kernel/debug, and run this as root",
 			"the names of the areas cannot be seen");
 		return;
 	}
-	doctor_report(doctor, RESULT_OK, "areas", NULL, "areas: %s", doctor->areas);
+	doctor_report(doctor, RESULT_OK, "areas", NULL, "areas: %s%s", doctor->areas,
+		      largest > 0 && largest < ROOM_REFERENCE_BYTES ?
+			      "; each is too small for " ROOM_REFERENCE_NAME :
+			      "");
 }
 
 static void check_engine(struct doctor *doctor)

@@ -97,9 +97,11 @@ static void print_place(FILE *stream, uint64_t size, uint64_t base)
 }
 
 /* @pages names the file with the area's size; debugfs puts "cma-" before the area's name. */
-static int list_areas(const char *directory, const char *pages, const char *prefix, char **ret)
+static int list_areas(const char *directory, const char *pages, const char *prefix, char **ret,
+		      uint64_t *ret_largest)
 {
 	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t largest = 0;
 	struct dirent **nodes;
 	size_t length;
 	FILE *stream;
@@ -117,16 +119,21 @@ static int list_areas(const char *directory, const char *pages, const char *pref
 			name += strlen(prefix);
 		fprintf(stream, "%s%s", i ? ", " : "", name);
 		print_place(stream, size, base);
+		if (size > largest)
+			largest = size;
 	}
 	free_nodes(nodes, count);
-	return stream && fclose(stream) == 0 ? 0 : -ENOMEM;
+	if (!stream || fclose(stream) != 0)
+		return -ENOMEM;
+	*ret_largest = largest;
+	return 0;
 }
 
-int machine_list_areas(char **ret)
+int machine_list_areas(char **ret, uint64_t *ret_largest)
 {
-	int r = list_areas(DEBUGFS_AREAS, "count", "cma-", ret);
+	int r = list_areas(DEBUGFS_AREAS, "count", "cma-", ret, ret_largest);
 
-	return r < 0 ? list_areas(SYSFS_AREAS, "total_pages", "", ret) : r;
+	return r < 0 ? list_areas(SYSFS_AREAS, "total_pages", "", ret, ret_largest) : r;
 }
 
 int machine_has_symbol(const char *name)

@@ -13,8 +13,11 @@
 /* Bytes of a line of /proc/meminfo; -ENOENT when it has no such line, or why it cannot be read. */
 int machine_read_meminfo(const char *name, uint64_t *ret);
 
-/* The areas' names, with commas and where known their sizes, or SIZE@BASE; -ENOENT when they cannot be seen. */
-int machine_list_areas(char **ret);
+/*
+ * The areas' names, with commas and where known their sizes, or SIZE@BASE, and the size of the largest, 0 when it is
+ * not known; -ENOENT when they cannot be seen.
+ */
+int machine_list_areas(char **ret, uint64_t *ret_largest);
 
 /* 1 or 0; -ENOENT without kallsyms. */
 int machine_has_symbol(const char *name);
