@@ -6,13 +6,14 @@ import os
 import re
 import select
 import signal
+import subprocess
 import time
 
 from client import GLib
 from command_line import MEDIA
-from fixture import NAME, PATIENCE, eventually, seconds_left
+from fixture import NAME, PATIENCE, environment, eventually, seconds_left
 from gate import Gate
-from installed import Application, start
+from installed import Application, install, options_for, start
 from manager import (BOB, CLIENTS, MIB, PAGE, administrator, daemon_with_clients, user)
 
 STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} "
@@ -152,6 +153,17 @@ def the_bus_dies(bus):
     assert "the connection to the bus was lost" in monitor.process.stderr.read()
     daemon.wait()
     monitor.end()
+
+
+def nobody_takes_its_lines(bus):
+    """A full disk is no trouble of the daemon's."""
+    daemon_with_clients(bus)
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([install(bus, environment("CMABULKCTL")), "monitor"], text=True,
+                              stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE,
+                              timeout=PATIENCE, check=False, **options_for(bus))
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done
+    assert "standard output" in done.stderr, done
 
 
 def a_pool_is_heard_of(bus):
