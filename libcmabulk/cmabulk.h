@@ -199,7 +199,8 @@ const char *cmabulk_connection_get_error_message(const struct cmabulk_connection
  *  - `-ENXIO`: there is no pool of that name;
  *  - `-ENOENT`: there is no pool at all: the module is not loaded, or has none;
  *  - `-EACCES`: not permitted to open the pool's device;
- *  - `-ENODEV`: the pool is being removed, or went while it was asked; it may come back, until when it is `-ENXIO`;
+ *  - `-ENODEV`: the pool is being removed, or went while it was asked; it may come back, which
+ *    #CMABULK_EVENT_POOL_ADDED tells, and until then it is `-ENXIO`;
  *  - `-EPROTO`: the device is not a pool, or of a module this library does not understand;
  *  - `-EMFILE`, `-ENFILE`: no file descriptor left;
  *  - `-ECHILD`: the connection was opened before a fork.
