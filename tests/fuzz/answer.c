@@ -104,10 +104,7 @@ static void append_element(sd_bus_message *message, struct input *input, const s
 static void append_list(sd_bus_message *message, struct input *input, const struct field *field)
 {
 	uint64_t count = lie_number(input, 1) % LIST_LIMIT;
-	uint8_t choice = lie_next(input);
 
-	if (choice >= 240)
-		return;
 	must(sd_bus_message_open_container(message, 'e', "sv"));
 	must(sd_bus_message_append(message, "s", field->name));
 	must(sd_bus_message_open_container(message, 'v', field->type));
@@ -118,10 +115,21 @@ static void append_list(sd_bus_message *message, struct input *input, const stru
 		must(sd_bus_message_close_container(message));
 }
 
+/* Left out, or said twice. */
+static void append_lists(sd_bus_message *message, struct input *input, const struct field *field)
+{
+	uint8_t choice = lie_next(input);
+
+	if (choice < 240)
+		append_list(message, input, field);
+	if (choice >= 208 && choice < 240)
+		append_list(message, input, field);
+}
+
 static void append_field(sd_bus_message *message, struct input *input, const struct field *field)
 {
 	if (field->type[0] == 'a')
-		append_list(message, input, field);
+		append_lists(message, input, field);
 	else if (field->type[0] == 's')
 		lie_append_text(message, input, field->name, field->text);
 	else

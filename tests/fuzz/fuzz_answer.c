@@ -273,22 +273,15 @@ static int ask(struct cmabulk_connection *connection, struct input *input)
 	return check_reason(connection, questions[choice](connection));
 }
 
-static int count_descriptors(void)
-{
-	int next = dup(STDERR_FILENO);
-
-	close(next);
-	return next;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cmabulk_connection *connection = NULL;
 	struct input truth = { 0 };
 	struct input input = { .data = data, .size = size };
-	int before = count_descriptors();
-	int r;
+	int before, after, r;
 
+	before = dup(STDERR_FILENO);
+	close(before);
 	setenv("CMABULK_BUS", "unix:path=/nonexistent", true);
 	stand_in_answer(&truth);
 	must(cmabulk_connection_open(&connection));
@@ -297,6 +290,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(size > 1 || r >= 0, "what is true is believed");
 	cmabulk_connection_unref(connection);
 	stand_in_end();
-	check(count_descriptors() == before, "no descriptor is left");
+	after = dup(STDERR_FILENO);
+	close(after);
+	check(before == after, "no descriptor is left");
 	return 0;
 }
