@@ -27,14 +27,15 @@ static const char *describe_room(const struct doctor *doctor, const struct cmabu
 				 const struct cmabulk_pool_survey *survey, char text[ROOM_TEXT])
 {
 	uint64_t page_size = cmabulk_pool_get_page_size(pool);
-	const struct room room = {
+	struct room room = {
 		.size = cmabulk_pool_get_pages(pool) * page_size,
 		.free = survey->pages_free * page_size,
 		.movable = survey->pages_movable * page_size,
 		.suspect = survey->pages_suspect * page_size,
-		.maximum = doctor_get_maximum(doctor, cmabulk_pool_get_name(pool)),
+		.rest = UINT64_MAX,
 	};
 
+	room.is_rest_unknown = !doctor_get_rest(doctor, pool, &room.rest) && doctor->daemon;
 	return room_describe(text, &room);
 }
 

@@ -5,15 +5,24 @@
 #include "room.h"
 #include "size.h"
 
-static const char *describe_wanted(char text[ROOM_TEXT], const struct room *room, uint64_t wanted)
+/* So much memory, in words. */
+#define NAME_TEXT 96
+
+static const char *describe_wanted(char text[NAME_TEXT], const struct room *room, uint64_t wanted)
 {
 	char size[SIZE_TEXT];
 
 	if (wanted == ROOM_REFERENCE_BYTES)
 		return ROOM_REFERENCE_NAME;
-	snprintf(text, ROOM_TEXT, "all that this user may have (%s)",
-		 size_format(size, room->maximum));
+	snprintf(text, NAME_TEXT, "all that this user may still have (%s)",
+		 size_format(size, room->rest));
 	return text;
+}
+
+/* Whether the memory is there; the account may have another opinion, which nobody knows. */
+static const char *describe_account(const struct room *room)
+{
+	return room->is_rest_unknown ? ", as far as the account allows" : "";
 }
 
 /* A clause about what is wanted, which has no room as it is. */
@@ -26,11 +35,11 @@ static void describe_shortage(char text[ROOM_TEXT], const struct room *room, con
 	if (wanted > room->size)
 		snprintf(text, ROOM_TEXT, "too small for %s", name);
 	else if (wanted <= movable)
-		snprintf(text, ROOM_TEXT, "%s would fit when %s was moved", name,
-			 size_format(size, wanted - room->free));
+		snprintf(text, ROOM_TEXT, "%s would fit when %s was moved%s", name,
+			 size_format(size, wanted - room->free), describe_account(room));
 	else if (wanted <= movable + room->suspect)
-		snprintf(text, ROOM_TEXT, "%s would fit only if %s that is suspect moved, too",
-			 name, size_format(size, wanted - movable));
+		snprintf(text, ROOM_TEXT, "%s would fit only if %s that is suspect moved, too%s",
+			 name, size_format(size, wanted - movable), describe_account(room));
 	else
 		snprintf(text, ROOM_TEXT, "%s would come short by %s now", name,
 			 size_format(size, wanted - movable - room->suspect));
@@ -38,13 +47,14 @@ static void describe_shortage(char text[ROOM_TEXT], const struct room *room, con
 
 const char *room_describe(char text[ROOM_TEXT], const struct room *room)
 {
-	uint64_t wanted = room->maximum < ROOM_REFERENCE_BYTES ? room->maximum :
-								 ROOM_REFERENCE_BYTES;
-	char buffer[ROOM_TEXT];
+	uint64_t wanted = room->rest < ROOM_REFERENCE_BYTES ? room->rest : ROOM_REFERENCE_BYTES;
+	char buffer[NAME_TEXT];
 	const char *name = describe_wanted(buffer, room, wanted);
 
-	if (wanted <= room->free)
-		snprintf(text, ROOM_TEXT, "%s would fit as it is", name);
+	if (wanted == 0)
+		snprintf(text, ROOM_TEXT, "this user may have no more of it");
+	else if (wanted <= room->free)
+		snprintf(text, ROOM_TEXT, "%s would fit as it is%s", name, describe_account(room));
 	else
 		describe_shortage(text, room, name, wanted);
 	return text;

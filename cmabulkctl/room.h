@@ -3,9 +3,11 @@
 #ifndef CMABULKCTL_ROOM_H
 #define CMABULKCTL_ROOM_H
 
+#include <stdbool.h>
+
 #include <cmabulk.h>
 
-#define ROOM_TEXT 192
+#define ROOM_TEXT 256
 
 /* What secure video playback asks for: 4800 chunks of 64K. */
 #define ROOM_REFERENCE_BYTES (UINT64_C(4800) << 16)
@@ -17,11 +19,12 @@ struct room {
 	uint64_t free;
 	uint64_t movable;
 	uint64_t suspect;
-	uint64_t maximum; /* of the account that asks, UINT64_MAX without one */
+	uint64_t rest; /* that who asks may still have, UINT64_MAX when nothing limits it, or nobody knows */
+	bool is_rest_unknown; /* an account does limit it */
 };
 
 /*
- * A clause: what becomes of the reference request, or of all that the account may have where that is
+ * A clause: what becomes of the reference request, or of all that the account may still have where that is
  * less. A survey is a hint, and so is this.
  */
 const char *room_describe(char text[ROOM_TEXT], const struct room *room);
