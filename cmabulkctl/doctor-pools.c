@@ -23,15 +23,28 @@ static void check_node(struct doctor *doctor, const char *name)
 		      name, node.st_mode & 07777);
 }
 
+/* Chunks are made of it without moving anything; of single free pages maybe not. */
+static uint64_t count_whole_pages(const struct cmabulk_pool *pool,
+				  const struct cmabulk_pool_survey *survey)
+{
+	uint64_t pages = survey->blocks_free << cmabulk_pool_get_pageblock_order(pool);
+
+	return pages < survey->pages_free ? pages : survey->pages_free;
+}
+
 static const char *describe_room(const struct doctor *doctor, const struct cmabulk_pool *pool,
 				 const struct cmabulk_pool_survey *survey, char text[ROOM_TEXT])
 {
 	uint64_t page_size = cmabulk_pool_get_page_size(pool);
+	uint64_t whole = count_whole_pages(pool, survey);
 	struct room room = {
 		.size = cmabulk_pool_get_pages(pool) * page_size,
-		.free = survey->pages_free * page_size,
-		.movable = survey->pages_movable * page_size,
+		.free = whole * page_size,
+		.movable = (survey->pages_movable + survey->pages_free - whole) * page_size,
 		.suspect = survey->pages_suspect * page_size,
+		.ahead = (cmabulk_pool_get_cached_pages(pool) +
+			  cmabulk_pool_get_reserved_pages(pool)) *
+			 page_size,
 		.rest = UINT64_MAX,
 	};
 

@@ -16,9 +16,10 @@
 /* What a survey saw, in bytes. */
 struct room {
 	uint64_t size; /* of the pool */
-	uint64_t free;
-	uint64_t movable;
+	uint64_t free; /* in pageblocks that are free as a whole */
+	uint64_t movable; /* and what is free in others */
 	uint64_t suspect;
+	uint64_t ahead; /* cached, or claimed and not handed out; whether for who asks, nobody knows */
 	uint64_t rest; /* that who asks may still have, UINT64_MAX when nothing limits it, or nobody knows */
 	bool is_rest_unknown; /* an account does limit it */
 };

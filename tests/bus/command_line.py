@@ -433,6 +433,11 @@ def doctor_explains(bus):
     # A survey is kept for a moment.
     eventually("others have it", lambda: find("survey", **ROOT)[0].endswith(
         f"; {reference} would come short by 100M now"))
+    # What is prepared is taken, but maybe not by others.
+    expect(bus, 0, "prepare", "100M", "--pool", "main", **ROOT)
+    eventually("some is claimed ahead", lambda: find("survey", **ROOT)[0].endswith(
+        f"; {reference} would come short by 200M now; 100M more is cached or claimed ahead"))
+    expect(bus, 0, "alloc", "100M", "--pool", "main", **ROOT)
     # Who may not have as much needs less.
     for survey in find("survey"):
         assert survey.endswith("; all that this user may still have (16M) would fit as it is"), survey
