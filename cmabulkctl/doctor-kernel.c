@@ -17,7 +17,6 @@ static bool check_cma(struct doctor *doctor)
 	char free_text[SIZE_TEXT];
 	uint64_t total;
 	uint64_t available = 0;
-	bool is_small;
 
 	if (machine_read_meminfo("CmaTotal", &total) < 0) {
 		doctor_report(doctor, RESULT_FAIL, "cma", "boot a kernel built with CONFIG_CMA=y",
@@ -31,16 +30,11 @@ static bool check_cma(struct doctor *doctor)
 		return false;
 	}
 	machine_read_meminfo("CmaFree", &available);
-	is_small = total < ROOM_REFERENCE_BYTES;
+	/* Who wants less needs no more, so there is nothing to mend. */
 	doctor_report(
-		doctor, is_small ? RESULT_WARN : RESULT_OK, "cma",
-		is_small ?
-			"where that is wanted, add cma=400M to the kernel's command line and boot "
-			"again" :
-			NULL,
-		"CMA areas of %s in all, %s of it unused%s%s", size_format(total_text, total),
-		size_format(free_text, available),
-		is_small ? "; too small for " ROOM_REFERENCE_NAME : "",
+		doctor, RESULT_OK, "cma", NULL, "CMA areas of %s in all, %s of it unused%s%s",
+		size_format(total_text, total), size_format(free_text, available),
+		total < ROOM_REFERENCE_BYTES ? "; too small for " ROOM_REFERENCE_NAME : "",
 		machine_has_module() ?
 			"" :
 			"; what of the rest would move, and what is pinned, a pool's survey tells");
