@@ -8,6 +8,7 @@
 
 #include "doctor.h"
 #include "machine.h"
+#include "served.h"
 
 /* Unless the configuration names another. */
 #define CLIENTS_GROUP "cmabulk-clients"
@@ -133,24 +134,10 @@ void doctor_check_daemon(struct doctor *doctor)
 			"use");
 }
 
-/* A clause: who else is served. A daemon of a user's bus serves that user, and asks nobody. */
+/* Of the polkit that a daemon on the system's bus asks: another's bus has it or has not. */
 static const char *describe_polkit(void)
 {
-	const char *address = getenv("CMABULK_BUS");
-
-	if (address && strcmp(address, "user") == 0)
-		return "";
-	switch (machine_find_polkit("")) {
-	case MACHINE_POLKIT_AWARE:
-		return "; polkit is there, and decides on login sessions by org.cmabulk1.allocate "
-		       "and org.cmabulk1.manage";
-	case MACHINE_POLKIT_UNAWARE:
-		return "; polkit is there, but has no actions of org.cmabulk1: root, system services "
-		       "and one group are served, root alone manages";
-	default:
-		return "; there is no polkit: root, system services and one group are served, root "
-		       "alone manages";
-	}
+	return is_system_bus() ? served_describe_polkit(machine_find_polkit("")) : "";
 }
 
 static void check_group(struct doctor *doctor)
@@ -170,14 +157,17 @@ static void check_group(struct doctor *doctor)
 			 name);
 		doctor_report(doctor, RESULT_WARN, "access", remedy,
 			      "user %s is not in group " CLIENTS_GROUP
-			      ": unless cmabulkd.conf names another, the daemon refuses it%s",
+			      ": unless cmabulkd.conf names another, the daemon does not serve it "
+			      "unasked%s",
 			      name, describe_polkit());
 		return;
 	default:
 		doctor_report(doctor, RESULT_WARN, "access",
 			      "sudo groupadd --system " CLIENTS_GROUP
 			      ", or name another group in cmabulkd.conf",
-			      "there is no group " CLIENTS_GROUP ": the daemon serves root alone%s",
+			      "there is no group " CLIENTS_GROUP
+			      ": unless cmabulkd.conf names another, the daemon serves root "
+			      "and system services unasked%s",
 			      describe_polkit());
 	}
 }
@@ -207,9 +197,8 @@ static void check_served(struct doctor *doctor)
 			 "join that group: 'sudo usermod --append --groups GROUP %s', and log in "
 			 "again",
 			 machine_user_name());
-		doctor_report(doctor, RESULT_WARN, "access", remedy, "%s%s",
-			      cmabulk_connection_get_error_message(doctor->daemon),
-			      describe_polkit());
+		doctor_report(doctor, RESULT_WARN, "access", remedy, "%s",
+			      cmabulk_connection_get_error_message(doctor->daemon));
 	}
 }
 
@@ -219,8 +208,7 @@ void doctor_check_access(struct doctor *doctor)
 		check_served(doctor);
 	else if (geteuid() == 0)
 		doctor_report(doctor, RESULT_OK, "access", NULL,
-			      "running as root: --direct may use the pools%s",
-			      doctor->direct ? "" : describe_polkit());
+			      "running as root: --direct may use the pools");
 	else if (doctor->direct)
 		doctor_report(doctor, RESULT_WARN, "access", "sudo cmabulkctl --direct ...",
 			      "pools can be used with --direct by root only");

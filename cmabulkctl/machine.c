@@ -306,18 +306,13 @@ int machine_is_in_group(const char *name)
 	return 0;
 }
 
-/* As the distribution installs it, or an administrator. */
+/* Where distributions install it; not all versions of polkit read /usr/local, too. */
 static bool is_installed(const char *root, const char *name)
 {
-	static const char *const prefixes[] = { "/usr", "/usr/local" };
 	char path[512];
 
-	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
-		snprintf(path, sizeof(path), "%s%s/%s", root, prefixes[i], name);
-		if (access(path, F_OK) == 0)
-			return true;
-	}
-	return false;
+	snprintf(path, sizeof(path), "%s/usr/%s", root, name);
+	return access(path, F_OK) == 0;
 }
 
 enum machine_polkit machine_find_polkit(const char *root)

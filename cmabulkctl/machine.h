@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #define MACHINE_NODES "/dev/cmabulk"
 #define MACHINE_CLASS "/sys/class/cmabulk"

@@ -5,6 +5,7 @@
 
 #include "machine.h"
 #include "room.h"
+#include "served.h"
 #include "suites.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -25,21 +26,35 @@ static void remove_tree(const char *root)
 	g_assert_true(g_spawn_command_line_sync(command, NULL, NULL, NULL, NULL));
 }
 
-/* Its actions without itself are of no use. */
+/* Its actions without itself are of no use; nor are those that Debian's does not look for. */
 static void polkit_is_found(void)
 {
 	g_autofree char *root = g_dir_make_tmp("polkit-XXXXXX", NULL);
 
 	g_assert_cmpint(machine_find_polkit(root), ==, MACHINE_POLKIT_ABSENT);
-	put(root, "usr/local/share/polkit-1/actions", "org.cmabulk1.policy");
+	put(root, "usr/share/polkit-1/actions", "org.cmabulk1.policy");
 	g_assert_cmpint(machine_find_polkit(root), ==, MACHINE_POLKIT_ABSENT);
 	put(root, "usr/share/dbus-1/system-services", "org.freedesktop.PolicyKit1.service");
 	g_assert_cmpint(machine_find_polkit(root), ==, MACHINE_POLKIT_AWARE);
 	remove_tree(root);
 	put(root, "usr/share/dbus-1/system-services", "org.freedesktop.PolicyKit1.service");
 	put(root, "usr/share/polkit-1/actions", "org.example.policy");
+	put(root, "usr/local/share/polkit-1/actions", "org.cmabulk1.policy");
 	g_assert_cmpint(machine_find_polkit(root), ==, MACHINE_POLKIT_UNAWARE);
 	remove_tree(root);
+}
+
+/* Whatever the sentence before says of whoever asks: polkit's answer is not known here. */
+static void polkit_is_described(void)
+{
+	g_assert_cmpstr(served_describe_polkit(MACHINE_POLKIT_AWARE), ==,
+			"; polkit is asked about whom the daemon does not serve unasked "
+			"(org.cmabulk1.allocate)");
+	g_assert_cmpstr(
+		served_describe_polkit(MACHINE_POLKIT_UNAWARE), ==,
+		"; polkit is there, but in /usr/share/polkit-1/actions nothing of org.cmabulk1");
+	g_assert_cmpstr(served_describe_polkit(MACHINE_POLKIT_ABSENT), ==,
+			"; there is no polkit to decide on others");
 }
 
 static void room_is_told(void)
@@ -86,5 +101,6 @@ static void room_is_told(void)
 void add_advising(void)
 {
 	g_test_add_func("/cli/polkit-is-found", polkit_is_found);
+	g_test_add_func("/cli/polkit-is-described", polkit_is_described);
 	g_test_add_func("/cli/room-is-told", room_is_told);
 }
