@@ -350,7 +350,7 @@ int verb_monitor(struct context *context, int argc, char **argv)
 	while (r >= 0)
 		r = monitor_turn(&monitor);
 	/* Standard output takes no more, which main() says. */
-	if (r == -EIO)
+	if (r == -EIO && ferror(stdout))
 		return EXIT_OK;
 	return cli_fail_call(monitor.connection, r, "cannot look at the pools any more");
 }

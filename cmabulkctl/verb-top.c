@@ -57,6 +57,7 @@ struct top {
 	bool is_help;
 	bool is_outdated; /* what is on the screen */
 	bool is_over;
+	bool has_lost_terminal; /* by which its -EIO is told from the daemon's */
 };
 
 static void top_clear(struct top *top)
@@ -156,6 +157,13 @@ static void set_view(const struct top *top, struct top_view *view, char interval
 	localtime_r(&now, &view->time);
 }
 
+/* As screen.c has it; from the library an -EIO is of the daemon. */
+static int see_terminal(struct top *top, int r)
+{
+	top->has_lost_terminal |= r == -EIO;
+	return r;
+}
+
 static int show(struct top *top)
 {
 	char interval[SIZE_TEXT];
@@ -172,7 +180,7 @@ static int show(struct top *top)
 		return -ENOMEM;
 	r = screen_show(text);
 	free(text);
-	return r;
+	return see_terminal(top, r);
 }
 
 static int print(const struct top *top)
@@ -289,9 +297,9 @@ static int wait_for_something(struct top *top)
 		r = listen_poll(top->is_direct ? NULL : top->connection, top->deadline_usec, polled,
 				ARRAY_SIZE(polled));
 	if (r >= 0)
-		r = read_keys(top, &polled[1]);
+		r = see_terminal(top, read_keys(top, &polled[1]));
 	if (r >= 0)
-		r = screen_process();
+		r = see_terminal(top, screen_process());
 	if (r < 0)
 		return r;
 	top->is_outdated |= r > 0;
@@ -309,7 +317,7 @@ static int fail_without_terminal(void)
 
 static int run(struct top *top)
 {
-	int r = screen_begin();
+	int r = see_terminal(top, screen_begin());
 
 	top->is_outdated = true;
 	while (r >= 0 && !top->is_over) {
@@ -321,7 +329,7 @@ static int run(struct top *top)
 			r = look_if_it_is_time(top);
 	}
 	screen_end();
-	if (r == -EIO)
+	if (top->has_lost_terminal)
 		return fail_without_terminal();
 	return r < 0 ? cli_fail_call(top->connection, r, "cannot show the pools") : EXIT_OK;
 }

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 
+from broken import Broken
 from client import GLib
 from command_line import MEDIA
 from fixture import NAME, PATIENCE, environment, eventually, seconds_left
@@ -164,6 +165,21 @@ def nobody_takes_its_lines(bus):
                               timeout=PATIENCE, check=False, **options_for(bus))
     assert done.returncode == 1 and done.stderr.count("\n") == 1, done
     assert "standard output" in done.stderr, done
+
+
+def a_broken_daemon_is_no_full_disk(bus):
+    """They have the same error."""
+    daemon = daemon_with_clients(bus)
+    monitor = Monitor(bus)
+    number = monitor.wait_for(STAMP + r"pool main: .*")
+    daemon.kill()
+    monitor.wait_for(STAMP + r"daemon: gone", number)
+    with bus.client(kind=Broken) as broken:
+        broken.take_name()
+        assert broken.refuse_until(monitor.process) != 0
+    said = monitor.process.stderr.read()
+    assert Broken.TEXT in said and "standard output" not in said, said
+    monitor.end()
 
 
 def a_pool_is_heard_of(bus):

@@ -13,6 +13,7 @@ import tempfile
 import termios
 import time
 
+from broken import Broken
 from command_line import MEDIA
 from fixture import PATIENCE, die_with_parent, environment, eventually, seconds_left
 from installed import Application, install, options_for, run
@@ -445,6 +446,21 @@ def survives_the_daemon(bus):
     top.wait_for(r"2 pools, .*")
     top.press("q")
     assert top.wait() == 0
+
+
+def a_broken_daemon_is_no_lost_terminal(bus):
+    """They have the same error."""
+    daemon = daemon_with_clients(bus)
+    top = Top(bus)
+    top.wait_for(KEYS)
+    daemon.kill()
+    top.wait_for("The daemon is away, .*")
+    with bus.client(kind=Broken) as broken:
+        broken.take_name()
+        assert broken.refuse_until(top.process) != 0
+    assert top.wait() != 0
+    assert Broken.TEXT in top.terminal.written, top.terminal.written
+    assert "the terminal is gone" not in top.terminal.written, top.terminal.written
 
 
 def keys_work_while_the_daemon_hangs(bus):
