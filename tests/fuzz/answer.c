@@ -190,13 +190,12 @@ static void append_daemon(sd_bus_message *message, struct input *input)
 /* Those after the last reply's; or again the same. That there is more comes to an end with the input. */
 static void append_entries(sd_bus_message *message, struct input *input)
 {
-	static uint64_t last_id;
 	uint64_t objects = lie_number(input, 1) % OBJECT_LIMIT;
 
 	must(sd_bus_message_open_container(message, 'a', "a{sv}"));
 	for (uint64_t i = 0; i < objects; i++) {
 		must(sd_bus_message_open_container(message, 'a', "{sv}"));
-		lie_append_number(message, input, "id", "t", ++last_id);
+		lie_append_number(message, input, "id", "t", ++input->last_id);
 		append_fields(message, input, entry_fields, SIZE(entry_fields));
 		must(sd_bus_message_close_container(message));
 	}

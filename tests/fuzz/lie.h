@@ -12,6 +12,7 @@
 struct input {
 	const uint8_t *data;
 	size_t size;
+	uint64_t last_id; /* of what was listed */
 };
 
 /* Ends the program, so that the input is kept. */
