@@ -2,6 +2,7 @@
 /* doctor: what the accounts of this user have, and may have, of each pool. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "doctor.h"
@@ -63,6 +64,40 @@ static void check_account(struct doctor *doctor, const struct cmabulk_account *a
 			      "account %s in pool %s is not this user's any more; what it has "
 			      "stays until it is let go of",
 			      cmabulk_account_get_name(account), cmabulk_account_get_pool(account));
+}
+
+/* What may have all of a pool is limited by that, and not by its account. */
+static uint64_t get_rest(const struct cmabulk_account *account, const struct cmabulk_pool *pool)
+{
+	uint64_t size = cmabulk_pool_get_pages(pool) * cmabulk_pool_get_page_size(pool);
+	uint64_t used = cmabulk_account_get_used(account);
+	uint64_t maximum = cmabulk_account_get_maximum(account);
+
+	if (maximum >= size)
+		return UINT64_MAX;
+	return maximum > used ? maximum - used : 0;
+}
+
+/* One that has nothing is not listed, unless the configuration names its user. */
+bool doctor_get_rest(const struct doctor *doctor, const struct cmabulk_pool *pool, uint64_t *ret)
+{
+	struct cmabulk_account **accounts CLEANUP(cmabulk_account_array_freep) = NULL;
+	uint64_t rest = UINT64_MAX;
+	bool is_known = false;
+
+	if (!doctor->daemon || cmabulk_connection_list_accounts(doctor->daemon, &accounts) < 0)
+		return false;
+	for (struct cmabulk_account **account = accounts; *account; account++) {
+		if (!is_own(*account) || cmabulk_account_get_weight(*account) == 0 ||
+		    strcmp(cmabulk_account_get_pool(*account), cmabulk_pool_get_name(pool)) != 0)
+			continue;
+		is_known = true;
+		if (get_rest(*account, pool) < rest)
+			rest = get_rest(*account, pool);
+	}
+	if (is_known)
+		*ret = rest;
+	return is_known;
 }
 
 void doctor_check_accounts(struct doctor *doctor)

@@ -8,6 +8,7 @@
 
 #include "doctor.h"
 #include "machine.h"
+#include "served.h"
 
 /* Unless the configuration names another. */
 #define CLIENTS_GROUP "cmabulk-clients"
@@ -133,6 +134,12 @@ void doctor_check_daemon(struct doctor *doctor)
 			"use");
 }
 
+/* Of the polkit that a daemon on the system's bus asks: another's bus has it or has not. */
+static const char *describe_polkit(void)
+{
+	return is_system_bus() ? served_describe_polkit(machine_find_polkit("")) : "";
+}
+
 static void check_group(struct doctor *doctor)
 {
 	const char *name = machine_user_name();
@@ -141,7 +148,8 @@ static void check_group(struct doctor *doctor)
 	switch (machine_is_in_group(CLIENTS_GROUP)) {
 	case 1:
 		doctor_report(doctor, RESULT_OK, "access", NULL,
-			      "user %s is in group " CLIENTS_GROUP ": the daemon serves it", name);
+			      "user %s is in group " CLIENTS_GROUP ": the daemon serves it%s", name,
+			      describe_polkit());
 		return;
 	case 0:
 		snprintf(remedy, sizeof(remedy),
@@ -149,14 +157,18 @@ static void check_group(struct doctor *doctor)
 			 name);
 		doctor_report(doctor, RESULT_WARN, "access", remedy,
 			      "user %s is not in group " CLIENTS_GROUP
-			      ": unless cmabulkd.conf names another, the daemon refuses it",
-			      name);
+			      ": unless cmabulkd.conf names another, the daemon does not serve it "
+			      "unasked%s",
+			      name, describe_polkit());
 		return;
 	default:
 		doctor_report(doctor, RESULT_WARN, "access",
 			      "sudo groupadd --system " CLIENTS_GROUP
 			      ", or name another group in cmabulkd.conf",
-			      "there is no group " CLIENTS_GROUP ": the daemon serves root alone");
+			      "there is no group " CLIENTS_GROUP
+			      ": unless cmabulkd.conf names another, the daemon serves root "
+			      "and system services unasked%s",
+			      describe_polkit());
 	}
 }
 
@@ -178,8 +190,8 @@ static void check_served(struct doctor *doctor)
 	char remedy[256];
 
 	if (r >= 0) {
-		doctor_report(doctor, RESULT_OK, "access", NULL, "the daemon serves user %s",
-			      machine_user_name());
+		doctor_report(doctor, RESULT_OK, "access", NULL, "the daemon serves user %s%s",
+			      machine_user_name(), describe_polkit());
 	} else if (r == -EACCES) {
 		snprintf(remedy, sizeof(remedy),
 			 "join that group: 'sudo usermod --append --groups GROUP %s', and log in "

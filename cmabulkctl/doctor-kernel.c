@@ -7,6 +7,7 @@
 
 #include "doctor.h"
 #include "machine.h"
+#include "room.h"
 #include "size.h"
 
 /* Is there anything further to look for in the kernel? */
@@ -29,21 +30,32 @@ static bool check_cma(struct doctor *doctor)
 		return false;
 	}
 	machine_read_meminfo("CmaFree", &available);
-	doctor_report(doctor, RESULT_OK, "cma", NULL, "CMA areas of %s in all, %s of it unused",
-		      size_format(total_text, total), size_format(free_text, available));
+	/* Who wants less needs no more, so there is nothing to mend. */
+	doctor_report(
+		doctor, RESULT_OK, "cma", NULL, "CMA areas of %s in all, %s of it unused%s%s",
+		size_format(total_text, total), size_format(free_text, available),
+		total < ROOM_REFERENCE_BYTES ? "; too small for " ROOM_REFERENCE_NAME : "",
+		machine_has_module() ?
+			"" :
+			"; what of the rest would move, and what is pinned, a pool's survey tells");
 	return true;
 }
 
 static void check_areas(struct doctor *doctor)
 {
-	if (machine_list_areas(&doctor->areas) < 0) {
+	uint64_t largest;
+
+	if (machine_list_areas(&doctor->areas, &largest) < 0) {
 		doctor_report(
 			doctor, RESULT_WARN, "areas",
 			"sudo mount -t debugfs debugfs /sys/kernel/debug, and run this as root",
 			"the names of the areas cannot be seen");
 		return;
 	}
-	doctor_report(doctor, RESULT_OK, "areas", NULL, "areas: %s", doctor->areas);
+	doctor_report(doctor, RESULT_OK, "areas", NULL, "areas: %s%s", doctor->areas,
+		      largest > 0 && largest < ROOM_REFERENCE_BYTES ?
+			      "; each is too small for " ROOM_REFERENCE_NAME :
+			      "");
 }
 
 static void check_engine(struct doctor *doctor)

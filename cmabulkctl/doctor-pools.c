@@ -6,6 +6,7 @@
 
 #include "doctor.h"
 #include "machine.h"
+#include "room.h"
 #include "size.h"
 
 /* What a node allows to whom. */
@@ -22,6 +23,35 @@ static void check_node(struct doctor *doctor, const char *name)
 		      name, node.st_mode & 07777);
 }
 
+/* Chunks are made of it without moving anything; of single free pages maybe not. */
+static uint64_t count_whole_pages(const struct cmabulk_pool *pool,
+				  const struct cmabulk_pool_survey *survey)
+{
+	uint64_t pages = survey->blocks_free << cmabulk_pool_get_pageblock_order(pool);
+
+	return pages < survey->pages_free ? pages : survey->pages_free;
+}
+
+static const char *describe_room(const struct doctor *doctor, const struct cmabulk_pool *pool,
+				 const struct cmabulk_pool_survey *survey, char text[ROOM_TEXT])
+{
+	uint64_t page_size = cmabulk_pool_get_page_size(pool);
+	uint64_t whole = count_whole_pages(pool, survey);
+	struct room room = {
+		.size = cmabulk_pool_get_pages(pool) * page_size,
+		.free = whole * page_size,
+		.movable = (survey->pages_movable + survey->pages_free - whole) * page_size,
+		.suspect = survey->pages_suspect * page_size,
+		.ahead = (cmabulk_pool_get_cached_pages(pool) +
+			  cmabulk_pool_get_reserved_pages(pool)) *
+			 page_size,
+		.rest = UINT64_MAX,
+	};
+
+	room.is_rest_unknown = !doctor_get_rest(doctor, pool, &room.rest) && doctor->daemon;
+	return room_describe(text, &room);
+}
+
 static void check_survey(struct doctor *doctor, struct cmabulk_connection *connection,
 			 const struct cmabulk_pool *pool)
 {
@@ -29,6 +59,7 @@ static void check_survey(struct doctor *doctor, struct cmabulk_connection *conne
 	uint64_t page_size = cmabulk_pool_get_page_size(pool);
 	struct cmabulk_pool_survey survey;
 	char texts[5][SIZE_TEXT];
+	char room[ROOM_TEXT];
 	bool pinned;
 	int r = cmabulk_connection_survey_pool(connection, name, &survey, sizeof(survey));
 
@@ -45,13 +76,15 @@ static void check_survey(struct doctor *doctor, struct cmabulk_connection *conne
 	doctor_report(
 		doctor, pinned ? RESULT_WARN : RESULT_OK, "survey",
 		pinned ? "allow effort hard, the default of 'cmabulkctl alloc'" : NULL,
-		"pool %s: of %s, %s free, %s movable, %s suspect (in %zu of %zu pageblocks), %s taken",
+		"pool %s: of %s, %s free, %s movable, %s suspect (in %zu of %zu pageblocks), %s taken; "
+		"%s",
 		name, size_format(texts[0], cmabulk_pool_get_pages(pool) * page_size),
 		size_format(texts[1], survey.pages_free * page_size),
 		size_format(texts[2], survey.pages_movable * page_size),
 		size_format(texts[3], survey.pages_suspect * page_size),
 		(size_t)survey.blocks_suspect, (size_t)survey.blocks,
-		size_format(texts[4], survey.pages_taken * page_size));
+		size_format(texts[4], survey.pages_taken * page_size),
+		describe_room(doctor, pool, &survey, room));
 }
 
 static void check_features(struct doctor *doctor, const struct cmabulk_pool *pool)

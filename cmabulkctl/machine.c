@@ -22,6 +22,10 @@
 #define SYSFS_AREAS   "/sys/kernel/mm/cma"
 #define DEBUGFS_AREAS "/sys/kernel/debug/cma"
 
+/* By which the bus starts it, and by which it knows us. */
+#define POLKIT_SERVICE "share/dbus-1/system-services/org.freedesktop.PolicyKit1.service"
+#define POLKIT_ACTIONS "share/polkit-1/actions/org.cmabulk1.policy"
+
 static void fclosep(FILE **file)
 {
 	if (*file)
@@ -93,9 +97,11 @@ static void print_place(FILE *stream, uint64_t size, uint64_t base)
 }
 
 /* @pages names the file with the area's size; debugfs puts "cma-" before the area's name. */
-static int list_areas(const char *directory, const char *pages, const char *prefix, char **ret)
+static int list_areas(const char *directory, const char *pages, const char *prefix, char **ret,
+		      uint64_t *ret_largest)
 {
 	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t largest = 0;
 	struct dirent **nodes;
 	size_t length;
 	FILE *stream;
@@ -113,16 +119,21 @@ static int list_areas(const char *directory, const char *pages, const char *pref
 			name += strlen(prefix);
 		fprintf(stream, "%s%s", i ? ", " : "", name);
 		print_place(stream, size, base);
+		if (size > largest)
+			largest = size;
 	}
 	free_nodes(nodes, count);
-	return stream && fclose(stream) == 0 ? 0 : -ENOMEM;
+	if (!stream || fclose(stream) != 0)
+		return -ENOMEM;
+	*ret_largest = largest;
+	return 0;
 }
 
-int machine_list_areas(char **ret)
+int machine_list_areas(char **ret, uint64_t *ret_largest)
 {
-	int r = list_areas(DEBUGFS_AREAS, "count", "cma-", ret);
+	int r = list_areas(DEBUGFS_AREAS, "count", "cma-", ret, ret_largest);
 
-	return r < 0 ? list_areas(SYSFS_AREAS, "total_pages", "", ret) : r;
+	return r < 0 ? list_areas(SYSFS_AREAS, "total_pages", "", ret, ret_largest) : r;
 }
 
 int machine_has_symbol(const char *name)
@@ -293,6 +304,22 @@ int machine_is_in_group(const char *name)
 		if (members[i] == group->gr_gid)
 			return 1;
 	return 0;
+}
+
+/* Where distributions install it; not all versions of polkit read /usr/local, too. */
+static bool is_installed(const char *root, const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/usr/%s", root, name);
+	return access(path, F_OK) == 0;
+}
+
+enum machine_polkit machine_find_polkit(const char *root)
+{
+	if (!is_installed(root, POLKIT_SERVICE))
+		return MACHINE_POLKIT_ABSENT;
+	return is_installed(root, POLKIT_ACTIONS) ? MACHINE_POLKIT_AWARE : MACHINE_POLKIT_UNAWARE;
 }
 
 const char *machine_user_name(void)

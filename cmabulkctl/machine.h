@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #define MACHINE_NODES "/dev/cmabulk"
 #define MACHINE_CLASS "/sys/class/cmabulk"
@@ -13,8 +14,11 @@
 /* Bytes of a line of /proc/meminfo; -ENOENT when it has no such line, or why it cannot be read. */
 int machine_read_meminfo(const char *name, uint64_t *ret);
 
-/* The areas' names, with commas and where known their sizes, or SIZE@BASE; -ENOENT when they cannot be seen. */
-int machine_list_areas(char **ret);
+/*
+ * The areas' names, with commas and where known their sizes, or SIZE@BASE, and the size of the largest, 0 when it is
+ * not known; -ENOENT when they cannot be seen.
+ */
+int machine_list_areas(char **ret, uint64_t *ret_largest);
 
 /* 1 or 0; -ENOENT without kallsyms. */
 int machine_has_symbol(const char *name);
@@ -46,6 +50,15 @@ pid_t machine_find_process(const char *name);
 
 /* Is this process a member? 1, 0, or -ENOENT: there is no such group. */
 int machine_is_in_group(const char *name);
+
+enum machine_polkit {
+	MACHINE_POLKIT_ABSENT,
+	MACHINE_POLKIT_UNAWARE, /* it is there, without the actions of org.cmabulk1 */
+	MACHINE_POLKIT_AWARE,
+};
+
+/* Below this directory, "" for this machine. */
+enum machine_polkit machine_find_polkit(const char *root);
 
 /* Of the user this runs as, or its number; static. */
 const char *machine_user_name(void);

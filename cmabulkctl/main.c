@@ -56,8 +56,8 @@ static int run(int argc, char **argv)
 	const struct verb *verb;
 	int r = options_parse(&usage, &context, argc, argv, NULL, NULL);
 
-	if (r <= 0)
-		return r < 0 ? EXIT_USAGE : EXIT_OK;
+	if (r != OPTIONS_GO_ON)
+		return r;
 	argc -= optind;
 	argv += optind;
 	if (argc == 0)

@@ -85,8 +85,9 @@ static int handle_common(enum common option, const struct usage *usage, struct c
 	}
 }
 
-int options_parse(const struct usage *usage, struct context *context, int argc, char **argv,
-		  option_handler handle, void *userdata)
+/* 1 to go on, 0 when all is done, -EINVAL when it has complained. */
+static int parse_all(const struct usage *usage, struct context *context, int argc, char **argv,
+		     option_handler handle, void *userdata)
 {
 	struct option long_options[OPTIONS_LIMIT + 1] = { { 0 } };
 	size_t count = add_table(long_options, 0, common_options);
@@ -115,4 +116,16 @@ int options_parse(const struct usage *usage, struct context *context, int argc, 
 		if (r <= 0)
 			return r;
 	}
+}
+
+int options_parse(const struct usage *usage, struct context *context, int argc, char **argv,
+		  option_handler handle, void *userdata)
+{
+	int r = parse_all(usage, context, argc, argv, handle, userdata);
+
+	if (r <= 0)
+		return r < 0 ? EXIT_USAGE : EXIT_OK;
+	if (!*usage->arguments && optind < argc)
+		return cli_usage("%s takes no arguments", usage->verb);
+	return OPTIONS_GO_ON;
 }

@@ -250,15 +250,17 @@ static void print_line(FILE *file, const char *line, size_t length, bool may_sta
 
 /*
  * Who is stopped in the middle would write the rest of it over what the shell shows then.
- * Who was stopped before has to enter again first, and shows it then.
+ * Who was stopped before has to enter again first, and shows it then. Who was not, and has not
+ * the terminal any more, is in nobody's care, maybe as the shell was killed.
  */
 static int write_picture(const char *picture, size_t size)
 {
 	sigset_t previous;
-	int r;
+	int r = 0;
 
 	hold_stop(&previous);
-	r = is_active && is_in_foreground() ? write_all(picture, size) : 0;
+	if (is_active)
+		r = is_in_foreground() ? write_all(picture, size) : stop_in_background();
 	sigprocmask(SIG_SETMASK, &previous, NULL);
 	return r;
 }

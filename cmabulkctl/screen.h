@@ -11,7 +11,7 @@
 /* Can there be one? Not where standard output is a file, nor on a terminal that only prints. */
 bool screen_is_possible(void);
 
-/* 0 or a negative errno. */
+/* 0 or a negative errno; -EIO, here and below: the terminal is gone, or others', and nobody could make this go on. */
 int screen_begin(void);
 void screen_end(void);
 

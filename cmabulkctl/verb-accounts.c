@@ -116,8 +116,8 @@ int verb_accounts(struct context *context, int argc, char **argv)
 	int r = options_parse(&usage, context, argc, argv, handle_option, &is_persistent);
 	const char *what;
 
-	if (r <= 0)
-		return r < 0 ? EXIT_USAGE : EXIT_OK;
+	if (r != OPTIONS_GO_ON)
+		return r;
 	argc -= optind;
 	argv += optind;
 	what = argc > 0 ? argv[0] : "";

@@ -137,36 +137,30 @@ static void set_default_label(const struct arguments *arguments)
 		cmabulk_request_set_label(arguments->request, NULL);
 }
 
-/* 1 to go on, else 0 or a negative errno with the exit code in *@ret_code. */
-static int parse(struct context *context, int argc, char **argv, struct arguments *arguments,
-		 int *ret_code)
+/* As options_parse(). */
+static int parse(struct context *context, int argc, char **argv, struct arguments *arguments)
 {
 	int command = find_command(argc, argv);
-	int r = options_parse(&usage, context, command, argv, handle_option, arguments);
+	int code = options_parse(&usage, context, command, argv, handle_option, arguments);
 
-	*ret_code = r < 0 ? EXIT_USAGE : EXIT_OK;
-	if (r <= 0)
-		return r;
+	if (code != OPTIONS_GO_ON)
+		return code;
 	if (command < argc) {
 		arguments->command = argv + command + 1;
-		if (!arguments->command[0] || arguments->hold) {
-			*ret_code = cli_usage(arguments->hold ?
-						      "--hold and a command exclude each other" :
-						      "there is no command after '--'");
-			return -EINVAL;
-		}
+		if (!arguments->command[0])
+			return cli_usage("there is no command after '--'");
+		if (arguments->hold)
+			return cli_usage("--hold and a command exclude each other");
 	}
-	*ret_code = request_options_check(arguments->request);
-	if (*ret_code != EXIT_OK)
-		return -EINVAL;
-	if (optind != command - 1) {
-		*ret_code = cli_usage("alloc needs one amount: a count as 4800, a size as 300M, or "
-				      "both as 4800x64K");
-		return -EINVAL;
-	}
-	*ret_code = set_amount(arguments, argv[optind]);
+	code = request_options_check(arguments->request);
+	if (code != EXIT_OK)
+		return code;
+	if (optind != command - 1)
+		return cli_usage("alloc needs one amount: a count as 4800, a size as 300M, or "
+				 "both as 4800x64K");
+	code = set_amount(arguments, argv[optind]);
 	set_default_label(arguments);
-	return *ret_code == EXIT_OK ? 1 : -EINVAL;
+	return code == EXIT_OK ? OPTIONS_GO_ON : code;
 }
 
 /* A command has standard output for itself. */
@@ -243,7 +237,6 @@ int verb_alloc(struct context *context, int argc, char **argv)
 	if (r < 0)
 		return cli_fail(r, "cannot make a request");
 	arguments.request = request;
-	if (parse(context, argc, argv, &arguments, &code) <= 0)
-		return code;
-	return allocate(context, &arguments);
+	code = parse(context, argc, argv, &arguments);
+	return code == OPTIONS_GO_ON ? allocate(context, &arguments) : code;
 }

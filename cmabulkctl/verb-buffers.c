@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* buffers: who holds how much of the pools, since when, and what for. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -375,9 +374,7 @@ int verb_buffers(struct context *context, int argc, char **argv)
 	struct wanted wanted = { 0 };
 	int r = options_parse(&usage, context, argc, argv, handle_option, &wanted);
 
-	if (r <= 0)
-		return r < 0 ? EXIT_USAGE : EXIT_OK;
-	if (optind < argc)
-		return cli_usage("buffers takes no arguments");
+	if (r != OPTIONS_GO_ON)
+		return r;
 	return print(context, &wanted);
 }

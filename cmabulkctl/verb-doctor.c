@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* doctor: what is missing on this machine, and the command that mends it. */
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,10 +108,8 @@ int verb_doctor(struct context *context, int argc, char **argv)
 	struct doctor doctor CLEANUP(doctor_clear) = { .worst = RESULT_OK };
 	int r = options_parse(&usage, context, argc, argv, NULL, NULL);
 
-	if (r <= 0)
-		return r < 0 ? EXIT_USAGE : EXIT_OK;
-	if (optind < argc)
-		return cli_usage("doctor takes no arguments");
+	if (r != OPTIONS_GO_ON)
+		return r;
 	doctor.direct = cli_is_direct(context);
 	doctor.colour = cli_wants_colour();
 	if (context->json)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* metrics: what there is and what happened, for monitoring systems. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -106,10 +105,8 @@ int verb_metrics(struct context *context, int argc, char **argv)
 	struct metrics metrics CLEANUP(metrics_clear) = { .format = METRICS_OPENMETRICS };
 	int r = options_parse(&usage, context, argc, argv, handle_option, &metrics);
 
-	if (r <= 0)
-		return r < 0 ? EXIT_USAGE : EXIT_OK;
-	if (optind < argc)
-		return cli_usage("metrics takes no arguments");
+	if (r != OPTIONS_GO_ON)
+		return r;
 	patience_begin("getting the metrics");
 	r = cli_connect(context, &connection);
 	if (r < 0)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* monitor: what changes, a line each, until it is interrupted. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -337,10 +336,8 @@ int verb_monitor(struct context *context, int argc, char **argv)
 	struct monitor monitor CLEANUP(monitor_clear) = { .interval_usec = USEC_PER_SEC };
 	int r = options_parse(&usage, context, argc, argv, handle_option, &monitor);
 
-	if (r <= 0)
-		return r < 0 ? EXIT_USAGE : EXIT_OK;
-	if (optind < argc)
-		return cli_usage("monitor takes no arguments");
+	if (r != OPTIONS_GO_ON)
+		return r;
 	/* Until the first look. */
 	patience_begin("looking at the pools");
 	r = cli_connect(context, &monitor.connection);
@@ -352,5 +349,8 @@ int verb_monitor(struct context *context, int argc, char **argv)
 		r = listen_begin(monitor.connection);
 	while (r >= 0)
 		r = monitor_turn(&monitor);
+	/* Standard output takes no more, which main() says. */
+	if (r == -EIO && ferror(stdout))
+		return EXIT_OK;
 	return cli_fail_call(monitor.connection, r, "cannot look at the pools any more");
 }

@@ -237,8 +237,8 @@ int verb_pools(struct context *context, int argc, char **argv)
 	const char *device = NULL;
 	int r = options_parse(&usage, context, argc, argv, handle_option, &device);
 
-	if (r <= 0)
-		return r < 0 ? EXIT_USAGE : EXIT_OK;
+	if (r != OPTIONS_GO_ON)
+		return r;
 	if (argc - optind > 1)
 		return cli_usage("pools takes one name at most");
 	if (device && optind < argc)

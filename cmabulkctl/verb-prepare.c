@@ -106,8 +106,8 @@ int verb_prepare(struct context *context, int argc, char **argv)
 	cmabulk_request_set_effort(request, CMABULK_REQUEST_EFFORT_NORMAL);
 	cmabulk_request_set_label(request, "cmabulkctl");
 	r = options_parse(&usage, context, argc, argv, handle_option, &arguments);
-	if (r <= 0)
-		return r < 0 ? EXIT_USAGE : EXIT_OK;
+	if (r != OPTIONS_GO_ON)
+		return r;
 	code = request_options_check(request);
 	if (code != EXIT_OK)
 		return code;

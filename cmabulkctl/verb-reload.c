@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* reload: the daemon reads its configuration again; what it does not like is said here too. */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "json.h"
@@ -36,10 +35,8 @@ int verb_reload(struct context *context, int argc, char **argv)
 	struct cmabulk_daemon *daemon CLEANUP(cmabulk_daemon_unrefp) = NULL;
 	int r = options_parse(&usage, context, argc, argv, NULL, NULL);
 
-	if (r <= 0)
-		return r < 0 ? EXIT_USAGE : EXIT_OK;
-	if (optind < argc)
-		return cli_usage("reload takes no arguments");
+	if (r != OPTIONS_GO_ON)
+		return r;
 	patience_begin("reloading the configuration");
 	r = cli_connect(context, &connection);
 	if (r < 0)

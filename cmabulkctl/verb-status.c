@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* status: the daemon at one glance. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -114,10 +113,8 @@ int verb_status(struct context *context, int argc, char **argv)
 	struct status status CLEANUP(status_clear) = { 0 };
 	int r = options_parse(&usage, context, argc, argv, NULL, NULL);
 
-	if (r <= 0)
-		return r < 0 ? EXIT_USAGE : EXIT_OK;
-	if (optind < argc)
-		return cli_usage("status takes no arguments");
+	if (r != OPTIONS_GO_ON)
+		return r;
 	patience_begin("looking at the daemon");
 	r = cli_connect(context, &connection);
 	if (r < 0)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* top: pools and accounts as they are, again and again; one look where there is no screen. */
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +57,7 @@ struct top {
 	bool is_help;
 	bool is_outdated; /* what is on the screen */
 	bool is_over;
+	bool has_lost_terminal; /* by which its -EIO is told from the daemon's */
 };
 
 static void top_clear(struct top *top)
@@ -157,6 +157,13 @@ static void set_view(const struct top *top, struct top_view *view, char interval
 	localtime_r(&now, &view->time);
 }
 
+/* As screen.c has it; from the library an -EIO is of the daemon. */
+static int see_terminal(struct top *top, int r)
+{
+	top->has_lost_terminal |= r == -EIO;
+	return r;
+}
+
 static int show(struct top *top)
 {
 	char interval[SIZE_TEXT];
@@ -173,7 +180,7 @@ static int show(struct top *top)
 		return -ENOMEM;
 	r = screen_show(text);
 	free(text);
-	return r;
+	return see_terminal(top, r);
 }
 
 static int print(const struct top *top)
@@ -255,15 +262,14 @@ static void press(struct top *top, int key)
 }
 
 /* A terminal that hung up has no more keys, and nobody looks at it. */
-static void read_keys(struct top *top, const struct pollfd *keyboard)
+static int read_keys(struct top *top, const struct pollfd *keyboard)
 {
 	int key = 0;
 
 	if (keyboard->revents & POLLIN)
 		while ((key = screen_read_key()) > 0)
 			press(top, key);
-	if (key < 0 || (keyboard->revents & (POLLERR | POLLHUP | POLLNVAL)))
-		top->is_over = true;
+	return key < 0 || (keyboard->revents & (POLLERR | POLLHUP | POLLNVAL)) ? -EIO : 0;
 }
 
 static int hear(struct top *top)
@@ -290,35 +296,42 @@ static int wait_for_something(struct top *top)
 	if (r >= 0)
 		r = listen_poll(top->is_direct ? NULL : top->connection, top->deadline_usec, polled,
 				ARRAY_SIZE(polled));
-	if (r < 0)
-		return r;
-	read_keys(top, &polled[1]);
-	r = screen_process();
+	if (r >= 0)
+		r = see_terminal(top, read_keys(top, &polled[1]));
+	if (r >= 0)
+		r = see_terminal(top, screen_process());
 	if (r < 0)
 		return r;
 	top->is_outdated |= r > 0;
 	return hear(top);
 }
 
+/* Whoever still reads standard error, as a log does, learns what became of it. */
+static int fail_without_terminal(void)
+{
+	fputs("cmabulkctl: cannot show the pools: the terminal is gone, or others have it and nobody could "
+	      "make this go on; run it in the foreground, or with --json for one look\n",
+	      stderr);
+	return EXIT_FAILED;
+}
+
 static int run(struct top *top)
 {
-	int r = screen_begin();
+	int r = see_terminal(top, screen_begin());
 
-	if (r < 0)
-		return cli_fail(r, "cannot use the terminal");
 	top->is_outdated = true;
 	while (r >= 0 && !top->is_over) {
-		if (top->is_outdated && (r = show(top)) < 0) {
-			screen_end();
-			return cli_fail(r, "cannot show the pools any more");
-		}
-		r = wait_for_something(top);
+		if (top->is_outdated)
+			r = show(top);
+		if (r >= 0)
+			r = wait_for_something(top);
 		if (r >= 0)
 			r = look_if_it_is_time(top);
 	}
 	screen_end();
-	return r < 0 ? cli_fail_call(top->connection, r, "cannot look at the pools any more") :
-		       EXIT_OK;
+	if (top->has_lost_terminal)
+		return fail_without_terminal();
+	return r < 0 ? cli_fail_call(top->connection, r, "cannot show the pools") : EXIT_OK;
 }
 
 static int handle_option(size_t index, const char *value, void *userdata)
@@ -337,10 +350,8 @@ int verb_top(struct context *context, int argc, char **argv)
 	struct top top CLEANUP(top_clear) = { .interval_usec = USEC_PER_SEC };
 	int r = options_parse(&usage, context, argc, argv, handle_option, &top);
 
-	if (r <= 0)
-		return r < 0 ? EXIT_USAGE : EXIT_OK;
-	if (optind < argc)
-		return cli_usage("top takes no arguments");
+	if (r != OPTIONS_GO_ON)
+		return r;
 	patience_begin("looking at the pools");
 	r = cli_connect(context, &top.connection);
 	if (r < 0)

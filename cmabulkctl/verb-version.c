@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* version: of this program, the library, the daemon and the module's interface. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -135,10 +134,8 @@ int verb_version(struct context *context, int argc, char **argv)
 	};
 	int r = options_parse(&usage, context, argc, argv, NULL, NULL);
 
-	if (r <= 0)
-		return r < 0 ? EXIT_USAGE : EXIT_OK;
-	if (optind < argc)
-		return cli_usage("version takes no arguments");
+	if (r != OPTIONS_GO_ON)
+		return r;
 	find_daemon(context, &findings);
 	find_module(&findings);
 	if (context->json)

@@ -33,6 +33,7 @@
 		      1)                                                                          \
 	CMABULK_ERROR(NAME_HAS_NO_OWNER, "org.freedesktop.DBus.Error.NameHasNoOwner",             \
 		      EHOSTUNREACH, 1)                                                            \
+	CMABULK_ERROR(UNKNOWN_OBJECT, "org.freedesktop.DBus.Error.UnknownObject", ENODEV, 1)      \
 	CMABULK_ERROR(LIMITS_EXCEEDED, "org.freedesktop.DBus.Error.LimitsExceeded", ENOBUFS, 1)   \
 	CMABULK_ERROR(IO_ERROR, "org.freedesktop.DBus.Error.IOError", EIO, 0)                     \
 	CMABULK_ERROR(DISCONNECTED, "org.freedesktop.DBus.Error.Disconnected", ENOTCONN, 1)       \

@@ -122,8 +122,8 @@ const char *cmabulk_error_get_hint(int error);
 /**
  * @brief May the same call succeed when made again a little later?
  * @param error An errno, negative or positive, as the functions here return it.
- * @return 1 if so (the daemon restarts, its queue is full, the pool is exhausted, no answer came in
- *         time), else 0. After `-ENOTCONN` a new connection is needed.
+ * @return 1 if so (the daemon restarts, its queue is full, the pool is exhausted, or went and may come back, no answer
+ *         came in time), else 0. After `-ENOTCONN` a new connection is needed.
  */
 int cmabulk_error_is_retryable(int error);
 
@@ -199,7 +199,8 @@ const char *cmabulk_connection_get_error_message(const struct cmabulk_connection
  *  - `-ENXIO`: there is no pool of that name;
  *  - `-ENOENT`: there is no pool at all: the module is not loaded, or has none;
  *  - `-EACCES`: not permitted to open the pool's device;
- *  - `-ENODEV`: the pool is being removed;
+ *  - `-ENODEV`: the pool is being removed, or went while it was asked; it may come back, which
+ *    #CMABULK_EVENT_POOL_ADDED tells, and until then it is `-ENXIO`;
  *  - `-EPROTO`: the device is not a pool, or of a module this library does not understand;
  *  - `-EMFILE`, `-ENFILE`: no file descriptor left;
  *  - `-ECHILD`: the connection was opened before a fork.

@@ -13,7 +13,7 @@ import unittest
 
 from fixture import PATIENCE, environment, eventually
 from installed import Application, install, options_for, run, start
-from manager import (ALICE, BOB, CLIENTS, CLIENTS_CONFIGURATION, MIB, PAGE, STRANGER,
+from manager import (ALICE, BOB, CAROL, CLIENTS, CLIENTS_CONFIGURATION, MIB, PAGE, STRANGER,
                      administrator, daemon_with_clients, user)
 
 CLONE_FILES = 0x400
@@ -415,6 +415,49 @@ def doctor_sees_the_daemon(bus):
     assert ("access", "warn") in checks(**NOBODY)
     daemon.stop()
     assert ("daemon", "fail") in checks(code=1)
+
+
+def doctor_explains(bus):
+    """Whether there is room for what is wanted, and of polkit nothing where it is not asked."""
+    daemon_with_clients(bus, "main=400M", "small=64M", configuration=MEDIA)
+
+    def find(check, **who):
+        return [f["message"] for f in read_json(bus, "doctor", **who)["findings"]
+                if f["check"] == check]
+
+    reference = "the reference request of 4800x64K (300M)"
+    main, small = find("survey", **ROOT)
+    assert f"; {reference} would fit as it is, as far as the account allows" in main, main
+    assert small.endswith(f"; too small for {reference}"), small
+    holder = user(bus, BOB).allocate(count=200 * MIB // PAGE, pool="main")
+    # A survey is kept for a moment.
+    eventually("others have it", lambda: find("survey", **ROOT)[0].endswith(
+        f"; {reference} would come short by 100M now"))
+    # What is prepared is taken, but maybe not by others.
+    expect(bus, 0, "prepare", "100M", "--pool", "main", **ROOT)
+    eventually("some is claimed ahead", lambda: find("survey", **ROOT)[0].endswith(
+        f"; {reference} would come short by 200M now; 100M more is cached or claimed ahead"))
+    expect(bus, 0, "alloc", "100M", "--pool", "main", **ROOT)
+    # Who may not have as much needs less.
+    for survey in find("survey"):
+        assert survey.endswith("; all that this user may still have (16M) would fit as it is"), survey
+    holder.close()
+    # What it has it need not get again.
+    with Application(bus) as application:
+        application.expect("allocate 128 1 0", "allocate: complete")
+        main, small = find("survey")
+        assert main.endswith("; all that this user may still have (8M) would fit as it is"), main
+        assert "may still have (16M)" in small, small
+        application.expect("release", "release: done")
+        application.expect("allocate 256 1 0", "allocate: complete")
+        assert find("survey")[0].endswith("; this user may have no more of it"), find("survey")
+    # Nothing is known of the account of somebody who has nothing.
+    for survey in find("survey", uid=CAROL)[0], find("survey", **ROOT)[0]:
+        assert survey.endswith(f"; {reference} would fit as it is, as far as the account allows"), \
+            survey
+    # The system's polkit is not on this bus.
+    for who, name in ({}, "games"), (ROOT, "root"):
+        assert find("access", **who) == [f"the daemon serves user {name}"], find("access", **who)
 
 
 def doctor_knows_limits(bus):

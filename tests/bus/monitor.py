@@ -6,13 +6,15 @@ import os
 import re
 import select
 import signal
+import subprocess
 import time
 
+from broken import Broken
 from client import GLib
 from command_line import MEDIA
-from fixture import NAME, PATIENCE, eventually, seconds_left
+from fixture import NAME, PATIENCE, environment, eventually, seconds_left
 from gate import Gate
-from installed import Application, start
+from installed import Application, install, options_for, start
 from manager import (BOB, CLIENTS, MIB, PAGE, administrator, daemon_with_clients, user)
 
 STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} "
@@ -151,6 +153,32 @@ def the_bus_dies(bus):
     assert monitor.process.wait(PATIENCE) == 4, monitor.process.stderr.read()
     assert "the connection to the bus was lost" in monitor.process.stderr.read()
     daemon.wait()
+    monitor.end()
+
+
+def nobody_takes_its_lines(bus):
+    """A full disk is no trouble of the daemon's."""
+    daemon_with_clients(bus)
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([install(bus, environment("CMABULKCTL")), "monitor"], text=True,
+                              stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE,
+                              timeout=PATIENCE, check=False, **options_for(bus))
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done
+    assert "standard output" in done.stderr, done
+
+
+def a_broken_daemon_is_no_full_disk(bus):
+    """They have the same error."""
+    daemon = daemon_with_clients(bus)
+    monitor = Monitor(bus)
+    number = monitor.wait_for(STAMP + r"pool main: .*")
+    daemon.kill()
+    monitor.wait_for(STAMP + r"daemon: gone", number)
+    with bus.client(kind=Broken) as broken:
+        broken.take_name()
+        assert broken.refuse_until(monitor.process) != 0
+    said = monitor.process.stderr.read()
+    assert Broken.TEXT in said and "standard output" not in said, said
     monitor.end()
 
 

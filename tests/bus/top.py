@@ -9,9 +9,11 @@ import select
 import signal
 import struct
 import subprocess
+import tempfile
 import termios
 import time
 
+from broken import Broken
 from command_line import MEDIA
 from fixture import PATIENCE, die_with_parent, environment, eventually, seconds_left
 from installed import Application, install, options_for, run
@@ -108,12 +110,35 @@ def become_job(terminal, is_in_background):
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
 
 
+def have_company(terminal, permission, is_in_background):
+    """Another job of the session, which takes the terminal when it may. What is run next leads the
+    session: nobody would make it go on."""
+    child = os.fork()
+    if child > 0:
+        while is_in_background and os.tcgetpgrp(terminal) != child:
+            time.sleep(0.01)
+        return
+    die_with_parent()
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    os.dup2(permission, 0)
+    # Popen waits for the end of one of them.
+    os.closerange(3, 1 << 12)
+    if not is_in_background:
+        os.read(0, 1)
+    os.tcsetpgrp(1, os.getpgrp())
+    while True:
+        signal.pause()
+
+
 class Top:
     """cmabulkctl top as it runs on it."""
 
-    def __init__(self, bus, *options, columns=80, rows=24, variables=None, who=None,
-                 has_keys=True, ignores_hangup=False, is_job=False, is_in_background=False):
+    def __init__(self, bus, *options, columns=80, rows=24, variables=None, who=None, has_keys=True,
+                 ignores_hangup=False, is_job=False, is_in_background=False, has_company=False):
         self.terminal = Terminal(columns, rows)
+        self.errors = tempfile.TemporaryFile("w+", encoding="utf-8") if has_company else None
+        permission, self._permit = os.pipe()
         if is_in_background:
             # A shell edits its line meanwhile.
             edited = termios.tcgetattr(self.terminal.slave)
@@ -132,9 +157,13 @@ class Top:
             signal.signal(signal.SIGHUP, signal.SIG_IGN if ignores_hangup else signal.SIG_DFL)
             if is_job:
                 become_job(slave, is_in_background)
+            if has_company:
+                have_company(slave, permission, is_in_background)
         self.process = subprocess.Popen([program, "top", *options],
                                         stdin=slave if has_keys else subprocess.DEVNULL,
-                                        stdout=slave, stderr=slave, preexec_fn=enter, **started)
+                                        stdout=slave, stderr=self.errors or slave,
+                                        preexec_fn=enter, **started)
+        os.close(permission)
 
     def wait_until(self, what, condition):
         """What is written comes in pieces: until all of them together are so."""
@@ -161,6 +190,19 @@ class Top:
     def go_on(self):
         """In the foreground."""
         self.process.send_signal(signal.SIGUSR1)
+
+    def lose_terminal(self):
+        """To its company."""
+        before = os.tcgetpgrp(self.terminal.master)
+        os.write(self._permit, b"x")
+        eventually("another has the terminal",
+                   lambda: os.tcgetpgrp(self.terminal.master) != before)
+
+    def wait_alone(self):
+        """The status it ends with, and what it said, where the terminal is not its own any more."""
+        status = self.process.wait(PATIENCE)
+        self.errors.seek(0)
+        return status, self.errors.read()
 
     def wait(self):
         """The status it ends with; the terminal is as it was."""
@@ -285,12 +327,32 @@ def ends_with_its_terminal(bus):
     daemon_with_clients(bus)
     for interval, options, expected in (
             # Who polls it is told before the signal is sent.
-            ("1h", {}, (-signal.SIGHUP, 0)), ("1h", {"ignores_hangup": True}, (0,)),
+            ("1h", {}, (-signal.SIGHUP, 1)), ("1h", {"ignores_hangup": True}, (1,)),
             ("100ms", {"ignores_hangup": True, "has_keys": False}, (1,))):
         top = Top(bus, f"--interval={interval}", **options)
         top.wait_for(KEYS if options.get("has_keys", True) else "Ctrl-C quits")
         top.terminal.close()
         assert top.process.wait(PATIENCE) in expected, options
+
+
+def ends_when_others_have_its_terminal(bus):
+    """And nobody is there who could make it go on: as its shell was killed, say. What is typed is
+    for the others."""
+    daemon_with_clients(bus)
+    for interval, key in ("100ms", ""), ("1h", "x"):
+        top = Top(bus, f"--interval={interval}", has_company=True)
+        top.wait_for(KEYS)
+        top.lose_terminal()
+        top.press(key)
+        status, said = top.wait_alone()
+        assert status == 1 and "the terminal is gone, or others have it" in said, (key, said)
+        while top.terminal.read(time.monotonic()):
+            pass
+        assert LEFT not in top.terminal.written, top.terminal.written
+    top = Top(bus, has_company=True, is_in_background=True)
+    status, said = top.wait_alone()
+    assert status == 1 and "run it in the foreground" in said, said
+    assert not top.terminal.read(time.monotonic()), top.terminal.written
 
 
 def stops_and_goes_on(bus):
@@ -384,6 +446,21 @@ def survives_the_daemon(bus):
     top.wait_for(r"2 pools, .*")
     top.press("q")
     assert top.wait() == 0
+
+
+def a_broken_daemon_is_no_lost_terminal(bus):
+    """They have the same error."""
+    daemon = daemon_with_clients(bus)
+    top = Top(bus)
+    top.wait_for(KEYS)
+    daemon.kill()
+    top.wait_for("The daemon is away, .*")
+    with bus.client(kind=Broken) as broken:
+        broken.take_name()
+        assert broken.refuse_until(top.process) != 0
+    assert top.wait() != 0
+    assert Broken.TEXT in top.terminal.written, top.terminal.written
+    assert "the terminal is gone" not in top.terminal.written, top.terminal.written
 
 
 def keys_work_while_the_daemon_hangs(bus):

@@ -6,11 +6,11 @@ import errno
 import signal
 import time
 
-from client import finish_next
+from client import BusError, finish_next
 from devices import device
-from fixture import eventually
-from manager import (ALICE, BOB, CAROL, MIB, PAGE, administrator, daemon_with_clients, expect_error,
-                     user)
+from fixture import NAME, eventually
+from manager import (ALICE, BOB, CAROL, MIB, PAGE, POOL, administrator, daemon_with_clients,
+                     expect_error, user)
 
 # What does not fit twice into a pool of 32 MiB.
 BIG = 20 * MIB // PAGE
@@ -267,6 +267,21 @@ def again_and_again(bus):
     for pool in ("one", "two"):
         root.wait_whole(pool)
     eventually("no descriptor is left", lambda: daemon.fds() <= before)
+
+
+def its_object_is_unknown(bus):
+    """As is what never was one: the library takes that for a pool that went since it was listed."""
+    daemon = daemon_with_clients(bus, CAMERA, MAIN)
+    root = administrator(bus)
+    [path] = [path for path, properties in root.pools() if properties["Name"] == "camera"]
+    assert root.call(NAME, path, POOL, "Survey").arguments[0]["blocks"] > 0
+    unplug(daemon, root, "main")
+    try:
+        root.call(NAME, path, POOL, "Survey")
+    except BusError as error:
+        assert error.name == "org.freedesktop.DBus.Error.UnknownObject", error
+    else:
+        raise AssertionError("what is gone was surveyed")
 
 
 def it_comes_back(bus):

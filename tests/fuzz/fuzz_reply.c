@@ -5,8 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -14,6 +12,7 @@
 
 #include "buffer.h"
 #include "bus-reply.h"
+#include "lie.h"
 
 #define ASKED_CHUNKS  20
 #define ASKED_BUFFERS 5
@@ -22,103 +21,18 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-struct input {
-	const uint8_t *data;
-	size_t size;
-};
-
-static void check(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "does not hold: %s\n", what);
-	abort();
-}
-
-static void must(int r)
-{
-	check(r >= 0, "the message can be made");
-}
-
-/* 0 when all was read: an empty input is a true reply. */
-static uint8_t next(struct input *input)
-{
-	if (input->size == 0)
-		return 0;
-	input->size--;
-	return *input->data++;
-}
-
-/* One that is true, near to it, or anything. */
-static uint64_t number(struct input *input, uint64_t right)
-{
-	uint8_t choice = next(input);
-	uint64_t any = 0;
-
-	if (choice < 128)
-		return right;
-	if (choice < 224)
-		return right + (uint64_t)choice - 176;
-	for (unsigned int i = 0; i < sizeof(any); i++)
-		any = any << 8 | next(input);
-	return any;
-}
-
-static const char *text(struct input *input, const char *right)
-{
-	static const char *const others[] = {
-		"",	     "complete",
-		"partial",   "timed-out",
-		"cancelled", "sim",
-		"kmod",	     "hard",
-		"quota",     "a-name-that-is-longer-than-any-buffer-can-have",
-		"../video",  "\xc3\xa4",
-	};
-	uint8_t choice = next(input);
-
-	return choice < 128 ? right : others[choice % (sizeof(others) / sizeof(*others))];
-}
-
-static void append_number(sd_bus_message *message, struct input *input, const char *name,
-			  const char *type, uint64_t right)
-{
-	uint8_t choice = next(input);
-	uint64_t value = number(input, right);
-
-	/* Left out, said twice, or of another type. */
-	if (choice >= 240)
-		return;
-	if (choice >= 224)
-		must(sd_bus_message_append(message, "{sv}", name, "d", 1.5));
-	else if (*type == 'i')
-		must(sd_bus_message_append(message, "{sv}", name, type, (int32_t)value));
-	else
-		must(sd_bus_message_append(message, "{sv}", name, type, value));
-	if (choice >= 208 && choice < 224)
-		must(sd_bus_message_append(message, "{sv}", name, "t", value));
-}
-
-static void append_text(sd_bus_message *message, struct input *input, const char *name,
-			const char *right)
-{
-	uint8_t choice = next(input);
-
-	if (choice < 240)
-		must(sd_bus_message_append(message, "{sv}", name, "s", text(input, right)));
-}
-
 static void append_layout(sd_bus_message *message, struct input *input)
 {
-	uint64_t count = number(input, ASKED_BUFFERS) % 64;
+	uint64_t count = lie_number(input, ASKED_BUFFERS) % 64;
 
 	must(sd_bus_message_open_container(message, 'e', "sv"));
 	must(sd_bus_message_append(message, "s", "layout"));
 	must(sd_bus_message_open_container(message, 'v', "a(ttts)"));
 	must(sd_bus_message_open_container(message, 'a', "(ttts)"));
 	for (uint64_t i = 0; i < count; i++)
-		must(sd_bus_message_append(message, "(ttts)", i, number(input, i),
-					   number(input, ASKED_CHUNKS / ASKED_BUFFERS),
-					   text(input, "frames")));
+		must(sd_bus_message_append(message, "(ttts)", i, lie_number(input, i),
+					   lie_number(input, ASKED_CHUNKS / ASKED_BUFFERS),
+					   lie_text(input, "frames")));
 	must(sd_bus_message_close_container(message));
 	must(sd_bus_message_close_container(message));
 	must(sd_bus_message_close_container(message));
@@ -126,7 +40,7 @@ static void append_layout(sd_bus_message *message, struct input *input)
 
 static void append_steps(sd_bus_message *message, struct input *input)
 {
-	uint64_t count = number(input, 1) % 8;
+	uint64_t count = lie_number(input, 1) % 8;
 
 	must(sd_bus_message_open_container(message, 'e', "sv"));
 	must(sd_bus_message_append(message, "s", "steps"));
@@ -134,11 +48,11 @@ static void append_steps(sd_bus_message *message, struct input *input)
 	must(sd_bus_message_open_container(message, 'a', "a{sv}"));
 	for (uint64_t i = 0; i < count; i++) {
 		must(sd_bus_message_open_container(message, 'a', "{sv}"));
-		append_text(message, input, "effort", "fast");
-		append_number(message, input, "error", "i", 0);
-		append_number(message, input, "requested", "t", ASKED_CHUNKS);
-		append_number(message, input, "granted", "t", ASKED_CHUNKS);
-		append_number(message, input, "elapsed-usec", "t", 7);
+		lie_append_text(message, input, "effort", "fast");
+		lie_append_number(message, input, "error", "i", 0);
+		lie_append_number(message, input, "requested", "t", ASKED_CHUNKS);
+		lie_append_number(message, input, "granted", "t", ASKED_CHUNKS);
+		lie_append_number(message, input, "elapsed-usec", "t", 7);
 		must(sd_bus_message_close_container(message));
 	}
 	must(sd_bus_message_close_container(message));
@@ -149,16 +63,16 @@ static void append_steps(sd_bus_message *message, struct input *input)
 static void append_report(sd_bus_message *message, struct input *input, uint64_t page_size)
 {
 	must(sd_bus_message_open_container(message, 'a', "{sv}"));
-	append_text(message, input, "pool", "video");
-	append_text(message, input, "kind", "sim");
-	append_text(message, input, "reason", "");
-	append_text(message, input, "cause", "");
-	append_number(message, input, "error", "i", 0);
-	append_number(message, input, "claimed", "t", ASKED_CHUNKS);
-	append_number(message, input, "prepared", "t", 0);
-	append_number(message, input, "chunk-size", "t", page_size);
-	append_number(message, input, "alignment", "t", page_size);
-	append_number(message, input, "serial", "t", 7);
+	lie_append_text(message, input, "pool", "video");
+	lie_append_text(message, input, "kind", "sim");
+	lie_append_text(message, input, "reason", "");
+	lie_append_text(message, input, "cause", "");
+	lie_append_number(message, input, "error", "i", 0);
+	lie_append_number(message, input, "claimed", "t", ASKED_CHUNKS);
+	lie_append_number(message, input, "prepared", "t", 0);
+	lie_append_number(message, input, "chunk-size", "t", page_size);
+	lie_append_number(message, input, "alignment", "t", page_size);
+	lie_append_number(message, input, "serial", "t", 7);
 	append_layout(message, input);
 	append_steps(message, input);
 	must(sd_bus_message_close_container(message));
@@ -166,16 +80,16 @@ static void append_report(sd_bus_message *message, struct input *input, uint64_t
 
 static void append_files(sd_bus_message *message, struct input *input, uint64_t page_size)
 {
-	uint64_t count = number(input, ASKED_BUFFERS) % (FILES + 1);
+	uint64_t count = lie_number(input, ASKED_BUFFERS) % (FILES + 1);
 
 	must(sd_bus_message_open_container(message, 'a', "h"));
 	for (uint64_t i = 0; i < count; i++) {
-		uint64_t pages = number(input, ASKED_CHUNKS / ASKED_BUFFERS) % 64;
+		uint64_t pages = lie_number(input, ASKED_CHUNKS / ASKED_BUFFERS) % 64;
 		int file = memfd_create("fuzz-reply", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 		must(file);
 		must(ftruncate(file, (off_t)(pages * page_size)));
-		if (next(input) < 240)
+		if (lie_next(input) < 240)
 			must(fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW));
 		must(sd_bus_message_append(message, "h", file));
 		close(file);
@@ -204,8 +118,8 @@ static sd_bus_message *make_message(sd_bus *bus, struct input *input, uint64_t p
 	must(sd_bus_message_new_signal(bus, &message, "/org/cmabulk1", "org.cmabulk1.Manager",
 				       "Reply"));
 	must(sd_bus_message_append(message, "ostu", "/org/cmabulk1/allocation/1_7/l1",
-				   text(input, "complete"), number(input, ASKED_CHUNKS),
-				   (uint32_t)number(input, ASKED_BUFFERS)));
+				   lie_text(input, "complete"), lie_number(input, ASKED_CHUNKS),
+				   (uint32_t)lie_number(input, ASKED_BUFFERS)));
 	append_report(message, input, page_size);
 	append_files(message, input, page_size);
 	must(sd_bus_message_seal(message, 1, 0));

@@ -3,6 +3,7 @@
 #ifndef CLI_SUITES_H
 #define CLI_SUITES_H
 
+void add_advising(void);
 void add_holders(void);
 void add_observing(void);
 void add_top(void);

@@ -493,6 +493,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/cli/where-nothing-can-be-wiped-out-nothing-is-shown",
 			where_nothing_can_be_wiped_out_nothing_is_shown);
 	g_test_add_func("/cli/signals-cancel", signals_cancel);
+	add_advising();
 	add_holders();
 	add_observing();
 	add_top();

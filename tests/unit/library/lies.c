@@ -266,6 +266,11 @@ static void a_strange_daemon_is_not_opened(void)
 	impostor_start(&impostor, &script);
 	g_assert_cmpint(cmabulk_connection_open(&connection), ==, -EACCES);
 	impostor_stop(&impostor);
+	/* Somebody else has the name, and no such object: no pool went away. */
+	script.error_name = "org.freedesktop.DBus.Error.UnknownObject";
+	impostor_start(&impostor, &script);
+	g_assert_cmpint(cmabulk_connection_open(&connection), ==, -EPROTO);
+	impostor_stop(&impostor);
 	g_assert_true(connection == UNTOUCHED);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmabulk.h"
+#include "dbus/errors.h"
 #include "suites.h"
 #include "text.h"
 
@@ -100,11 +101,39 @@ static void every_error_has_a_sentence(void)
 	g_assert_cmpstr(cmabulk_error_get_message(INT32_MAX), ==, "unknown error");
 }
 
+/* What the C library says of a number is not what it means here. */
+static void every_error_of_the_bus_says_what_to_do(void)
+{
+#define CMABULK_ERROR_ENTRY(symbol, name, error, is_retryable) { name, error, is_retryable },
+	static const struct {
+		const char *name;
+		int error;
+		int is_retryable;
+	} errors[] = { CMABULK_ERRORS(CMABULK_ERROR_ENTRY) };
+#undef CMABULK_ERROR_ENTRY
+
+	for (size_t i = 0; i < G_N_ELEMENTS(errors); i++) {
+		int error = -errors[i].error;
+
+		g_test_message("%s", errors[i].name);
+		g_assert_cmpstr(cmabulk_error_get_hint(error), !=, "");
+		g_assert_cmpstr(cmabulk_error_get_message(error), !=,
+				strerrordesc_np(errors[i].error));
+		/* Two names of one number are worth another try both, or neither. */
+		g_assert_cmpint(cmabulk_error_is_retryable(error), ==, errors[i].is_retryable);
+	}
+}
+
 static void what_to_do(void)
 {
 	g_assert_nonnull(strstr(cmabulk_error_get_hint(-ENOENT), "modprobe"));
 	g_assert_nonnull(strstr(cmabulk_error_get_hint(-EACCES), "root"));
 	g_assert_nonnull(strstr(cmabulk_error_get_hint(-EHOSTUNREACH), "--direct"));
+	/* The same call, but with what is between: a pool that went comes back as another. */
+	g_assert_nonnull(strstr(cmabulk_error_get_hint(-ENODEV), "come back"));
+	g_assert_cmpint(cmabulk_error_is_retryable(-ENODEV), ==, 1);
+	g_assert_nonnull(strstr(cmabulk_error_get_hint(-ESRCH), "process the connection"));
+	g_assert_cmpint(cmabulk_error_is_retryable(-ESRCH), ==, 0);
 	g_assert_cmpstr(cmabulk_error_get_hint(0), ==, "");
 }
 
@@ -116,5 +145,7 @@ void add_texts(void)
 	g_test_add_func("/text/labels-have-a-length", labels_have_a_length);
 	g_test_add_func("/text/buffer-names", buffer_names);
 	g_test_add_func("/text/every-error-has-a-sentence", every_error_has_a_sentence);
+	g_test_add_func("/text/every-error-of-the-bus-says-what-to-do",
+			every_error_of_the_bus_says_what_to_do);
 	g_test_add_func("/text/what-to-do", what_to_do);
 }
