@@ -11,6 +11,7 @@
 #include <systemd/sd-login.h>
 
 #include "allocation.h"
+#include "authority.h"
 #include "bus.h"
 #include "client.h"
 #include "delivery.h"
@@ -269,6 +270,8 @@ static void client_free(struct client *client)
 	reader_done(client);
 	if (client->user && client->manager->inquiries)
 		inquiry_forget_client(client->manager->inquiries, client);
+	if (client->manager->authority)
+		authority_forget_client(client->manager->authority, client);
 	if (client->user)
 		user_put(client->manager, client->user);
 	g_hash_table_unref(client->allocations);
@@ -400,6 +403,7 @@ static void client_check(struct client *client)
 	g_queue_clear_full(&client->calls, (GDestroyNotify)waiting_call_free);
 	if (client->user)
 		inquiry_forget_client(client->manager->inquiries, client);
+	authority_forget_client(client->manager->authority, client);
 	if (!client->is_known ||
 	    sd_bus_call_method_async(client->manager->bus, &client->asking, DBUS_NAME, DBUS_PATH,
 				     DBUS_INTERFACE, "NameHasOwner", on_has_owner, client, "s",

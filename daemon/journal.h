@@ -17,6 +17,7 @@
 #define JOURNAL_ID_NOT_FETCHED	     "3a3befbab2224fce96b31fbc8e3512d9"
 #define JOURNAL_ID_GUARANTEE_AT_RISK "e43c0d47cdda4b82990c3ba6930fbec3"
 #define JOURNAL_ID_GUARANTEE_THERE   "86df2a54ee1140eba4d553ab1cc2a62c"
+#define JOURNAL_ID_AUTHORITY	     "b629a2a0827a498fbc4cb6d820f0471a"
 
 struct journal;
 
@@ -35,5 +36,7 @@ void journal_not_fetched(struct journal *journal, const char *account, const cha
 			 uint64_t bytes);
 /* @bytes of what accounts are guaranteed are in other hands; 0: not any more. */
 void journal_guarantee(const char *pool, uint64_t bytes);
+/* Polkit gave no answer that makes sense, and somebody was denied something. */
+void journal_authority(const char *why);
 
 #endif

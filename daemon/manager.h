@@ -14,6 +14,7 @@
 #include "pool.h"
 #include "problems.h"
 
+struct authority;
 struct bus_changes;
 struct client;
 struct delivery;
@@ -55,6 +56,7 @@ struct manager {
 	struct bus_changes *changes;
 	struct delivery *delivery;
 	struct inquiries *inquiries;
+	struct authority *authority;
 	struct journal *journal;
 	uint64_t next_cookie;
 	bool has_name; /* on the bus, for the first time */
