@@ -12,6 +12,7 @@
 #include "bus-change.h"
 #include "bus.h"
 #include "delivery.h"
+#include "journal.h"
 #include "log.h"
 
 /* Much more than is ever under way; a client's calls wait in the bus meanwhile. */
@@ -128,17 +129,18 @@ static int on_name_requested(sd_bus_message *message, void *userdata, sd_bus_err
 	uint32_t result = 0;
 
 	if (problem) {
-		log_error("user %u cannot be %s on the bus: %s%s", getuid(), BUS_NAME,
-			  problem->message,
-			  sd_bus_error_has_name(problem, SD_BUS_ERROR_ACCESS_DENIED) ?
-				  "; org.cmabulk1.conf says who may" :
-				  "");
+		log_with_id(LOG_ERR, JOURNAL_ID_NO_NAME, "user %u cannot be %s on the bus: %s%s",
+			    getuid(), BUS_NAME, problem->message,
+			    sd_bus_error_has_name(problem, SD_BUS_ERROR_ACCESS_DENIED) ?
+				    "; org.cmabulk1.conf says who may" :
+				    "");
 		manager_stop(manager, 1);
 		return 1;
 	}
 	if (sd_bus_message_read(message, "u", &result) < 0 ||
 	    (result != NAME_OWNER && !(result == NAME_QUEUED && manager->has_name))) {
-		log_error("somebody else is %s on the bus: another cmabulkd runs", BUS_NAME);
+		log_with_id(LOG_ERR, JOURNAL_ID_NO_NAME,
+			    "somebody else is %s on the bus: another cmabulkd runs", BUS_NAME);
 		manager_stop(manager, 1);
 		return 1;
 	}

@@ -7,6 +7,7 @@
 #include "allocation.h"
 #include "asker.h"
 #include "bus-change.h"
+#include "journal.h"
 #include "log.h"
 #include "manager-pool.h"
 #include "preparation.h"
@@ -134,13 +135,15 @@ static void on_device_added(void *userdata, const char *name)
 	r = pool_open_kmod(manager->event, name, manager->config->accounts, &pool_listener, manager,
 			   &pool);
 	if (r == -EACCES || r == -EPERM) {
-		log_error("pool %s cannot be used: %s; only root, or whoever /dev/cmabulk/%s "
-			  "belongs to, may, and this is user %u",
-			  name, strerror(-r), name, getuid());
+		log_with_id(LOG_ERR, JOURNAL_ID_POOL_UNUSABLE,
+			    "pool %s cannot be used: %s; only root, or whoever /dev/cmabulk/%s "
+			    "belongs to, may, and this is user %u",
+			    name, strerror(-r), name, getuid());
 		return;
 	}
 	if (r < 0) {
-		log_error("pool %s cannot be used: %s", name, strerror(-r));
+		log_with_id(LOG_ERR, JOURNAL_ID_POOL_UNUSABLE, "pool %s cannot be used: %s", name,
+			    strerror(-r));
 		return;
 	}
 	add_pool(manager, pool);

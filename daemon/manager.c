@@ -183,7 +183,8 @@ static int on_connect(sd_event_source *source, void *userdata)
 	int r;
 
 	if (manager->pools->len == 0)
-		log_notice("there is no pool yet: is the module loaded, with pools=?");
+		log_with_id(LOG_NOTICE, JOURNAL_ID_NO_POOL,
+			    "there is no pool yet: is the module loaded, with pools=?");
 	r = bus_connect(manager);
 	if (r < 0) {
 		log_error("cannot connect to the bus: %s", strerror(-r));
