@@ -9,7 +9,7 @@
 #include "pool.h"
 #include "report.h"
 
-/* Of messages, here and elsewhere: as cmabulkd(8) has them. */
+/* Of messages, here and elsewhere: cmabulkd(8) has them, and systemd/cmabulk.catalog what to do. */
 #define JOURNAL_ID_REFUSED	     "28a6e94c71e14d3c9d1cb2ca11438969"
 #define JOURNAL_ID_OVER_QUOTA	     "8f6b831646134807a3213b82926c2ca0"
 #define JOURNAL_ID_SHORT	     "15f44d8e4c0248388747b722d0d13e6b"
