@@ -116,6 +116,15 @@ static void take_back(const struct question *question)
 	sd_bus_message_unref(message);
 }
 
+/* Out of the list, and unanswered. */
+static void question_drop(struct question *question)
+{
+	g_queue_remove(&question->authority->questions, question);
+	if (question->is_interactive)
+		take_back(question);
+	question_free(question);
+}
+
 /* --- Answers --------------------------------------------------------------------------------- */
 
 static void say_broken(struct authority *authority, const char *why)
@@ -322,12 +331,17 @@ sd_bus_message *authority_take(struct client *client, const char *token, uint64_
 {
 	const struct authority *authority = client->manager->authority;
 	sd_bus_message *call = NULL;
+	GList *next;
 
-	for (GList *link = authority->questions.head; link && !call; link = link->next) {
+	for (GList *link = authority->questions.head; link && !call; link = next) {
 		struct question *question = link->data;
 
-		if (question->client == client)
-			call = question_take(question, token, ret_since_ns);
+		next = link->next;
+		if (question->client != client)
+			continue;
+		call = question_take(question, token, ret_since_ns);
+		if (call && g_queue_is_empty(&question->calls))
+			question_drop(question);
 	}
 	return call;
 }
@@ -336,7 +350,7 @@ void authority_stop(struct authority *authority)
 {
 	struct question *question;
 
-	while ((question = g_queue_pop_head(&authority->questions))) {
+	while ((question = g_queue_peek_head(&authority->questions))) {
 		struct asking_call *asking;
 
 		while ((asking = g_queue_pop_head(&question->calls))) {
@@ -344,7 +358,7 @@ void authority_stop(struct authority *authority)
 					 asking->ask.since_ns);
 			asking_call_free(asking);
 		}
-		question_free(question);
+		question_drop(question);
 	}
 }
 
@@ -356,12 +370,8 @@ void authority_forget_client(struct authority *authority, const struct client *c
 		struct question *question = link->data;
 
 		next = link->next;
-		if (question->client != client)
-			continue;
-		g_queue_delete_link(&authority->questions, link);
-		if (question->is_interactive)
-			take_back(question);
-		question_free(question);
+		if (question->client == client)
+			question_drop(question);
 	}
 }
 

@@ -244,6 +244,15 @@ def a_person_is_asked_if_the_caller_says_so(bus):
     polkit.wait_taken_back(dialogue)
     # A yes that comes nevertheless is nobody's.
     dialogue.answer(True)
+    third = person(bus)
+    serials = {token: third.start_allocate(token, count=1, flags=ALLOW_INTERACTION)
+               for token in ("one", "two")}
+    dialogue = polkit.next()
+    for token, serial in serials.items():
+        assert dialogue.id not in polkit.taken_back, "somebody still waits for it"
+        third.cancel(token)
+        assert third.finish_allocate(serial).status == "cancelled"
+    polkit.wait_taken_back(dialogue)
     administrator(bus).wait_whole()
 
 
@@ -454,10 +463,12 @@ def the_daemon_stops_meanwhile(bus):
     """Who waits is told to ask again."""
     daemon = daemon_with_clients(bus)
     polkit, stranger = authority(bus), person(bus)
-    serials = [stranger.start_allocate(count=1), stranger.start_manager("Reload")]
-    for _ in serials:
-        polkit.next()
+    serials = [stranger.start_allocate(count=1),
+               stranger.start_manager("Reload", flags=ALLOW_INTERACTION)]
+    polkit.next()
+    dialogue = polkit.next()
     daemon.stop()
+    polkit.wait_taken_back(dialogue)
     for serial in serials:
         assert "again" in expect_error("Restarting", stranger.finish, serial)
 
