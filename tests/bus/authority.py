@@ -257,15 +257,13 @@ def a_person_is_asked_if_the_caller_says_so(bus):
 
 
 def absent_is_as_without(bus):
-    """Then there are root, services and the group, at once."""
+    """Then there are root, services and the group."""
     daemon_with_clients(bus)
     stranger, alice = person(bus), user(bus)
-    start = time.monotonic()
     sentence = expect_error("NotAuthorized", stranger.allocate, count=1)
     assert "no polkit" in sentence and str(CLIENTS) in sentence, sentence
     sentence = expect_error("NotAuthorized", alice.manager, "Reload")
     assert "no polkit" in sentence, sentence
-    assert time.monotonic() - start < WAIT - 1
     alice.allocate(count=1).close()
     # It comes, and goes.
     polkit = authority(bus)
@@ -283,11 +281,10 @@ def silence_is_no(bus):
     start = time.monotonic()
     serial = stranger.start_allocate(count=1)
     question = polkit.next()
-    # Meanwhile nobody is kept waiting.
-    for _ in range(20):
-        before = time.monotonic()
-        alice.allocate(count=1).close()
-        assert time.monotonic() - before < WAIT / 2
+    # Meanwhile nobody is kept waiting: it would have been until that is answered.
+    alice.allocate(count=1).close()
+    stranger.pools()
+    assert not stranger.has_reply(serial)
     sentence = expect_error("NotAuthorized", stranger.finish, serial)
     assert "did not answer" in sentence and "again" in sentence, sentence
     assert WAIT - 0.1 < time.monotonic() - start < PATIENCE
@@ -309,7 +306,7 @@ def it_vanishes_meanwhile(bus):
     start = time.monotonic()
     polkit.close()
     expect_error("NotAuthorized", stranger.finish, serial)
-    assert time.monotonic() - start < WAIT - 1
+    assert time.monotonic() - start < WAIT
     polkit = authority(bus)
     serial = stranger.start_allocate(count=1)
     polkit.next().answer(True)
@@ -320,7 +317,8 @@ def one_question_for_many_calls(bus):
     """What a connection asks for meanwhile waits for the same answer, but not without bounds."""
     daemon_with_clients(bus)
     polkit, stranger, alice = authority(bus), person(bus), user(bus)
-    serials = [stranger.start_allocate(count=1) for _ in range(USER_CALLS + 3)]
+    serials = [stranger.start_allocate(count=1, flags=ALLOW_INTERACTION)
+               for _ in range(USER_CALLS + 3)]
     question = polkit.next()
     for serial in serials[USER_CALLS:]:
         sentence = expect_error(LIMITS, stranger.finish, serial)
@@ -347,7 +345,7 @@ def a_user_has_few_questions(bus):
     daemon_with_clients(bus)
     polkit = authority(bus)
     many = [person(bus) for _ in range(USER_QUESTIONS + 2)]
-    waiting = [(one, one.start_allocate(count=1)) for one in many]
+    waiting = [(one, one.start_allocate(count=1, flags=ALLOW_INTERACTION)) for one in many]
     questions = [polkit.next() for _ in range(USER_QUESTIONS)]
     refused = [(one, serial) for one, serial in waiting
                if one.name not in {question.name for question in questions}]
@@ -385,7 +383,8 @@ def all_users_have_few_questions(bus):
             continue  # the bus knows no such user
         if len(people) >= 36:
             break
-    waiting = [(one, one.start_allocate(count=1)) for one in people]
+    # Of those that people are asked there is time to count them.
+    waiting = [(one, one.start_allocate(count=1, flags=ALLOW_INTERACTION)) for one in people]
     for one, _ in waiting:
         one.pools()
     refused = [(one, serial) for one, serial in waiting if one.has_reply(serial)]
@@ -447,14 +446,14 @@ def time_goes_on_meanwhile(bus):
     daemon_with_clients(bus)
     polkit, stranger, root = authority(bus), person(bus), administrator(bus)
     wall = root.allocate(count=64 * MIB // PAGE)
-    serial = stranger.start_allocate(count=1, timeout_usec=1_000_000)
+    serial = stranger.start_allocate(count=1, timeout_usec=2_000_000)
     question = polkit.next()
-    time.sleep(1.2)
+    time.sleep(2.2)
     question.answer(True)
     start = time.monotonic()
     allocation = stranger.finish_allocate(serial)
     assert allocation.status == "timed-out", allocation.report
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 1.8
     wall.close()
     root.wait_whole()
 
