@@ -47,16 +47,17 @@ static int refuse_allocate(const struct client *client, enum authorization_answe
 	if (config->clients_gid == (gid_t)-1)
 		return sd_bus_error_setf(
 			error, CMABULK_ERROR_NOT_AUTHORIZED,
-			"user %u may not allocate: %s (%s); root, system services and members of the "
-			"group '%s' may, but there is no such group; create it, or set ClientsGroup= "
-			"in %s",
-			client->user->uid, why, action, config->clients_group,
+			"user %u may not allocate: only root, system services and members of the "
+			"group '%s' may unasked, but there is no such group, and %s (%s); create it, "
+			"or set ClientsGroup= in %s",
+			client->user->uid, config->clients_group, why, action,
 			client->manager->options->config_file);
 	return sd_bus_error_setf(
 		error, CMABULK_ERROR_NOT_AUTHORIZED,
-		"user %u may not allocate: %s (%s); root, system services and members of the group "
-		"'%s' may; have an administrator add the user to it, and log in again",
-		client->user->uid, why, action, config->clients_group);
+		"user %u may not allocate: only root, system services and members of the group "
+		"'%s' may unasked, and %s (%s); have an administrator add the user to it, and log "
+		"in again",
+		client->user->uid, config->clients_group, why, action);
 }
 
 static int refuse_manage(const struct client *client, const char *what,
@@ -69,10 +70,10 @@ static int refuse_manage(const struct client *client, const char *what,
 			"runs, may",
 			client->user->uid, what, getuid());
 	return sd_bus_error_setf(error, CMABULK_ERROR_NOT_AUTHORIZED,
-				 "user %u may not %s: %s (%s); root and user %u, as which cmabulkd "
-				 "runs, may",
-				 client->user->uid, what, authorization_explain(answer),
-				 authorization_get_name(AUTHORIZATION_MANAGE), getuid());
+				 "user %u may not %s: only root and user %u, as which cmabulkd "
+				 "runs, may unasked, and %s (%s)",
+				 client->user->uid, what, getuid(), authorization_explain(answer),
+				 authorization_get_name(AUTHORIZATION_MANAGE));
 }
 
 int access_refuse(const struct client *client, enum authorization_action action, const char *what,
