@@ -508,6 +508,37 @@ def what_is_refused_anyway_is_not_asked(bus):
     polkit.expect_nothing(stranger)
 
 
+def no_reply_expected(bus):
+    """The bus does not count such calls: here they have the same bounds, and a no is said to nobody."""
+    daemon = daemon_with_clients(bus)
+    polkit, stranger, alice = authority(bus), person(bus), user(bus)
+    before = daemon.fds()
+    for _ in range(10 * USER_CALLS):
+        stranger.start_manager("Reload", flags=Gio.DBusMessageFlags.NO_REPLY_EXPECTED)
+    question = polkit.next()
+    # They fill this user's places, and nobody else's.
+    expect_error(LIMITS, stranger.manager, "Reload")
+    alice.allocate(count=1).close()
+    polkit.expect_nothing(alice)
+    daemon.configure("[Daemon]\nClientsGroup=root\n")
+    question.answer(True)
+    eventually("it was read", lambda: "group" in refusal_of(polkit, alice))
+    eventually("nothing is left open", lambda: daemon.fds() == before)
+    daemon.stop()
+
+
+def refusal_of(polkit, client):
+    """What it is told when polkit says no; nothing when nobody is asked."""
+    serial = client.start_allocate(count=1)
+    client.pools()
+    polkit.call_bus("GetId")
+    if not polkit.questions:
+        client.finish_allocate(serial).close()
+        return ""
+    polkit.next().answer(False)
+    return expect_error("NotAuthorized", client.finish, serial)
+
+
 def nobody_else_is_believed(bus):
     """An answer counts only from whom was asked."""
     daemon = daemon_with_clients(bus)
