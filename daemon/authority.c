@@ -25,14 +25,21 @@ struct asking_call {
 	struct authority_ask ask;
 };
 
-/* One that is under way. Whatever else its client wants to do of the same kind waits for its answer, too. */
+/*
+ * One that is under way. Whatever else its client wants to do of the same kind waits for its answer, too.
+ *
+ * It stays until the bus has its answer, even when nobody waits for that any more: so long it is one of the
+ * replies that the bus lets the daemon wait for, and a user who leaves and comes again must not have more.
+ */
 struct question {
 	struct authority *authority;
-	struct client *client;
+	struct client *client; /* NULL: nobody waits */
+	uid_t uid; /* whom it counts for */
 	enum authorization_action action;
 	bool is_interactive;
 	char id[32]; /* to take it back by */
 	sd_bus_slot *asking;
+	sd_event_source *timer;
 	GQueue calls; /* struct asking_call */
 };
 
@@ -55,27 +62,28 @@ static void asking_call_free(struct asking_call *asking)
 static void question_free(struct question *question)
 {
 	sd_bus_slot_unref(question->asking);
+	sd_event_source_unref(question->timer);
 	g_queue_clear_full(&question->calls, (GDestroyNotify)asking_call_free);
 	g_free(question);
 }
 
-static unsigned int count_questions(const struct authority *authority, const struct user *user)
+static unsigned int count_questions(const struct authority *authority, uid_t uid)
 {
 	unsigned int count = 0;
 
 	for (const GList *link = authority->questions.head; link; link = link->next)
-		count += ((const struct question *)link->data)->client->user == user;
+		count += ((const struct question *)link->data)->uid == uid;
 	return count;
 }
 
-static unsigned int count_calls(const struct authority *authority, const struct user *user)
+static unsigned int count_calls(const struct authority *authority, uid_t uid)
 {
 	unsigned int count = 0;
 
 	for (const GList *link = authority->questions.head; link; link = link->next) {
 		const struct question *question = link->data;
 
-		if (question->client->user == user)
+		if (question->client && question->uid == uid)
 			count += question->calls.length;
 	}
 	return count;
@@ -116,13 +124,14 @@ static void take_back(const struct question *question)
 	sd_bus_message_unref(message);
 }
 
-/* Out of the list, and unanswered. */
+/* Nobody waits for it any more, and it for its answer alone. */
 static void question_drop(struct question *question)
 {
-	g_queue_remove(&question->authority->questions, question);
+	question->client = NULL;
+	question->timer = sd_event_source_unref(question->timer);
+	g_queue_clear_full(&question->calls, (GDestroyNotify)asking_call_free);
 	if (question->is_interactive)
 		take_back(question);
-	question_free(question);
 }
 
 /* --- Answers --------------------------------------------------------------------------------- */
@@ -179,24 +188,42 @@ static void finish(struct client *client, const struct asking_call *asking,
 		refuse(client, asking, answer);
 }
 
-static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *error)
+static void question_finish(struct question *question, enum authorization_answer answer)
 {
-	struct question *question = userdata;
-	struct authority *authority = question->authority;
-	enum authorization_answer answer = read_answer(authority, message);
 	struct asking_call *asking;
 
-	g_queue_remove(&authority->questions, question);
-	if (answer == AUTHORIZATION_YES)
-		authorization_grant(&question->client->grants, question->action, clock_now_ns());
-	if (answer == AUTHORIZATION_SILENT && question->is_interactive)
-		take_back(question);
 	while ((asking = g_queue_pop_head(&question->calls))) {
 		finish(question->client, asking, answer);
 		asking_call_free(asking);
 	}
+}
+
+static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	struct question *question = userdata;
+	enum authorization_answer answer;
+
+	g_queue_remove(&question->authority->questions, question);
+	if (question->client) {
+		answer = read_answer(question->authority, message);
+		if (answer == AUTHORIZATION_YES)
+			authorization_grant(&question->client->grants, question->action,
+					    clock_now_ns());
+		question_finish(question, answer);
+	}
 	question_free(question);
 	return 1;
+}
+
+/* The answer may still come, and is nobody's then. */
+static int on_time(sd_event_source *source, uint64_t time_usec, void *userdata)
+{
+	struct question *question = userdata;
+
+	say_broken(question->authority, "none came in time");
+	question_finish(question, AUTHORIZATION_SILENT);
+	question_drop(question);
+	return 0;
 }
 
 /* --- Asking ---------------------------------------------------------------------------------- */
@@ -222,10 +249,18 @@ static int question_send(struct question *question)
 		r = append_question(message, question);
 	if (r >= 0)
 		r = sd_bus_call_async(bus, &question->asking, message, on_answer, question,
-				      question->is_interactive ? AUTHORIZATION_INTERACT_USEC :
-								 AUTHORIZATION_WAIT_USEC);
+				      UINT64_MAX);
 	sd_bus_message_unref(message);
 	return r;
+}
+
+/* Not the library's: that would forget a reply which the bus still expects. */
+static int question_set_timer(struct question *question)
+{
+	return sd_event_add_time_relative(
+		question->authority->manager->event, &question->timer, CLOCK_MONOTONIC,
+		question->is_interactive ? AUTHORIZATION_INTERACT_USEC : AUTHORIZATION_WAIT_USEC, 1,
+		on_time, question);
 }
 
 static int question_new(struct client *client, enum authorization_action action,
@@ -237,11 +272,14 @@ static int question_new(struct client *client, enum authorization_action action,
 
 	question->authority = authority;
 	question->client = client;
+	question->uid = client->user->uid;
 	question->action = action;
 	question->is_interactive = is_interactive;
 	g_snprintf(question->id, sizeof(question->id), "cmabulkd-%u", authority->next_id++);
 	g_queue_init(&question->calls);
-	r = question_send(question);
+	r = question_set_timer(question);
+	if (r >= 0)
+		r = question_send(question);
 	if (r < 0) {
 		question_free(question);
 		return r;
@@ -258,9 +296,9 @@ static int refuse_too_many(const struct client *client, sd_bus_error *error)
 		"polkit is asked too much at once: of user %u about %u calls, of at most %u, with "
 		"%u questions, of at most %u, and with %u, of at most %u, of all users; wait for "
 		"the answers",
-		client->user->uid, count_calls(client->manager->authority, client->user),
+		client->user->uid, count_calls(client->manager->authority, client->user->uid),
 		AUTHORIZATION_USER_CALLS_MAX,
-		count_questions(client->manager->authority, client->user),
+		count_questions(client->manager->authority, client->user->uid),
 		AUTHORIZATION_USER_QUESTIONS_MAX, client->manager->authority->questions.length,
 		AUTHORIZATION_QUESTIONS_MAX);
 }
@@ -275,10 +313,10 @@ static int question_get(struct client *client, sd_bus_message *call,
 	struct question *question = find_question(authority, client, action, is_interactive);
 	int r;
 
-	if (count_calls(authority, client->user) >= AUTHORIZATION_USER_CALLS_MAX)
+	if (count_calls(authority, client->user->uid) >= AUTHORIZATION_USER_CALLS_MAX)
 		return refuse_too_many(client, error);
 	if (!question) {
-		if (!authorization_has_room(count_questions(authority, client->user),
+		if (!authorization_has_room(count_questions(authority, client->user->uid),
 					    authority->questions.length))
 			return refuse_too_many(client, error);
 		r = question_new(client, action, is_interactive, &question);
@@ -331,12 +369,10 @@ sd_bus_message *authority_take(struct client *client, const char *token, uint64_
 {
 	const struct authority *authority = client->manager->authority;
 	sd_bus_message *call = NULL;
-	GList *next;
 
-	for (GList *link = authority->questions.head; link && !call; link = next) {
+	for (GList *link = authority->questions.head; link && !call; link = link->next) {
 		struct question *question = link->data;
 
-		next = link->next;
 		if (question->client != client)
 			continue;
 		call = question_take(question, token, ret_since_ns);
@@ -348,11 +384,12 @@ sd_bus_message *authority_take(struct client *client, const char *token, uint64_
 
 void authority_stop(struct authority *authority)
 {
-	struct question *question;
-
-	while ((question = g_queue_peek_head(&authority->questions))) {
+	for (GList *link = authority->questions.head; link; link = link->next) {
+		struct question *question = link->data;
 		struct asking_call *asking;
 
+		if (!question->client)
+			continue;
 		while ((asking = g_queue_pop_head(&question->calls))) {
 			client_run_since(question->client, asking->call, client_refuse_restarting,
 					 asking->ask.since_ns);
@@ -364,15 +401,17 @@ void authority_stop(struct authority *authority)
 
 void authority_forget_client(struct authority *authority, const struct client *client)
 {
-	GList *next;
-
-	for (GList *link = authority->questions.head; link; link = next) {
+	for (GList *link = authority->questions.head; link; link = link->next) {
 		struct question *question = link->data;
 
-		next = link->next;
 		if (question->client == client)
 			question_drop(question);
 	}
+}
+
+void authority_disconnected(struct authority *authority)
+{
+	g_queue_clear_full(&authority->questions, (GDestroyNotify)question_free);
 }
 
 struct authority *authority_new(struct manager *manager)
@@ -389,7 +428,7 @@ struct authority *authority_free(struct authority *authority)
 {
 	if (!authority)
 		return NULL;
-	g_queue_clear_full(&authority->questions, (GDestroyNotify)question_free);
+	authority_disconnected(authority);
 	g_free(authority);
 	return NULL;
 }

@@ -32,7 +32,9 @@ int authority_ask(struct client *client, sd_bus_message *call, const struct auth
 sd_bus_message *authority_take(struct client *client, const char *token, uint64_t *ret_since_ns);
 /* The daemon ends: all that wait are told so. */
 void authority_stop(struct authority *authority);
-/* Nobody waits for an answer any more: the client is gone, or the connection. */
+/* The client is gone: it waits for no answer any more. */
 void authority_forget_client(struct authority *authority, const struct client *client);
+/* The connection is given up, and with it all answers and all that waited for them. */
+void authority_disconnected(struct authority *authority);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "authority.h"
 #include "bus-change.h"
 #include "bus.h"
 #include "delivery.h"
@@ -297,6 +298,7 @@ static int on_reconnect(sd_event_source *source, void *userdata)
 
 	stop_allocations(manager);
 	delivery_reconnected(manager->delivery);
+	authority_disconnected(manager->authority);
 	bus_disconnect(manager);
 	r = bus_connect(manager);
 	if (r < 0) {

@@ -403,7 +403,6 @@ static void client_check(struct client *client)
 	g_queue_clear_full(&client->calls, (GDestroyNotify)waiting_call_free);
 	if (client->user)
 		inquiry_forget_client(client->manager->inquiries, client);
-	authority_forget_client(client->manager->authority, client);
 	if (!client->is_known ||
 	    sd_bus_call_method_async(client->manager->bus, &client->asking, DBUS_NAME, DBUS_PATH,
 				     DBUS_INTERFACE, "NameHasOwner", on_has_owner, client, "s",

@@ -53,15 +53,22 @@ class Authority(Client):
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
         self.questions, self.taken_back = [], []
+        self.ends_taken_back = True
+        self._asked = {}
         assert self.call_bus("RequestName", GLib.Variant("(su)", (AUTHORITY, 4))).arguments[0] == 1
 
     def _answer(self, call):
         if call.get_interface() == INTERFACE and call.get_path() == OBJECT:
             if call.get_member() == "CheckAuthorization":
-                self.questions.append(Question(self, call))
+                question = Question(self, call)
+                self.questions.append(question)
+                self._asked[question.id] = question
                 return
             if call.get_member() == "CancelCheckAuthorization":
-                self.taken_back.append(call.get_body().unpack()[0])
+                [identity] = call.get_body().unpack()
+                self.taken_back.append(identity)
+                if self.ends_taken_back:  # as polkit does
+                    self._asked[identity].fail(f"{AUTHORITY}.Error.Cancelled")
                 return
         super()._answer(call)
 
@@ -73,10 +80,16 @@ class Authority(Client):
     def wait_taken_back(self, question):
         self.wait_for("that it is taken back", lambda: question.id in self.taken_back)
 
-    def expect_nothing(self, of):
-        """No question came of what @of has been answered."""
+    def hear(self, of):
+        """The questions that came of what @of has asked for, when all that was answered has arrived."""
+        self.call_bus("GetId")
         of.pools()
         self.call_bus("GetId")
+        return self.questions
+
+    def expect_nothing(self, of):
+        """No question came of what @of has been answered."""
+        self.hear(of)
         assert not self.questions, [question.action for question in self.questions]
 
 
@@ -240,8 +253,10 @@ def a_person_is_asked_if_the_caller_says_so(bus):
     other = person(bus)
     other.start_allocate(count=1, flags=ALLOW_INTERACTION)
     dialogue = polkit.next()
+    polkit.ends_taken_back = False
     other.close()
     polkit.wait_taken_back(dialogue)
+    polkit.ends_taken_back = True
     # A yes that comes nevertheless is nobody's.
     dialogue.answer(True)
     third = person(bus)
@@ -406,7 +421,7 @@ def the_caller_leaves_meanwhile(bus):
     daemon = daemon_with_clients(bus)
     polkit, stays = authority(bus), person(bus, BOB)
     questions = []
-    for _ in range(5):
+    for _ in range(USER_QUESTIONS):
         leaves = person(bus)
         for _ in range(3):
             leaves.start_allocate(count=1)
@@ -420,6 +435,54 @@ def the_caller_leaves_meanwhile(bus):
     finish_alloc(stays, serial)
     administrator(bus).wait_whole()
     daemon.stop()
+
+
+def no_answers_are_left_over(bus):
+    """The bus lets the daemon wait for 128 replies, and forgets none of them because whoever asked has left: a polkit
+    that is stuck, and a user who comes and goes, must not take those with which buffers are handed out.
+    """
+    daemon_with_clients(bus)
+    polkit, alice = authority(bus), user(bus)
+    for _ in range(130):
+        leaves = person(bus)
+        leaves.start_allocate(count=1)
+        leaves.pools()
+        leaves.close()
+    assert len(polkit.hear(alice)) == USER_QUESTIONS
+    for _ in range(2):
+        alice.allocate(count=1).close()
+    sentence = expect_error(LIMITS, person(bus).allocate, count=1)
+    assert f"with {USER_QUESTIONS} questions" in sentence, sentence
+    # It recovers, and whoever is there has an answer.
+    for _ in range(USER_QUESTIONS):
+        polkit.next().answer(True)
+    stays = person(bus)
+    polkit.expect_nothing(stays)
+    serial = stays.start_allocate(count=1, flags=ALLOW_INTERACTION)
+    polkit.next().answer(True)
+    finish_alloc(stays, serial)
+    administrator(bus).wait_whole()
+
+
+def silence_keeps_its_place(bus):
+    """So it is with answers that did not come in time."""
+    daemon_with_clients(bus)
+    polkit = authority(bus)
+    people = [person(bus) for _ in range(USER_QUESTIONS)]
+    waiting = [(one, one.start_allocate(count=1)) for one in people]
+    questions = [polkit.next() for _ in people]
+    for one, serial in waiting:
+        assert "did not answer" in expect_error("NotAuthorized", one.finish, serial)
+    sentence = expect_error(LIMITS, people[0].allocate, count=1)
+    assert "about 0 calls" in sentence and f"with {USER_QUESTIONS} questions" in sentence, sentence
+    # What comes late is no yes, but makes room.
+    for question in questions:
+        question.answer(True)
+    polkit.expect_nothing(people[0])
+    for one in people:
+        serial = one.start_allocate(count=1)
+        polkit.next().answer(False)
+        expect_error("NotAuthorized", one.finish, serial)
 
 
 def cancelled_meanwhile(bus):
