@@ -5,7 +5,7 @@ one knows sessions, which only a booted system has.
 
 import time
 
-from client import BUS, BusError, Client, Disconnected, GLib, Gio
+from client import BUS, NO_REPLY, BusError, Client, Disconnected, GLib, Gio
 from fixture import NAME, PATIENCE, eventually
 from manager import (ALICE, BOB, CLIENTS, MIB, PAGE, PATH, POOL, STRANGER, administrator,
                      daemon_with_clients, expect_error, user)
@@ -575,9 +575,11 @@ def no_reply_expected(bus):
     """The bus does not count such calls: here they have the same bounds, and a no is said to nobody."""
     daemon = daemon_with_clients(bus)
     polkit, stranger, alice = authority(bus), person(bus), user(bus)
+    # Of whom the daemon does not know yet they are dropped.
+    stranger.pools()
     before = daemon.fds()
     for _ in range(10 * USER_CALLS):
-        stranger.start_manager("Reload", flags=Gio.DBusMessageFlags.NO_REPLY_EXPECTED)
+        stranger.start_manager("Reload", flags=NO_REPLY | ALLOW_INTERACTION)
     question = polkit.next()
     # They fill this user's places, and nobody else's.
     expect_error(LIMITS, stranger.manager, "Reload")
