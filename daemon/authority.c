@@ -67,13 +67,25 @@ static void question_free(struct question *question)
 	g_free(question);
 }
 
-static unsigned int count_questions(const struct authority *authority, uid_t uid)
+static void count_questions(const struct authority *authority, uid_t uid,
+			    struct authorization_load *ret_of_user,
+			    struct authorization_load *ret_of_all)
 {
-	unsigned int count = 0;
+	struct authorization_load of_user = { 0 };
+	struct authorization_load of_all = { 0 };
 
-	for (const GList *link = authority->questions.head; link; link = link->next)
-		count += ((const struct question *)link->data)->uid == uid;
-	return count;
+	for (const GList *link = authority->questions.head; link; link = link->next) {
+		const struct question *question = link->data;
+
+		of_all.n++;
+		of_all.n_interactive += question->is_interactive;
+		if (question->uid != uid)
+			continue;
+		of_user.n++;
+		of_user.n_interactive += question->is_interactive;
+	}
+	*ret_of_user = of_user;
+	*ret_of_all = of_all;
 }
 
 static unsigned int count_calls(const struct authority *authority, uid_t uid)
@@ -291,16 +303,28 @@ static int question_new(struct client *client, enum authorization_action action,
 
 static int refuse_too_many(const struct client *client, sd_bus_error *error)
 {
+	const struct authority *authority = client->manager->authority;
+	struct authorization_load of_user, of_all;
+
+	count_questions(authority, client->user->uid, &of_user, &of_all);
 	return sd_bus_error_setf(
 		error, SD_BUS_ERROR_LIMITS_EXCEEDED,
 		"polkit is asked too much at once: of user %u about %u calls, of at most %u, with "
-		"%u questions, of at most %u, and with %u, of at most %u, of all users; wait for "
+		"%u questions, of at most %u, %u of them for a person to answer, of at most %u; and "
+		"of all users with %u, of at most %u, %u of them for a person, of at most %u; wait for "
 		"the answers",
-		client->user->uid, count_calls(client->manager->authority, client->user->uid),
-		AUTHORIZATION_USER_CALLS_MAX,
-		count_questions(client->manager->authority, client->user->uid),
-		AUTHORIZATION_USER_QUESTIONS_MAX, client->manager->authority->questions.length,
-		AUTHORIZATION_QUESTIONS_MAX);
+		client->user->uid, count_calls(authority, client->user->uid),
+		AUTHORIZATION_USER_CALLS_MAX, of_user.n, AUTHORIZATION_USER_QUESTIONS_MAX,
+		of_user.n_interactive, AUTHORIZATION_USER_INTERACTIVE_MAX, of_all.n,
+		AUTHORIZATION_QUESTIONS_MAX, of_all.n_interactive, AUTHORIZATION_INTERACTIVE_MAX);
+}
+
+static bool has_room(const struct client *client, bool is_interactive)
+{
+	struct authorization_load of_user, of_all;
+
+	count_questions(client->manager->authority, client->user->uid, &of_user, &of_all);
+	return authorization_has_room(&of_user, &of_all, is_interactive);
 }
 
 /* The one that the call waits for, which is asked if nobody has asked it. */
@@ -316,8 +340,7 @@ static int question_get(struct client *client, sd_bus_message *call,
 	if (count_calls(authority, client->user->uid) >= AUTHORIZATION_USER_CALLS_MAX)
 		return refuse_too_many(client, error);
 	if (!question) {
-		if (!authorization_has_room(count_questions(authority, client->user->uid),
-					    authority->questions.length))
+		if (!has_room(client, is_interactive))
 			return refuse_too_many(client, error);
 		r = question_new(client, action, is_interactive, &question);
 		if (r < 0)

@@ -72,10 +72,14 @@ const char *authorization_explain(enum authorization_answer answer)
 	return sentences[answer];
 }
 
-bool authorization_has_room(unsigned int n_of_user, unsigned int n_of_all)
+bool authorization_has_room(const struct authorization_load *of_user,
+			    const struct authorization_load *of_all, bool is_interactive)
 {
-	return n_of_user < AUTHORIZATION_USER_QUESTIONS_MAX &&
-	       n_of_all < AUTHORIZATION_QUESTIONS_MAX;
+	if (is_interactive && (of_user->n_interactive >= AUTHORIZATION_USER_INTERACTIVE_MAX ||
+			       of_all->n_interactive >= AUTHORIZATION_INTERACTIVE_MAX))
+		return false;
+	return of_user->n < AUTHORIZATION_USER_QUESTIONS_MAX &&
+	       of_all->n < AUTHORIZATION_QUESTIONS_MAX;
 }
 
 void authorization_grant(struct authorization_grants *grants, enum authorization_action action,

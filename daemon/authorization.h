@@ -13,10 +13,13 @@
  * What an authority has to do at once: each question takes one of the 128 replies that the bus lets the
  * daemon wait for, and these are to be enough for everything else.
  */
-#define AUTHORIZATION_QUESTIONS_MAX	 32
-#define AUTHORIZATION_USER_QUESTIONS_MAX 4
+#define AUTHORIZATION_QUESTIONS_MAX	   32
+#define AUTHORIZATION_USER_QUESTIONS_MAX   4
+/* Of these, those for which a person is asked: they last, and are not to keep it from the others. */
+#define AUTHORIZATION_INTERACTIVE_MAX	   16
+#define AUTHORIZATION_USER_INTERACTIVE_MAX 2
 /* Calls of a user that wait for an answer. */
-#define AUTHORIZATION_USER_CALLS_MAX	 16
+#define AUTHORIZATION_USER_CALLS_MAX	   16
 
 /* A yes counts for so long; then it is asked again, as whose session is active may have changed. */
 #define AUTHORIZATION_GRANT_NS	    UINT64_C(5000000000)
@@ -66,8 +69,15 @@ enum authorization_answer authorization_judge_error(const char *name);
 /* Why that is not a yes, as part of a sentence. */
 const char *authorization_explain(enum authorization_answer answer);
 
-/* Whether one more question may be asked for a user, with so many of this user's and of all under way. */
-bool authorization_has_room(unsigned int n_of_user, unsigned int n_of_all);
+/* Questions that are under way. */
+struct authorization_load {
+	unsigned int n;
+	unsigned int n_interactive; /* of these */
+};
+
+/* Whether one more may be asked for a user, with so many of this user's and of all. */
+bool authorization_has_room(const struct authorization_load *of_user,
+			    const struct authorization_load *of_all, bool is_interactive);
 
 /* What a connection was allowed; all 0 is nothing. */
 struct authorization_grants {

@@ -16,7 +16,8 @@ OBJECT = f"/{AUTHORITY.replace('.', '/')}/Authority"
 ALLOCATE, MANAGE = "org.cmabulk1.allocate", "org.cmabulk1.manage"
 # As in authorization.h.
 WAIT, GRANT = 4, 5
-USER_QUESTIONS, USER_CALLS = 4, 16
+QUESTIONS, USER_QUESTIONS, INTERACTIVE, USER_INTERACTIVE = 32, 4, 16, 2
+USER_CALLS = 16
 LIMITS = f"{BUS}.Error.LimitsExceeded"
 ALLOW_INTERACTION = Gio.DBusMessageFlags.ALLOW_INTERACTIVE_AUTHORIZATION
 
@@ -359,61 +360,69 @@ def a_user_has_few_questions(bus):
     """However many connections: the bus lets the daemon wait for so many replies, which all need."""
     daemon_with_clients(bus)
     polkit = authority(bus)
-    many = [person(bus) for _ in range(USER_QUESTIONS + 2)]
-    waiting = [(one, one.start_allocate(count=1, flags=ALLOW_INTERACTION)) for one in many]
-    questions = [polkit.next() for _ in range(USER_QUESTIONS)]
-    refused = [(one, serial) for one, serial in waiting
-               if one.name not in {question.name for question in questions}]
-    for one, serial in refused:
-        sentence = expect_error(LIMITS, one.finish, serial)
-        assert str(USER_QUESTIONS) in sentence, sentence
-    polkit.expect_nothing(many[0])
+
+    def ask(number, most, flags=None):
+        """Of so many at once polkit is asked about so many; what it is asked, by whom that is."""
+        many = [person(bus) for _ in range(number)]
+        waiting = {one.name: (one, one.start_allocate(count=1, flags=flags)) for one in many}
+        questions = [polkit.next() for _ in range(most)]
+        asked = [(question, *waiting.pop(question.name)) for question in questions]
+        for one, serial in waiting.values():
+            sentence = expect_error(LIMITS, one.finish, serial)
+            assert f"at most {most}" in sentence, sentence
+        polkit.expect_nothing(many[0])
+        return asked
+
+    # For whom a person is asked do not keep it from the others.
+    dialogues = ask(USER_INTERACTIVE + 2, USER_INTERACTIVE, ALLOW_INTERACTION)
+    ask(USER_QUESTIONS, USER_QUESTIONS - USER_INTERACTIVE)
     # One that is answered, and one whose connection left, make room.
-    questions[0].answer(False)
-    next(one for one in many if one.name == questions[1].name).close()
+    question, one, serial = dialogues[0]
+    question.answer(False)
+    expect_error("NotAuthorized", one.finish, serial)
+    dialogues[1][1].close()
+    polkit.wait_taken_back(dialogues[1][0])
     late = person(bus)
-
-    def is_asked():
-        serial = late.start_allocate(count=1)
-        late.pools()
-        polkit.call_bus("GetId")
-        if polkit.questions:
-            return True
-        expect_error(LIMITS, late.finish, serial)
-        return False
-
-    eventually("there is room", is_asked)
+    polkit.expect_nothing(late)
+    serials = [late.start_allocate(count=1), late.start_allocate(count=1, flags=ALLOW_INTERACTION)]
+    for serial in serials:
+        polkit.next().answer(False)
+        expect_error("NotAuthorized", late.finish, serial)
 
 
 def all_users_have_few_questions(bus):
-    """Twelve users at once: whoever is not asked about is told so, and those in the group notice nothing."""
+    """Many users at once: whoever is not asked about is told so, and those in the group notice nothing."""
     daemon_with_clients(bus)
     polkit, alice = authority(bus), user(bus)
-    uids = [uid for uid in range(1, 200) if uid not in (ALICE,)]
     people = []
-    for uid in uids:
+    for uid in range(1, 200):
+        if uid == ALICE or len(people) > QUESTIONS:
+            continue
         try:
             people += [person(bus, uid) for _ in range(USER_QUESTIONS)]
         except (AssertionError, Disconnected, BusError):
             continue  # the bus knows no such user
-        if len(people) >= 36:
-            break
-    # Of those that people are asked there is time to count them.
-    waiting = [(one, one.start_allocate(count=1, flags=ALLOW_INTERACTION)) for one in people]
-    for one, _ in waiting:
-        one.pools()
-    refused = [(one, serial) for one, serial in waiting if one.has_reply(serial)]
-    assert len(waiting) - len(refused) == 32, len(refused)
-    for one, serial in refused:
-        assert "32" in expect_error(LIMITS, one.finish, serial)
+
+    def ask(people, most, flags=None):
+        waiting = {one.name: (one, one.start_allocate(count=1, flags=flags)) for one in people}
+        questions = [polkit.next() for _ in range(most)]
+        asked = [(question, *waiting.pop(question.name)) for question in questions]
+        for one, serial in waiting.values():
+            assert f"at most {most}" in expect_error(LIMITS, one.finish, serial)
+        assert waiting, "there are too few users to ask too much"
+        return asked
+
+    # Of each some for whom a person is asked, and some for whom none is.
+    dialogues = [one for i, one in enumerate(people) if i % USER_QUESTIONS < USER_INTERACTIVE]
+    quiet = [one for one in people if one not in dialogues]
+    asked = ask(dialogues, INTERACTIVE, ALLOW_INTERACTION)
+    asked += ask(quiet, QUESTIONS - INTERACTIVE)
     # The bus has room for the daemon's other questions: somebody new can be known.
     user(bus, BOB).allocate(count=1).close()
     alice.allocate(count=1).close()
-    for _ in range(32):
-        polkit.next().answer(False)
-    for one, serial in waiting:
-        if (one, serial) not in refused:
-            expect_error("NotAuthorized", one.finish, serial)
+    for question, one, serial in asked:
+        question.answer(False)
+        expect_error("NotAuthorized", one.finish, serial)
 
 
 def the_caller_leaves_meanwhile(bus):

@@ -90,17 +90,48 @@ static void each_answer_has_a_sentence(void)
 	}
 }
 
+static bool has_room(struct authorization_load of_user, struct authorization_load of_all,
+		     bool is_interactive)
+{
+	return authorization_has_room(&of_user, &of_all, is_interactive);
+}
+
 static void questions_are_bounded(void)
 {
-	g_assert_true(authorization_has_room(0, 0));
-	g_assert_true(authorization_has_room(AUTHORIZATION_USER_QUESTIONS_MAX - 1,
-					     AUTHORIZATION_QUESTIONS_MAX - 1));
-	g_assert_false(authorization_has_room(AUTHORIZATION_USER_QUESTIONS_MAX,
-					      AUTHORIZATION_USER_QUESTIONS_MAX));
-	g_assert_false(authorization_has_room(0, AUTHORIZATION_QUESTIONS_MAX));
+	const struct authorization_load none = { 0 };
+	const struct authorization_load users = { .n = AUTHORIZATION_USER_QUESTIONS_MAX };
+	const struct authorization_load all = { .n = AUTHORIZATION_QUESTIONS_MAX };
+	const struct authorization_load nearly_users = { .n = users.n - 1 };
+	const struct authorization_load nearly_all = { .n = all.n - 1 };
+
+	for (int is_interactive = 0; is_interactive < 2; is_interactive++) {
+		g_assert_true(has_room(none, none, is_interactive));
+		g_assert_true(has_room(nearly_users, nearly_all, is_interactive));
+		g_assert_false(has_room(users, users, is_interactive));
+		g_assert_false(has_room(none, all, is_interactive));
+	}
 	/* One user does not take what others need; and the bus lets the daemon wait for 128 replies. */
-	g_assert_cmpuint(AUTHORIZATION_USER_QUESTIONS_MAX, <, AUTHORIZATION_QUESTIONS_MAX / 2);
-	g_assert_cmpuint(AUTHORIZATION_QUESTIONS_MAX, <=, 128 / 4);
+	g_assert_cmpuint(users.n, <, all.n / 2);
+	g_assert_cmpuint(all.n, <=, 128 / 4);
+}
+
+static void people_are_asked_less(void)
+{
+	const struct authorization_load none = { 0 };
+	const struct authorization_load users = { AUTHORIZATION_USER_INTERACTIVE_MAX,
+						  AUTHORIZATION_USER_INTERACTIVE_MAX };
+	const struct authorization_load all = { AUTHORIZATION_INTERACTIVE_MAX,
+						AUTHORIZATION_INTERACTIVE_MAX };
+	const struct authorization_load nearly_users = { users.n, users.n_interactive - 1 };
+	const struct authorization_load nearly_all = { all.n, all.n_interactive - 1 };
+
+	g_assert_true(has_room(nearly_users, nearly_all, true));
+	g_assert_false(has_room(users, users, true));
+	g_assert_false(has_room(none, all, true));
+	/* However many wait for a person, whom polkit answers by itself are not kept from it. */
+	g_assert_true(has_room(users, all, false));
+	g_assert_cmpuint(users.n, <, AUTHORIZATION_USER_QUESTIONS_MAX);
+	g_assert_cmpuint(all.n, <, AUTHORIZATION_QUESTIONS_MAX);
 }
 
 static void a_grant_is_of_one_kind_and_ends(void)
@@ -126,6 +157,7 @@ void add_authorizations(void)
 	g_test_add_func("/authorization/only-a-yes-is-one", only_a_yes_is_one);
 	g_test_add_func("/authorization/each-answer-has-a-sentence", each_answer_has_a_sentence);
 	g_test_add_func("/authorization/questions-are-bounded", questions_are_bounded);
+	g_test_add_func("/authorization/people-are-asked-less", people_are_asked_less);
 	g_test_add_func("/authorization/a-grant-is-of-one-kind-and-ends",
 			a_grant_is_of_one_kind_and_ends);
 }
