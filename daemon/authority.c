@@ -174,7 +174,9 @@ static enum authorization_answer read_answer(struct authority *authority, sd_bus
 		say_broken(authority, problem ? problem->message ?: problem->name :
 						"it is of another type than the interface says");
 	else if (answer == AUTHORIZATION_SILENT)
-		say_broken(authority, "none came in time");
+		say_broken(authority, sd_bus_error_has_name(problem, SD_BUS_ERROR_NO_REPLY) ?
+					      "it left without one" :
+					      "none came in time");
 	return answer;
 }
 
