@@ -399,6 +399,7 @@ static int on_has_owner(sd_bus_message *message, void *userdata, sd_bus_error *e
 /* One that was not known yet has nothing here but calls that the bus has answered by now. */
 static void client_check(struct client *client)
 {
+	client->grants = (struct authorization_grants){ 0 };
 	client->asking = sd_bus_slot_unref(client->asking);
 	g_queue_clear_full(&client->calls, (GDestroyNotify)waiting_call_free);
 	if (client->user)
