@@ -396,7 +396,7 @@ static int open_device(const char *name, int *ret)
 		/* A node whose pool has just gone is as good as none. */
 		if (errno == ENOENT || errno == ENOTDIR || errno == ENODEV)
 			return -ENXIO;
-		return errno == EPERM ? -EACCES : -errno;
+		return -errno;
 	}
 	if (fstat(device, &status) < 0 || !S_ISCHR(status.st_mode)) {
 		close(device);

@@ -86,8 +86,8 @@ struct backend {
 
 /*
  * The module's pool NAME. The listener hears what is newer than the first
- * snapshot taken after this. -ENXIO, -EACCES, -EPROTO (not the module's, or of an
- * interface this does not understand).
+ * snapshot taken after this. -ENXIO, -EACCES, -EPERM (the unit does not let it),
+ * -EPROTO (not the module's, or of an interface this does not understand).
  */
 int backend_kmod_open(const char *name, sd_event *event, const struct backend_listener *listener,
 		      void *userdata, struct backend **ret);

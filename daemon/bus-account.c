@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "access.h"
+#include "authority.h"
 #include "bus.h"
+#include "clock.h"
 #include "delivery.h"
 #include "errors.h"
 #include "list.h"
@@ -21,6 +23,9 @@
 
 /* About what a pool takes in Usage. */
 #define BYTES_PER_POOL UINT64_C(512)
+
+/* As in "user 5 may not ...". */
+#define CHANGE_ACCOUNTS "change accounts"
 
 /* --- Changes --------------------------------------------------------------------------------- */
 
@@ -74,11 +79,36 @@ static int read_settings(sd_bus_message *call, struct config_change *change, sd_
 	return r < 0 ? r : sd_bus_message_exit_container(call);
 }
 
-static int set(struct client *client, sd_bus_message *call, sd_bus_error *error)
+/*
+ * 0: @client may make the change. Positive: the authority is asked, and @again runs when it says yes. What is refused
+ * anyway is not kept meanwhile: a name may be as long as a message.
+ */
+static int check_change(struct client *client, sd_bus_message *call,
+			const struct config_change *change, bool is_asked,
+			client_since_function again, uint64_t since_ns, sd_bus_error *error)
+{
+	const struct authority_ask ask = {
+		.action = AUTHORIZATION_MANAGE,
+		.what = CHANGE_ACCOUNTS,
+		.function = again,
+		.since_ns = since_ns,
+	};
+	char *problem = NULL;
+	int r;
+
+	if (!is_asked)
+		return 0;
+	r = config_change_check_account(change->account, &problem);
+	return r < 0 ? refuse(r, problem, error) : authority_ask(client, call, &ask, error);
+}
+
+static int set_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
+		     sd_bus_error *error)
 {
 	struct config_change change = { 0 };
 	int is_persistent;
-	int r = access_check_manage(client, "change accounts", error);
+	int r = access_check_manage(client, CHANGE_ACCOUNTS, error);
+	bool is_asked = r > 0;
 
 	if (r >= 0)
 		r = sd_bus_message_read(call, "s", &change.account);
@@ -86,10 +116,17 @@ static int set(struct client *client, sd_bus_message *call, sd_bus_error *error)
 		r = read_settings(call, &change, error);
 	if (r >= 0)
 		r = sd_bus_message_read(call, "b", &is_persistent);
-	if (r < 0)
+	if (r >= 0)
+		r = check_change(client, call, &change, is_asked, set_since, since_ns, error);
+	if (r != 0)
 		return r;
 	change.is_persistent = is_persistent;
 	return apply(client, call, &change, error);
+}
+
+static int set(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
+	return set_since(client, call, clock_now_ns(), error);
 }
 
 int bus_account_set(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -97,14 +134,23 @@ int bus_account_set(sd_bus_message *call, void *userdata, sd_bus_error *error)
 	return client_call(userdata, call, set, error);
 }
 
-static int unset(struct client *client, sd_bus_message *call, sd_bus_error *error)
+static int unset_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
+		       sd_bus_error *error)
 {
 	struct config_change change = { 0 };
-	int r = access_check_manage(client, "change accounts", error);
+	int r = access_check_manage(client, CHANGE_ACCOUNTS, error);
+	bool is_asked = r > 0;
 
 	if (r >= 0)
 		r = sd_bus_message_read(call, "s", &change.account);
-	return r < 0 ? r : apply(client, call, &change, error);
+	if (r >= 0)
+		r = check_change(client, call, &change, is_asked, unset_since, since_ns, error);
+	return r != 0 ? r : apply(client, call, &change, error);
+}
+
+static int unset(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
+	return unset_since(client, call, clock_now_ns(), error);
 }
 
 int bus_account_unset(sd_bus_message *call, void *userdata, sd_bus_error *error)

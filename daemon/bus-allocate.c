@@ -3,9 +3,11 @@
 #include <errno.h>
 
 #include "access.h"
+#include "authority.h"
 #include "bus.h"
 #include "clock.h"
 #include "delivery.h"
+#include "device.h"
 #include "errors.h"
 #include "inquiry.h"
 #include "preparation.h"
@@ -148,16 +150,48 @@ static int admit(struct client *client, struct pool *pool, sd_bus_message *call,
 
 typedef int (*read_function)(sd_bus_message *call, struct allocation_ask *ret, sd_bus_error *error);
 
-/* Reads the call, and finds whether it may be made, and of which pool. */
+/* What is refused anyway is not kept while the authority thinks: a name may be as long as a message. */
+static int check_names(const struct manager *manager, const struct allocation_ask *ask,
+		       sd_bus_error *error)
+{
+	struct device_text text;
+	struct pool *pool;
+
+	if (ask->device && device_text_parse(ask->device, &text) < 0)
+		return route_refuse_device(ask->device, error);
+	return ask->pool ? bus_find_pool(manager, ask->pool, &pool, error) : 0;
+}
+
+static int ask_authority(struct client *client, sd_bus_message *call,
+			 const struct allocation_ask *ask, client_since_function again,
+			 sd_bus_error *error)
+{
+	const struct authority_ask question = {
+		.action = AUTHORIZATION_ALLOCATE,
+		.function = again,
+		.since_ns = ask->since_ns,
+	};
+	int r = check_names(client->manager, ask, error);
+
+	return r < 0 ? r : authority_ask(client, call, &question, error);
+}
+
+/*
+ * Reads the call, and finds whether it may be made, and of which pool. Positive: the authority is asked, and @again runs
+ * when it says yes.
+ */
 static int find_ask(struct client *client, sd_bus_message *call, read_function read_ask,
-		    struct allocation_ask *ask, struct pool **ret, sd_bus_error *error)
+		    client_since_function again, struct allocation_ask *ask, struct pool **ret,
+		    sd_bus_error *error)
 {
 	const struct account_rule *rule;
+	bool is_asked;
 	int r;
 
 	if (client->manager->is_stopping)
 		return client_refuse_restarting(client, call, ask->since_ns, error);
 	r = access_check_allocate(client, error);
+	is_asked = r > 0;
 	if (r >= 0)
 		r = read_ask(call, ask, error);
 	if (r < 0)
@@ -168,6 +202,8 @@ static int find_ask(struct client *client, sd_bus_message *call, read_function r
 			"token '%s' names another allocation of this connection: use "
 			"a new one",
 			ask->token);
+	if (is_asked)
+		return ask_authority(client, call, ask, again, error);
 	rule = client_get_rule(client);
 	ask->ask.deadline_ns = deadline_of(client->manager->config, rule, ask);
 	return find_pool_for(client->manager, rule, ask, ret, error);
@@ -183,9 +219,9 @@ static int allocate_since(struct client *client, sd_bus_message *call, uint64_t 
 		.since_ns = since_ns,
 	};
 	struct pool *pool = NULL;
-	int r = find_ask(client, call, bus_request_read, &ask, &pool, error);
+	int r = find_ask(client, call, bus_request_read, allocate_since, &ask, &pool, error);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	hold.deadline_ns = ask.ask.deadline_ns;
 	r = delivery_check(client, call, &hold, error);
@@ -200,9 +236,9 @@ static int ask_in_turn(struct client *client, sd_bus_message *call, uint64_t sin
 	g_auto(AllocationAsk) ask = { .since_ns = since_ns };
 	struct pool *pool = NULL;
 	uint64_t when;
-	int r = find_ask(client, call, read_ask, &ask, &pool, error);
+	int r = find_ask(client, call, read_ask, in_turn, &ask, &pool, error);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = pool_look(pool, since_ns, &when);
 	/* It is known to be gone by now: the next time it is another, or none. */
@@ -246,10 +282,11 @@ static int prepare_since(struct client *client, sd_bus_message *call, uint64_t s
 {
 	g_auto(AllocationAsk) ask = { .since_ns = since_ns };
 	struct pool *pool = NULL;
-	int r = find_ask(client, call, bus_request_read_ahead, &ask, &pool, error);
+	int r = find_ask(client, call, bus_request_read_ahead, prepare_since, &ask, &pool, error);
 
-	if (r >= 0)
-		r = preparation_new(client, pool, client_get_rule(client), &ask, error);
+	if (r != 0)
+		return r;
+	r = preparation_new(client, pool, client_get_rule(client), &ask, error);
 	if (r == -ESTALE)
 		return inquiry_put_first(client, call, prepare_in_turn, since_ns, 0);
 	return r < 0 ? r : sd_bus_reply_method_return(call, NULL);
@@ -290,6 +327,8 @@ static int find_and_cancel(struct client *client, const char *token)
 		call = delivery_take_held(client, token, &since);
 	if (!call && client->is_known)
 		call = inquiry_take(client, token, &since);
+	if (!call && client->is_known)
+		call = authority_take(client, token, &since);
 	if (!call)
 		return -ESRCH;
 	client_run_since(client, call, return_cancelled, since);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "access.h"
+#include "authority.h"
 #include "bus.h"
 #include "clock.h"
 #include "delivery.h"
@@ -71,12 +72,29 @@ static int reply_pools(struct client *client, sd_bus_message *call, const char *
 }
 
 static int get_pool_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			  sd_bus_error *error);
+
+static int ask_authority(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			 sd_bus_error *error)
+{
+	const struct authority_ask ask = {
+		.action = AUTHORIZATION_ALLOCATE,
+		.function = get_pool_since,
+		.since_ns = since_ns,
+	};
+
+	return authority_ask(client, call, &ask, error);
+}
+
+static int get_pool_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
 			  sd_bus_error *error)
 {
 	struct route route = { 0 };
 	const char *device;
 	int r = read_device(client, call, &device, error);
 
+	if (r > 0)
+		return ask_authority(client, call, since_ns, error);
 	if (r >= 0)
 		r = route_find_device(client->manager, device, &route, error);
 	if (r >= 0)

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "access.h"
+#include "authority.h"
 #include "bus.h"
 #include "clock.h"
 #include "delivery.h"
@@ -68,15 +69,30 @@ static int reply_buffers(struct client *client, sd_bus_message *call, const stru
 	return r < 0 ? r : 1;
 }
 
-static int read_list_buffers(struct client *client, sd_bus_message *call, struct pool **ret,
-			     uint64_t *ret_after, sd_bus_error *error)
+static int list_buffers_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			      sd_bus_error *error);
+
+/* Positive: the authority is asked, and list_buffers_since() runs when it says yes. */
+static int read_list_buffers(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			     struct pool **ret, uint64_t *ret_after, sd_bus_error *error)
 {
+	const struct authority_ask ask = {
+		.action = AUTHORIZATION_ALLOCATE,
+		.function = list_buffers_since,
+		.since_ns = since_ns,
+	};
 	const char *name;
+	bool is_asked;
 	int r = sd_bus_message_read(call, "st", &name, ret_after);
 
 	if (r >= 0)
 		r = access_check_allocate(client, error);
-	return r < 0 ? r : bus_find_pool(client->manager, name, ret, error);
+	is_asked = r > 0;
+	if (r >= 0)
+		r = bus_find_pool(client->manager, name, ret, error);
+	if (r < 0)
+		return r;
+	return is_asked ? authority_ask(client, call, &ask, error) : 0;
 }
 
 static int list_buffers_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
@@ -85,9 +101,9 @@ static int list_buffers_since(struct client *client, sd_bus_message *call, uint6
 	const struct backend_snapshot *snapshot;
 	struct pool *pool = NULL;
 	uint64_t after, when;
-	int r = read_list_buffers(client, call, &pool, &after, error);
+	int r = read_list_buffers(client, call, since_ns, &pool, &after, error);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = pool_list(pool, since_ns, &snapshot, &when);
 	if (r == -EAGAIN)
@@ -99,11 +115,12 @@ static int list_buffers_since(struct client *client, sd_bus_message *call, uint6
 static int list_buffers(struct client *client, sd_bus_message *call, sd_bus_error *error)
 {
 	struct pool *pool = NULL;
+	uint64_t since_ns = clock_now_ns();
 	uint64_t after;
-	int r = read_list_buffers(client, call, &pool, &after, error);
+	int r = read_list_buffers(client, call, since_ns, &pool, &after, error);
 
 	/* What is refused anyway is not kept: its name of a pool may be as long as a message. */
-	return r < 0 ? r : inquiry_put(client, call, list_buffers_since, clock_now_ns(), 0);
+	return r != 0 ? r : inquiry_put(client, call, list_buffers_since, since_ns, 0);
 }
 
 static int method_list_buffers(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -179,14 +196,28 @@ static int method_get_counters(sd_bus_message *call, void *userdata, sd_bus_erro
 
 /* --- Reload and properties ------------------------------------------------------------------- */
 
-static int reload(struct client *client, sd_bus_message *call, sd_bus_error *error)
+static int reload_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			sd_bus_error *error)
 {
-	int r = access_check_manage(client, "have the configuration read again", error);
+	const struct authority_ask ask = {
+		.action = AUTHORIZATION_MANAGE,
+		.what = "have the configuration read again",
+		.function = reload_since,
+		.since_ns = since_ns,
+	};
+	int r = access_check_manage(client, ask.what, error);
 
+	if (r > 0)
+		return authority_ask(client, call, &ask, error);
 	if (r < 0)
 		return r;
 	manager_reload(client->manager);
 	return sd_bus_reply_method_return(call, NULL);
+}
+
+static int reload(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
+	return reload_since(client, call, clock_now_ns(), error);
 }
 
 static int method_reload(sd_bus_message *call, void *userdata, sd_bus_error *error)

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "access.h"
+#include "authority.h"
 #include "bus.h"
+#include "clock.h"
 #include "errors.h"
 
 enum property {
@@ -210,13 +212,21 @@ static struct pool *find_by_path(const struct manager *manager, const char *path
 	return manager_find_pool(manager, name);
 }
 
-static int survey(struct client *client, sd_bus_message *call, sd_bus_error *error)
+static int survey_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			sd_bus_error *error)
 {
+	const struct authority_ask ask = {
+		.action = AUTHORIZATION_ALLOCATE,
+		.function = survey_since,
+		.since_ns = since_ns,
+	};
 	struct pool *pool = find_by_path(client->manager, sd_bus_message_get_path(call));
 	struct cmabulk_survey result = { 0 };
 	sd_bus_message *reply = NULL;
 	int r = access_check_allocate(client, error);
 
+	if (r > 0)
+		return authority_ask(client, call, &ask, error);
 	if (r < 0)
 		return r;
 	r = pool ? pool_survey(pool, &result) : -ENODEV;
@@ -231,6 +241,11 @@ static int survey(struct client *client, sd_bus_message *call, sd_bus_error *err
 		r = sd_bus_send(NULL, reply, NULL);
 	sd_bus_message_unref(reply);
 	return r < 0 ? r : 1;
+}
+
+static int survey(struct client *client, sd_bus_message *call, sd_bus_error *error)
+{
+	return survey_since(client, call, clock_now_ns(), error);
 }
 
 static int method_survey(sd_bus_message *call, void *userdata, sd_bus_error *error)

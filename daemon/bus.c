@@ -8,9 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "authority.h"
 #include "bus-change.h"
 #include "bus.h"
 #include "delivery.h"
+#include "journal.h"
 #include "log.h"
 
 /* Much more than is ever under way; a client's calls wait in the bus meanwhile. */
@@ -180,7 +182,8 @@ static int bus_ask_process(struct manager *manager, const char *name,
 
 static void bus_name_is_taken(struct manager *manager)
 {
-	log_error("somebody else is %s on the bus: another cmabulkd runs", BUS_NAME);
+	log_with_id(LOG_ERR, JOURNAL_ID_NO_NAME,
+		    "somebody else is %s on the bus: another cmabulkd runs", BUS_NAME);
 	manager_stop(manager, 1);
 }
 
@@ -237,11 +240,11 @@ static int on_name_requested(sd_bus_message *message, void *userdata, sd_bus_err
 		return 1;
 	}
 	if (problem) {
-		log_error("user %u cannot be %s on the bus: %s%s", getuid(), BUS_NAME,
-			  problem->message,
-			  sd_bus_error_has_name(problem, SD_BUS_ERROR_ACCESS_DENIED) ?
-				  "; org.cmabulk1.conf says who may" :
-				  "");
+		log_with_id(LOG_ERR, JOURNAL_ID_NO_NAME, "user %u cannot be %s on the bus: %s%s",
+			    getuid(), BUS_NAME, problem->message,
+			    sd_bus_error_has_name(problem, SD_BUS_ERROR_ACCESS_DENIED) ?
+				    "; org.cmabulk1.conf says who may" :
+				    "");
 		manager_stop(manager, 1);
 		return 1;
 	}
@@ -443,6 +446,7 @@ static int on_reconnect(sd_event_source *source, uint64_t time_usec, void *userd
 	manager->is_on_bus = false;
 	stop_allocations(manager);
 	delivery_reconnected(manager->delivery);
+	authority_disconnected(manager->authority);
 	client_disconnect_all(manager);
 	bus_disconnect(manager);
 	r = bus_connect(manager);

@@ -12,6 +12,7 @@
 #include <systemd/sd-login.h>
 
 #include "allocation.h"
+#include "authority.h"
 #include "bus.h"
 #include "client.h"
 #include "delivery.h"
@@ -271,6 +272,8 @@ static void client_free(struct client *client)
 	reader_done(client);
 	if (client->user && client->manager->inquiries)
 		inquiry_forget_client(client->manager->inquiries, client);
+	if (client->manager->authority)
+		authority_forget_client(client->manager->authority, client);
 	if (client->user)
 		user_put(client->manager, client->user);
 	g_hash_table_unref(client->allocations);
@@ -417,6 +420,7 @@ static int client_ask_for_owner(struct client *client)
 
 static void client_disconnect(struct client *client)
 {
+	client->grants = (struct authorization_grants){ 0 };
 	client->asking = sd_bus_slot_unref(client->asking);
 	g_queue_clear_full(&client->calls, (GDestroyNotify)waiting_call_free);
 	if (client->user)

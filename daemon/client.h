@@ -14,6 +14,7 @@
 #include <systemd/sd-bus.h>
 
 #include "account.h"
+#include "authorization.h"
 #include "reader.h"
 
 struct manager;
@@ -39,6 +40,7 @@ struct client {
 	gid_t *gids;
 	size_t n_gids;
 	char *unit; /* NULL: no system unit */
+	struct authorization_grants grants; /* by the authority, of late */
 	struct reader reader;
 	GHashTable *allocations; /* token -> struct allocation */
 	GHashTable *preparations; /* token -> struct preparation */

@@ -58,7 +58,7 @@ int config_change_add(struct config_change *change, const char *key, const char 
 	return 0;
 }
 
-static int check_name(const char *account, char **ret_problem)
+int config_change_check_account(const char *account, char **ret_problem)
 {
 	char excerpt[TEXT_EXCERPT_MAX];
 
@@ -211,7 +211,7 @@ int config_change_apply(const struct config_change *change, const struct config 
 {
 	g_autoptr(ConfigRuntime) changed = config_runtime_copy(*runtime);
 	g_autoptr(Config) result = NULL;
-	int r = check_name(change->account, ret_problem);
+	int r = config_change_check_account(change->account, ret_problem);
 
 	if (r < 0)
 		return r;

@@ -29,6 +29,8 @@ struct config_change {
  * -E2BIG are the asker's mistakes.
  */
 
+/* Whether an account can have that name. */
+int config_change_check_account(const char *account, char **ret_problem);
 /* The strings are the caller's, and have to live as long as the change. */
 int config_change_add(struct config_change *change, const char *key, const char *value,
 		      char **ret_problem);

@@ -235,3 +235,17 @@ void journal_guarantee(const char *pool, uint64_t bytes)
 
 	say(&event, text);
 }
+
+void journal_authority(const char *why)
+{
+	const struct event event = {
+		.priority = LOG_WARNING,
+		.id = JOURNAL_ID_AUTHORITY,
+		.reason = "polkit",
+	};
+	g_autofree char *text = g_strdup_printf(
+		"polkit was asked, and its answer is of no use: %s; who has to be asked about is denied",
+		why);
+
+	say(&event, text);
+}

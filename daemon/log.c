@@ -81,6 +81,18 @@ void log_line(int priority, const char *format, ...)
 	va_end(arguments);
 }
 
+void log_with_id(int priority, const char *id, const char *format, ...)
+{
+	char field[64];
+	const char *const fields[] = { field };
+	va_list arguments;
+
+	snprintf(field, sizeof(field), "MESSAGE_ID=%s", id);
+	va_start(arguments, format);
+	log_text(priority, fields, 1, format, arguments);
+	va_end(arguments);
+}
+
 void log_with_fields(int priority, const char *const *fields, size_t n_fields, const char *format,
 		     ...)
 {

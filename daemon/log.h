@@ -13,6 +13,10 @@
 void log_open(void);
 void log_line(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same, with what the journal knows such messages by; see journal.h. */
+void log_with_id(int priority, const char *id, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 #define LOG_FIELDS_MAX 16
 
 /* The same, with fields "NAME=VALUE" for the journal, which standard error has no place for. */

@@ -130,6 +130,29 @@ static void add_pool(struct manager *manager, struct pool *pool)
 	manager_check_pools(manager);
 }
 
+static void say_unusable(const char *name, int r)
+{
+	switch (r) {
+	case -EACCES:
+		log_with_id(LOG_ERR, JOURNAL_ID_POOL_UNUSABLE,
+			    "pool %s cannot be used: %s; only root, or whoever /dev/cmabulk/%s "
+			    "belongs to, may, and this is user %u",
+			    name, strerror(-r), name, getuid());
+		break;
+	case -EPERM:
+		/* DeviceAllow= is looked up once: no owner of the device helps. */
+		log_with_id(LOG_ERR, JOURNAL_ID_POOL_UNUSABLE,
+			    "pool %s cannot be used: %s; the unit was started before the module "
+			    "was there: restart cmabulkd",
+			    name, strerror(-r));
+		break;
+	default:
+		log_with_id(LOG_ERR, JOURNAL_ID_POOL_UNUSABLE, "pool %s cannot be used: %s", name,
+			    strerror(-r));
+		break;
+	}
+}
+
 static void on_device_added(void *userdata, const char *name)
 {
 	struct manager *manager = userdata;
@@ -143,14 +166,8 @@ static void on_device_added(void *userdata, const char *name)
 		retire_pool(manager, pool);
 	r = pool_open_kmod(manager->event, name, manager->config->accounts, &pool_listener, manager,
 			   &pool);
-	if (r == -EACCES || r == -EPERM) {
-		log_error("pool %s cannot be used: %s; only root, or whoever /dev/cmabulk/%s "
-			  "belongs to, may, and this is user %u",
-			  name, strerror(-r), name, getuid());
-		return;
-	}
 	if (r < 0) {
-		log_error("pool %s cannot be used: %s", name, strerror(-r));
+		say_unusable(name, r);
 		return;
 	}
 	add_pool(manager, pool);

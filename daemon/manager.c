@@ -9,6 +9,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "allocation.h"
+#include "authority.h"
 #include "bus-change.h"
 #include "bus.h"
 #include "clock.h"
@@ -138,6 +139,7 @@ static void stop_calls(struct manager *manager)
 
 	delivery_stop(manager->delivery);
 	inquiries_stop(manager->inquiries);
+	authority_stop(manager->authority);
 	for (GList *link = clients; link; link = link->next) {
 		struct client *client = link->data;
 		g_autoptr(GList) allocations = g_hash_table_get_values(client->allocations);
@@ -189,7 +191,8 @@ static int on_connect(sd_event_source *source, void *userdata)
 	int r;
 
 	if (manager->pools->len == 0)
-		log_notice("there is no pool yet: is the module loaded, with pools=?");
+		log_with_id(LOG_NOTICE, JOURNAL_ID_NO_POOL,
+			    "there is no pool yet: is the module loaded, with pools=?");
 	r = bus_connect(manager);
 	if (r < 0) {
 		log_error("cannot connect to the bus: %s", strerror(-r));
@@ -287,6 +290,7 @@ int manager_new(const struct manager_options *options, struct manager **ret)
 	manager->preparations = preparations_new();
 	manager->askers = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
 	manager->journal = journal_new(clock_now_ns);
+	manager->authority = authority_new(manager);
 	manager->next_cookie = first_cookie();
 	r = block_signals(options);
 	if (r >= 0)
@@ -312,6 +316,7 @@ struct manager *manager_free(struct manager *manager)
 		return NULL;
 	client_free_all(manager);
 	inquiries_free(manager->inquiries);
+	authority_free(manager->authority);
 	delivery_free(manager->delivery);
 	bus_disconnect(manager);
 	manager_free_pools(manager);

@@ -15,6 +15,7 @@
 #include "pool.h"
 #include "problems.h"
 
+struct authority;
 struct bus_changes;
 struct client;
 struct delivery;
@@ -59,6 +60,7 @@ struct manager {
 	struct bus_changes *changes;
 	struct delivery *delivery;
 	struct inquiries *inquiries;
+	struct authority *authority;
 	struct journal *journal;
 	uint64_t next_cookie;
 	bool has_name; /* on the bus, for the first time */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "guarantee.h"
+#include "journal.h"
 #include "log.h"
 #include "pool.h"
 #include "problems.h"
@@ -28,7 +29,7 @@ static void log_new(const GPtrArray *sentences, GPtrArray *before)
 
 		if (!before ||
 		    !g_ptr_array_find_with_equal_func(before, sentence, g_str_equal, NULL))
-			log_warning("%s", sentence);
+			log_with_id(LOG_WARNING, JOURNAL_ID_CONFIGURATION, "%s", sentence);
 	}
 }
 
@@ -81,7 +82,7 @@ void problems_set_pools(struct problems *problems, const GPtrArray *pools,
 		if (!sentence)
 			continue;
 		if (!g_ptr_array_find_with_equal_func(before, sentence, g_str_equal, NULL))
-			log_warning("%s", sentence);
+			log_with_id(LOG_WARNING, JOURNAL_ID_CONFIGURATION, "%s", sentence);
 		add(problems, sentence);
 	}
 }

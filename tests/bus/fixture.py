@@ -24,7 +24,7 @@ from client import BUS, PATIENCE, Client, Disconnected, GLib, Gio
 NAME = "org.cmabulk1"
 SANITIZER_REPORTS = ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error:")
 
-# What Debian's system.conf says, but for users, files and activation.
+# What Debian's system.conf says, but for users, files and activation; and who may be polkit, as that says itself.
 BUS_CONFIGURATION = """<!DOCTYPE busconfig PUBLIC
  "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -59,6 +59,7 @@ BUS_CONFIGURATION = """<!DOCTYPE busconfig PUBLIC
            send_interface="org.freedesktop.DBus.Monitoring"/>
     <allow send_destination="org.freedesktop.DBus"
            send_interface="org.freedesktop.DBus.Debug.Stats"/>
+    <allow own="org.freedesktop.PolicyKit1"/>
   </policy>
   <include>{policy}</include>
 </busconfig>

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 
+from authority import authority, person
 from client import BusError
 from fixture import environment, eventually
 from manager import (ALICE, BOB, KIB, MIB, PAGE, administrator, daemon_with_clients, expect_error,
@@ -177,3 +178,20 @@ def standard_error_has_the_text(bus):
                          f"refused: {sentence}"), lines
     flood(alice, 100)
     assert len(lines) < len(daemon.said().splitlines()) <= len(lines) + 20, daemon.said()
+
+
+def tells_what_an_administrator_has_to_do(bus):
+    """Such a message has an id, by which journalctl --catalog explains it, whatever it is about."""
+    journal = Journal(bus)
+    daemon_with_clients(bus, configuration="[Account media]\nMaxBytes=lots\n")
+    entry = journal.wait_for("CONFIGURATION")
+    assert "MaxBytes" in entry["MESSAGE"] and entry["PRIORITY"] == "4", entry
+    polkit, stranger = authority(bus), person(bus)
+    for _ in range(3):
+        serial = stranger.start_allocate(count=1)
+        polkit.next().fail("x.y", "the rules are broken")
+        expect_error("NotAuthorized", stranger.finish, serial)
+    entry = journal.wait_for("AUTHORITY")
+    assert "the rules are broken" in entry["MESSAGE"] and entry["PRIORITY"] == "4", entry
+    # What clients can cause as often as they like is said once in a while.
+    [_] = [e for e in journal.entries if e.get("MESSAGE_ID") == entry["MESSAGE_ID"]]

@@ -97,8 +97,9 @@ class User(Client):
         """Ask and wait. What came is confirmed with the next call, or whatever else reads."""
         return self.finish_allocate(self.start_allocate(token, **keys))
 
-    def start_prepare(self, token=None, **keys):
-        return self.start_manager("Prepare", allocate_body(token or self.new_token(), **keys))
+    def start_prepare(self, token=None, flags=None, **keys):
+        body = allocate_body(token or self.new_token(), **keys)
+        return self.start_manager("Prepare", body, flags)
 
     def prepare(self, token=None, **keys):
         self.finish(self.start_prepare(token, **keys))

@@ -9,7 +9,9 @@ from manager import (BOB, CLIENTS_CONFIGURATION, EVE, MIB, PAGE, STRANGER, admin
 
 # What org.cmabulk1.conf gives to root and the user cmabulk.
 POLICY = f"""<allow own="{NAME}"/>
-    <allow send_type="method_call" send_interface="org.freedesktop.DBus.Peer" send_member="Ping"/>"""
+    <allow send_type="method_call" send_interface="org.freedesktop.DBus.Peer" send_member="Ping"/>
+    <allow send_destination="org.freedesktop.PolicyKit1"
+           send_interface="org.freedesktop.PolicyKit1.Authority"/>"""
 
 
 def serves_clients(_):

@@ -100,6 +100,10 @@ void journal_guarantee(const char *pool, uint64_t bytes)
 	g_assert_not_reached();
 }
 
+void log_with_id(int priority, const char *id, const char *format, ...)
+{
+}
+
 void log_line(int priority, const char *format, ...)
 {
 	if (priority < LOG_NOTICE)

@@ -7,6 +7,7 @@
 
 void add_accounts(void);
 void add_admission(void);
+void add_authorizations(void);
 void add_bookings(void);
 void add_guarantees(void);
 void add_steps(void);

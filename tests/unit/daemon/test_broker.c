@@ -9,6 +9,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	add_accounts();
 	add_admission();
+	add_authorizations();
 	add_bookings();
 	add_guarantees();
 	add_steps();
