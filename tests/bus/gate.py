@@ -70,14 +70,16 @@ class Gate:
         self._taken_at, self._longest = time.monotonic(), 0.0
         self.shuts_again = False  # open to a daemon that comes until it has asked for its name
         self.shuts_before = None  # it is shut before this passes, and what came before that has
-        self.passed_before = 0  # bytes of that, with the same look
+        self.passed_before = 0  # bytes of that, the most with one look
+        self._lock = threading.Lock()  # of what is open, and for how long
         self.connections = 0  # that were ever made
         threading.Thread(target=self._run, daemon=True).start()
 
     def open(self, until=None):
         """For all, or until this is to pass."""
-        self.shuts_before = until
-        self._set_size(ALL)
+        with self._lock:
+            self.shuts_before, self._size = until, ALL
+        os.eventfd_write(self._wake, 1)
 
     def is_shut(self):
         return self._size == 0
@@ -106,7 +108,8 @@ class Gate:
         return max(self._longest, time.monotonic() - self._taken_at)
 
     def _set_size(self, size):
-        self._size = size
+        with self._lock:
+            self._size = size
         os.eventfd_write(self._wake, 1)
 
     def _poll(self):
@@ -127,9 +130,11 @@ class Gate:
             # Who left before another came, first: what he said is not for anybody any more.
             for end in list(self._ends):
                 if end in self._ends and (event := ready.get(end.fileno())):
-                    self._look(end, event)
+                    with self._lock:
+                        self._look(end, event)
             if self._listening.fileno() in ready:
-                self._connect()
+                with self._lock:
+                    self._connect()
 
     def _connect(self):
         caller, _ = self._listening.accept()
@@ -143,12 +148,15 @@ class Gate:
 
     def _look(self, end, event):
         is_caller = end in self._callers
-        if is_caller and self._size and self.shuts_before and self.shuts_before in (said := peek(end)):
-            self._size = 0
-            self.passed_before = size_before(said, self.shuts_before)
-            if self.passed_before:
-                pass_on(end, self._ends[end], self.passed_before)
         size = self._size if is_caller else ALL
+        if size and is_caller and self.shuts_before:
+            said = peek(end)
+            # No more than was looked at.
+            size = min(size, len(said) or 1)
+            if self.shuts_before in said:
+                self._size = 0
+                size = size_before(said, self.shuts_before)
+                self.passed_before = max(self.passed_before, size)
         if size == 0:
             if event & (select.POLLHUP | select.POLLERR):
                 self._disconnect(end)
@@ -157,15 +165,15 @@ class Gate:
         if not data:
             self._disconnect(end)
         elif is_caller:
-            self._took(data, size)
+            self._took(data)
 
-    def _took(self, data, size):
+    def _took(self, data):
         if self.shuts_again and b"RequestName" in data:
             self._size = 0
         now = time.monotonic()
         self._longest = max(self._longest, now - self._taken_at)
         self._taken_at = now
-        if size < ALL:
+        if 0 < self._size < ALL:
             time.sleep(self.PAUSE)
 
     def _disconnect(self, end):
