@@ -12,6 +12,7 @@
 #include "bus-change.h"
 #include "bus.h"
 #include "delivery.h"
+#include "errors.h"
 #include "journal.h"
 #include "log.h"
 
@@ -78,6 +79,17 @@ static bool is_of_use_unanswered(sd_bus_message *call)
 	       sd_bus_message_is_method_call(call, BUS_ALLOCATION, "Release");
 }
 
+/* Before it is known whose the sender's name is, and that ours is ours. */
+static int refuse_connecting(struct manager *manager, sd_bus_message *call)
+{
+	uint64_t queued = 0;
+
+	if (sd_bus_get_n_queued_write(manager->bus, &queued) >= 0 && queued <= WRITE_QUEUE_MAX)
+		sd_bus_reply_method_errorf(call, CMABULK_ERROR_RESTARTING,
+					   "cmabulkd connects to the bus anew; ask again");
+	return 1;
+}
+
 /* Whoever does not read what it is sent gets no more, also of what the library answers by itself. */
 static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
@@ -93,9 +105,8 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
 		return 0;
 	if (sd_bus_get_unique_name(manager->bus, &own) >= 0 && strcmp(own, sender) == 0)
 		return 0;
-	/* By a unique name that nobody was told: before it is known whose the sender's is. */
 	if (!manager->is_on_bus)
-		return 1;
+		return refuse_connecting(manager, message);
 	if (!sd_bus_message_get_expect_reply(message))
 		return is_of_use_unanswered(message) ? 0 : 1;
 	/* The bus may be stuck with nothing else under way than the answer to this. */
@@ -122,14 +133,13 @@ static int on_name_lost(sd_bus_message *message, void *userdata, sd_bus_error *e
 
 /* --- Attempts -------------------------------------------------------------------------------- */
 
-/* Whether a connection that fails now is tried again: where another one was before. */
-static bool bus_is_connecting_anew(const struct manager *manager)
+bool bus_is_connecting_anew(const struct manager *manager)
 {
 	return manager->has_name && !manager->is_on_bus;
 }
 
-/* An attempt may fail in more than one way. */
-static void bus_attempt_failed(struct manager *manager, const char *reason)
+/* It may fail in more than one way. */
+void bus_attempt_failed(struct manager *manager, const char *reason)
 {
 	bool is_first;
 	uint64_t delay;
@@ -481,7 +491,7 @@ bool bus_takes_signals(const struct manager *manager)
 {
 	uint64_t queued = 0;
 
-	return manager->has_name && manager->bus && sd_bus_is_ready(manager->bus) > 0 &&
+	return manager->is_on_bus && manager->bus && sd_bus_is_ready(manager->bus) > 0 &&
 	       sd_bus_get_n_queued_write(manager->bus, &queued) >= 0 && queued <= WRITE_QUEUE_MAX;
 }
 

@@ -26,6 +26,10 @@ int bus_connect(struct manager *manager);
  */
 void bus_reconnect(struct manager *manager, uint64_t delay_usec);
 void bus_disconnect(struct manager *manager);
+/* Whether a connection that fails now is tried again: where another one was before. */
+bool bus_is_connecting_anew(const struct manager *manager);
+/* The attempt that is under way, if any is: another one follows. */
+void bus_attempt_failed(struct manager *manager, const char *reason);
 /* Whether that is no answer: the library says so of all that a connection which ended owes. */
 bool bus_has_ended(sd_bus_message *answer);
 

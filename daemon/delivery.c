@@ -212,6 +212,11 @@ static void delivery_look_at_bus(struct delivery *delivery)
 
 	if (!stall_look(stall, bus_get_left(delivery->manager->bus), clock_now_usec()))
 		return;
+	if (bus_is_connecting_anew(delivery->manager)) {
+		stall_give_up(stall);
+		bus_attempt_failed(delivery->manager, "it takes nothing");
+		return;
+	}
 	log_warning("the bus has taken nothing for %u s, connecting anew",
 		    (unsigned int)(stall->limit_usec / USEC_PER_SEC));
 	stall_give_up(stall);
