@@ -265,7 +265,7 @@ static int look_at_descriptors(struct search *search, const char *thread)
 
 	snprintf(path, sizeof(path), "task/%.20s/fd", thread);
 	r = open_directory(search, path, &directory);
-	if (r < 0)
+	if (!directory)
 		return r;
 	while (r >= 0 && (entry = readdir(directory))) {
 		if (!is_number(entry->d_name))
@@ -436,7 +436,7 @@ static int look_into_threads(struct search *search)
 	struct dirent *entry;
 	int r = open_directory(search, "task", &directory);
 
-	if (r < 0)
+	if (!directory)
 		return r;
 	while (r >= 0 && (entry = readdir(directory))) {
 		if (!is_number(entry->d_name))

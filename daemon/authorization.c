@@ -61,8 +61,8 @@ const char *authorization_explain(enum authorization_answer answer)
 		[AUTHORIZATION_YES] = "polkit allows it",
 		[AUTHORIZATION_NO] = "polkit does not allow it",
 		[AUTHORIZATION_CHALLENGE] =
-			"polkit wants somebody to authenticate, and nobody did: the call has to allow "
-			"interactive authorization, and an agent has to run",
+			("polkit wants somebody to authenticate, and nobody did: the call has to "
+			 "allow interactive authorization, and an agent has to run"),
 		[AUTHORIZATION_SILENT] = "polkit did not answer, so it is denied: ask again",
 		[AUTHORIZATION_ABSENT] = "there is no polkit that could allow it",
 		[AUTHORIZATION_BROKEN] =
