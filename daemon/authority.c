@@ -173,7 +173,8 @@ static enum authorization_answer read_answer(struct authority *authority, sd_bus
 	if (answer == AUTHORIZATION_BROKEN)
 		say_broken(authority, problem ? problem->message ?: problem->name :
 						"it is of another type than the interface says");
-	else if (answer == AUTHORIZATION_SILENT)
+	/* Of a connection that ended the library says the same. */
+	else if (answer == AUTHORIZATION_SILENT && sd_bus_is_open(authority->manager->bus) > 0)
 		say_broken(authority, sd_bus_error_has_name(problem, SD_BUS_ERROR_NO_REPLY) ?
 					      "it left without one" :
 					      "none came in time");
@@ -234,7 +235,9 @@ static int on_time(sd_event_source *source, uint64_t time_usec, void *userdata)
 {
 	struct question *question = userdata;
 
-	say_broken(question->authority, "none came in time");
+	/* A person who does not answer is no fault of polkit's. */
+	if (!question->is_interactive)
+		say_broken(question->authority, "none came in time");
 	question_finish(question, AUTHORIZATION_SILENT);
 	question_drop(question);
 	return 0;

@@ -74,12 +74,18 @@ static int reply_pools(struct client *client, sd_bus_message *call, const char *
 static int get_pool_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
 			  sd_bus_error *error);
 
+static int get_pool_in_turn(struct client *client, sd_bus_message *call, uint64_t since_ns,
+			    sd_bus_error *error)
+{
+	return inquiry_put(client, call, get_pool_since, since_ns, 0);
+}
+
 static int ask_authority(struct client *client, sd_bus_message *call, uint64_t since_ns,
 			 sd_bus_error *error)
 {
 	const struct authority_ask ask = {
 		.action = AUTHORIZATION_ALLOCATE,
-		.function = get_pool_since,
+		.function = get_pool_in_turn,
 		.since_ns = since_ns,
 	};
 

@@ -72,13 +72,19 @@ static int reply_buffers(struct client *client, sd_bus_message *call, const stru
 static int list_buffers_since(struct client *client, sd_bus_message *call, uint64_t since_ns,
 			      sd_bus_error *error);
 
-/* Positive: the authority is asked, and list_buffers_since() runs when it says yes. */
+static int list_buffers_in_turn(struct client *client, sd_bus_message *call, uint64_t since_ns,
+				sd_bus_error *error)
+{
+	return inquiry_put(client, call, list_buffers_since, since_ns, 0);
+}
+
+/* Positive: the authority is asked, and list_buffers_since() has its turn when it says yes. */
 static int read_list_buffers(struct client *client, sd_bus_message *call, uint64_t since_ns,
 			     struct pool **ret, uint64_t *ret_after, sd_bus_error *error)
 {
 	const struct authority_ask ask = {
 		.action = AUTHORIZATION_ALLOCATE,
-		.function = list_buffers_since,
+		.function = list_buffers_in_turn,
 		.since_ns = since_ns,
 	};
 	const char *name;

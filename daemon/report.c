@@ -41,6 +41,14 @@ const char *report_cause_name(enum broker_cause cause)
 	return names[cause];
 }
 
+/* Of a request that was never judged the order may be anything. */
+static uint64_t bytes_of_order(const struct report *report, unsigned int order)
+{
+	if (order >= 64 || report->page_size > UINT64_MAX >> order)
+		return UINT64_MAX;
+	return report->page_size << order;
+}
+
 char *report_get_sentence(const struct report *report)
 {
 	char size[TEXT_SIZE_MAX];
@@ -53,7 +61,7 @@ char *report_get_sentence(const struct report *report)
 	case EBUSY:
 		return g_strdup_printf("pool %s had no more chunks of %s that could be freed",
 				       report->pool,
-				       text_size(size, report->page_size << report->order));
+				       text_size(size, bytes_of_order(report, report->order)));
 	case ETIME:
 		return g_strdup(
 			"the time was over; give it more, or ask for less effort or fewer chunks");
@@ -208,9 +216,9 @@ static int append_result(sd_bus_message *message, const struct report *report, u
 	if (r >= 0)
 		r = bus_append_string(message, "reason", sentence);
 	if (r >= 0)
-		r = bus_append_u64(message, "chunk-size", report->page_size << report->order);
+		r = bus_append_u64(message, "chunk-size", bytes_of_order(report, report->order));
 	if (r >= 0)
-		r = bus_append_u64(message, "alignment", report->page_size << report->align);
+		r = bus_append_u64(message, "alignment", bytes_of_order(report, report->align));
 	return r < 0 ? r : bus_append_u64(message, "serial", serial);
 }
 
