@@ -46,9 +46,10 @@ static const char *describe_room(const struct doctor *doctor, const struct cmabu
 			  cmabulk_pool_get_reserved_pages(pool)) *
 			 page_size,
 		.rest = UINT64_MAX,
+		.is_through_daemon = doctor->daemon != NULL,
 	};
 
-	room.is_rest_unknown = !doctor_get_rest(doctor, pool, &room.rest) && doctor->daemon;
+	doctor_get_rest(doctor, pool, &room.rest);
 	return room_describe(text, &room);
 }
 

@@ -20,10 +20,12 @@ static const char *describe_wanted(char text[NAME_TEXT], const struct room *room
 	return text;
 }
 
-/* Whether the memory is there; the account may have another opinion, which nobody knows. */
+/* Whether the memory is there; what is guaranteed to others only who manages the daemon sees. */
 static const char *describe_account(const struct room *room)
 {
-	return room->is_rest_unknown ? ", as far as the account allows" : "";
+	return room->is_through_daemon ?
+		       ", as far as the account and what others are guaranteed allow" :
+		       "";
 }
 
 static const char *describe_ahead(char text[AHEAD_TEXT], const struct room *room)

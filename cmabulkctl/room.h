@@ -21,7 +21,7 @@ struct room {
 	uint64_t suspect;
 	uint64_t ahead; /* cached, or claimed and not handed out; whether for who asks, nobody knows */
 	uint64_t rest; /* that who asks may still have, UINT64_MAX when nothing limits it, or nobody knows */
-	bool is_rest_unknown; /* an account does limit it */
+	bool is_through_daemon; /* accounts, and what is guaranteed to others, have a say */
 };
 
 /*

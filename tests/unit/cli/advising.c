@@ -78,10 +78,17 @@ static void room_is_told(void)
 		  "all that this user may still have (16M) would fit as it is" },
 		{ { 64 * MIB, 8 * MIB, 16 * MIB, 0, 0, 16 * MIB, false },
 		  "all that this user may still have (16M) would fit when up to 8M was moved" },
-		/* The account of somebody who has nothing is not known; only that there is one. */
+		/* Who has nothing sees no account, and nobody else what others are guaranteed. */
 		{ { 400 * MIB, 300 * MIB, 0, 0, 0, UINT64_MAX, true },
 		  "the reference request of 4800x64K (300M) would fit as it is, as far as the "
-		  "account allows" },
+		  "account and what others are guaranteed allow" },
+		{ { 400 * MIB, 299 * MIB, 50 * MIB, 0, 0, UINT64_MAX, true },
+		  "the reference request of 4800x64K (300M) would fit when up to 1M was moved, as "
+		  "far as the account and what others are guaranteed allow" },
+		{ { 400 * MIB, 250 * MIB, 40 * MIB, 10 * MIB, 20 * MIB, UINT64_MAX, true },
+		  "the reference request of 4800x64K (300M) would fit only if 10M that is suspect "
+		  "moved, too, as far as the account and what others are guaranteed allow; 20M "
+		  "more is cached or claimed ahead" },
 		{ { 400 * MIB, 100 * MIB, 0, 0, 0, UINT64_MAX, true },
 		  "the reference request of 4800x64K (300M) would come short by 200M now" },
 		/* Maybe it is for others. */
