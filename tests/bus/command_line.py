@@ -441,17 +441,17 @@ def doctor_explains(bus):
     expect(bus, 0, "alloc", "100M", "--pool", "main", **ROOT)
     # Who may not have as much needs less.
     for survey in find("survey"):
-        assert survey.endswith(f"; all that this user may still have (16M) {fits}"), survey
+        assert survey.endswith(f"; all that account media may still have (16M) {fits}"), survey
     holder.close()
     # What it has it need not get again.
     with Application(bus) as application:
         application.expect("allocate 128 1 0", "allocate: complete")
         main, small = find("survey")
-        assert main.endswith(f"; all that this user may still have (8M) {fits}"), main
+        assert main.endswith(f"; all that account media may still have (8M) {fits}"), main
         assert "may still have (16M)" in small, small
         application.expect("release", "release: done")
         application.expect("allocate 256 1 0", "allocate: complete")
-        assert find("survey")[0].endswith("; this user may have no more of it"), find("survey")
+        assert find("survey")[0].endswith("; account media may have no more of it"), find("survey")
     # Nothing is known of the account of somebody who has nothing.
     for survey in find("survey", uid=CAROL)[0], find("survey", **ROOT)[0]:
         assert survey.endswith(f"; {reference} {fits}"), survey
