@@ -165,7 +165,9 @@ int bus_check_reply(struct cmabulk_connection *connection, sd_bus_message *reply
 	/* Then sd-bus replies to itself. */
 	if (sd_bus_is_open(connection->bus->connection) <= 0)
 		return bus_lost(connection, -ENOTCONN);
-	if (error->message && *error->message)
+	/* Of an object that is not there sd-bus says but its path: the library's own sentence says what that means. */
+	if (error->message && *error->message &&
+	    strcmp(error->name, CMABULK_ERROR_UNKNOWN_OBJECT) != 0)
 		connection_explain(connection, error->message);
 	return bus_error_to_errno(error->name);
 }
