@@ -78,25 +78,30 @@ static uint64_t get_rest(const struct cmabulk_account *account, const struct cma
 	return maximum > used ? maximum - used : 0;
 }
 
-/* One that has nothing is not listed, unless the configuration names its user. */
-bool doctor_get_rest(const struct doctor *doctor, const struct cmabulk_pool *pool, uint64_t *ret)
+/*
+ * One that has nothing is not listed, unless the configuration names its user; and to which a request of this process
+ * would be charged is not told: a unit of the same user may have another.
+ */
+bool doctor_get_rest(const struct doctor *doctor, const struct cmabulk_pool *pool, uint64_t *ret,
+		     char ret_account[ACCOUNT_TEXT])
 {
 	struct cmabulk_account **accounts CLEANUP(cmabulk_account_array_freep) = NULL;
-	uint64_t rest = UINT64_MAX;
 	bool is_known = false;
 
 	if (!doctor->daemon || cmabulk_connection_list_accounts(doctor->daemon, &accounts) < 0)
 		return false;
 	for (struct cmabulk_account **account = accounts; *account; account++) {
+		uint64_t rest = get_rest(*account, pool);
+
 		if (!is_own(*account) || cmabulk_account_get_weight(*account) == 0 ||
 		    strcmp(cmabulk_account_get_pool(*account), cmabulk_pool_get_name(pool)) != 0)
 			continue;
+		if (is_known && rest >= *ret)
+			continue;
 		is_known = true;
-		if (get_rest(*account, pool) < rest)
-			rest = get_rest(*account, pool);
-	}
-	if (is_known)
 		*ret = rest;
+		snprintf(ret_account, ACCOUNT_TEXT, "%s", cmabulk_account_get_name(*account));
+	}
 	return is_known;
 }
 

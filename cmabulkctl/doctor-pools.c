@@ -6,7 +6,6 @@
 
 #include "doctor.h"
 #include "machine.h"
-#include "room.h"
 #include "size.h"
 
 /* What a node allows to whom. */
@@ -37,6 +36,7 @@ static const char *describe_room(const struct doctor *doctor, const struct cmabu
 {
 	uint64_t page_size = cmabulk_pool_get_page_size(pool);
 	uint64_t whole = count_whole_pages(pool, survey);
+	char account[ACCOUNT_TEXT];
 	struct room room = {
 		.size = cmabulk_pool_get_pages(pool) * page_size,
 		.free = whole * page_size,
@@ -46,9 +46,11 @@ static const char *describe_room(const struct doctor *doctor, const struct cmabu
 			  cmabulk_pool_get_reserved_pages(pool)) *
 			 page_size,
 		.rest = UINT64_MAX,
+		.is_through_daemon = doctor->daemon != NULL,
 	};
 
-	room.is_rest_unknown = !doctor_get_rest(doctor, pool, &room.rest) && doctor->daemon;
+	if (doctor_get_rest(doctor, pool, &room.rest, account))
+		room.account = account;
 	return room_describe(text, &room);
 }
 

@@ -6,6 +6,7 @@
 #include <json-c/json.h>
 
 #include "cli.h"
+#include "room.h"
 
 enum result {
 	RESULT_OK,
@@ -35,10 +36,11 @@ void doctor_check_access(struct doctor *doctor);
 /* How much of it? */
 void doctor_check_accounts(struct doctor *doctor);
 /*
- * Bytes that the accounts of this user may still have of a pool, of several the least, UINT64_MAX without a limit;
- * false: none is known.
+ * Bytes that the accounts of this user may still have of a pool, of several the least, UINT64_MAX without a limit, and
+ * which account that is; false: none is known.
  */
-bool doctor_get_rest(const struct doctor *doctor, const struct cmabulk_pool *pool, uint64_t *ret);
+bool doctor_get_rest(const struct doctor *doctor, const struct cmabulk_pool *pool, uint64_t *ret,
+		     char ret_account[ACCOUNT_TEXT]);
 void doctor_check_kernel(struct doctor *doctor);
 void doctor_check_pools(struct doctor *doctor);
 /* What stands for an area in advice: on this kernel it goes by name, or by place. */

@@ -6,7 +6,7 @@
 #include "size.h"
 
 /* So much memory, in words. */
-#define NAME_TEXT  96
+#define NAME_TEXT  128
 #define AHEAD_TEXT 64
 
 static const char *describe_wanted(char text[NAME_TEXT], const struct room *room, uint64_t wanted)
@@ -15,15 +15,17 @@ static const char *describe_wanted(char text[NAME_TEXT], const struct room *room
 
 	if (wanted == ROOM_REFERENCE_BYTES)
 		return ROOM_REFERENCE_NAME;
-	snprintf(text, NAME_TEXT, "all that this user may still have (%s)",
+	snprintf(text, NAME_TEXT, "all that account %s may still have (%s)", room->account,
 		 size_format(size, room->rest));
 	return text;
 }
 
-/* Whether the memory is there; the account may have another opinion, which nobody knows. */
+/* Whether the memory is there; what is guaranteed to others only who manages the daemon sees. */
 static const char *describe_account(const struct room *room)
 {
-	return room->is_rest_unknown ? ", as far as the account allows" : "";
+	return room->is_through_daemon ?
+		       ", as far as the account and what others are guaranteed allow" :
+		       "";
 }
 
 static const char *describe_ahead(char text[AHEAD_TEXT], const struct room *room)
@@ -67,7 +69,7 @@ const char *room_describe(char text[ROOM_TEXT], const struct room *room)
 	const char *name = describe_wanted(buffer, room, wanted);
 
 	if (wanted == 0)
-		snprintf(text, ROOM_TEXT, "this user may have no more of it");
+		snprintf(text, ROOM_TEXT, "account %s may have no more of it", room->account);
 	else if (wanted <= room->free)
 		snprintf(text, ROOM_TEXT, "%s would fit as it is%s", name, describe_account(room));
 	else

@@ -7,7 +7,9 @@
 
 #include <cmabulk.h>
 
-#define ROOM_TEXT 256
+#define ROOM_TEXT    384
+/* The name of an account. */
+#define ACCOUNT_TEXT 64
 
 /* What secure video playback asks for: 4800 chunks of 64K. */
 #define ROOM_REFERENCE_BYTES (UINT64_C(4800) << 16)
@@ -20,8 +22,9 @@ struct room {
 	uint64_t movable; /* and what is free in others */
 	uint64_t suspect;
 	uint64_t ahead; /* cached, or claimed and not handed out; whether for who asks, nobody knows */
-	uint64_t rest; /* that who asks may still have, UINT64_MAX when nothing limits it, or nobody knows */
-	bool is_rest_unknown; /* an account does limit it */
+	uint64_t rest; /* that the account may still have, UINT64_MAX when nothing limits it, or nobody knows */
+	const char *account; /* the one that may have the least, where there is a rest */
+	bool is_through_daemon; /* accounts, and what is guaranteed to others, have a say */
 };
 
 /*

@@ -58,7 +58,7 @@ static void keep_finding(const struct doctor *doctor, enum result result, const 
 void doctor_report(struct doctor *doctor, enum result result, const char *check, const char *remedy,
 		   const char *format, ...)
 {
-	char message[512];
+	char message[768];
 	va_list arguments;
 
 	va_start(arguments, format);

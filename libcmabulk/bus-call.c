@@ -170,7 +170,7 @@ static int on_fetched(struct asking *asking, sd_bus_message *message)
 static int read_answer(struct asking *asking, sd_bus_message *message)
 {
 	const struct cmabulk_request *request = asking->request;
-	int r = bus_check_reply(asking->connection, message);
+	int r = bus_check_manager_reply(asking->connection, message);
 
 	if (r < 0) {
 		if (r == -ETIMEDOUT)

@@ -40,11 +40,7 @@ static int call_get_all(struct cmabulk_connection *connection, sd_bus_message **
 	if (r < 0)
 		return r;
 	r = sd_bus_message_append(call, "s", BUS_MANAGER_INTERFACE);
-	if (r < 0)
-		return r;
-	r = bus_call(connection, call, ret);
-	/* No such object: of a pool, that it went; here, that somebody else has the name. */
-	return r == -ENODEV ? -EPROTO : r;
+	return r < 0 ? r : bus_call(connection, call, ret);
 }
 
 int bus_get_daemon(struct cmabulk_connection *connection, struct cmabulk_daemon **ret)

@@ -165,9 +165,28 @@ int bus_check_reply(struct cmabulk_connection *connection, sd_bus_message *reply
 	/* Then sd-bus replies to itself. */
 	if (sd_bus_is_open(connection->bus->connection) <= 0)
 		return bus_lost(connection, -ENOTCONN);
-	if (error->message && *error->message)
+	/* Of an object that is not there sd-bus says but its path: the library's own sentence says what that means. */
+	if (error->message && *error->message &&
+	    strcmp(error->name, CMABULK_ERROR_UNKNOWN_OBJECT) != 0)
 		connection_explain(connection, error->message);
 	return bus_error_to_errno(error->name);
+}
+
+int bus_check_manager_reply(struct cmabulk_connection *connection, sd_bus_message *reply)
+{
+	int r = bus_check_reply(connection, reply);
+
+	if (r == -ENODEV && sd_bus_message_is_method_error(reply, CMABULK_ERROR_UNKNOWN_OBJECT) > 0)
+		return -EPROTO;
+	return r;
+}
+
+static int check_reply_to(struct cmabulk_connection *connection, sd_bus_message *call,
+			  sd_bus_message *reply)
+{
+	if (strcmp(sd_bus_message_get_path(call), BUS_MANAGER_PATH) == 0)
+		return bus_check_manager_reply(connection, reply);
+	return bus_check_reply(connection, reply);
 }
 
 int bus_call(struct cmabulk_connection *connection, sd_bus_message *call,
@@ -183,7 +202,7 @@ int bus_call(struct cmabulk_connection *connection, sd_bus_message *call,
 	r = wait_for_reply(connection, &reply);
 	sd_bus_slot_unref(slot);
 	if (r >= 0)
-		r = bus_check_reply(connection, reply);
+		r = check_reply_to(connection, call, reply);
 	if (r < 0)
 		return r;
 	*ret_reply = TAKE(reply);

@@ -66,6 +66,9 @@ void bus_drain(struct bus *bus);
 /* What the error is that came instead of a reply; 0: it is one. */
 int bus_check_reply(struct cmabulk_connection *connection, sd_bus_message *reply);
 
+/* Of the manager, which is always there: no such object is not a pool that went, but somebody else who has the name. */
+int bus_check_manager_reply(struct cmabulk_connection *connection, sd_bus_message *reply);
+
 /* Handles something that arrived: 1. Else waits for that until @deadline_ns, or for a wakeup: 0. */
 int bus_process(struct cmabulk_connection *connection, uint64_t deadline_ns);
 

@@ -63,34 +63,42 @@ static void room_is_told(void)
 		struct room room;
 		const char *expected;
 	} cases[] = {
-		{ { 400 * MIB, 300 * MIB, 0, 0, 0, UINT64_MAX, false },
+		{ { 400 * MIB, 300 * MIB, 0, 0, 0, UINT64_MAX, NULL, false },
 		  "the reference request of 4800x64K (300M) would fit as it is" },
-		{ { 400 * MIB, 299 * MIB, 50 * MIB, 0, 0, UINT64_MAX, false },
+		{ { 400 * MIB, 299 * MIB, 50 * MIB, 0, 0, UINT64_MAX, NULL, false },
 		  "the reference request of 4800x64K (300M) would fit when up to 1M was moved" },
-		{ { 400 * MIB, 250 * MIB, 40 * MIB, 10 * MIB, 0, UINT64_MAX, false },
+		{ { 400 * MIB, 250 * MIB, 40 * MIB, 10 * MIB, 0, UINT64_MAX, NULL, false },
 		  "the reference request of 4800x64K (300M) would fit only if 10M that is suspect "
 		  "moved, too" },
-		{ { 400 * MIB, 100 * MIB, 40 * MIB, 10 * MIB, 0, UINT64_MAX, false },
+		{ { 400 * MIB, 100 * MIB, 40 * MIB, 10 * MIB, 0, UINT64_MAX, NULL, false },
 		  "the reference request of 4800x64K (300M) would come short by 150M now" },
-		{ { 64 * MIB, 64 * MIB, 0, 0, 0, UINT64_MAX, false },
+		{ { 64 * MIB, 64 * MIB, 0, 0, 0, UINT64_MAX, NULL, false },
 		  "too small for the reference request of 4800x64K (300M)" },
-		{ { 64 * MIB, 20 * MIB, 0, 0, 0, 16 * MIB, false },
-		  "all that this user may still have (16M) would fit as it is" },
-		{ { 64 * MIB, 8 * MIB, 16 * MIB, 0, 0, 16 * MIB, false },
-		  "all that this user may still have (16M) would fit when up to 8M was moved" },
-		/* The account of somebody who has nothing is not known; only that there is one. */
-		{ { 400 * MIB, 300 * MIB, 0, 0, 0, UINT64_MAX, true },
+		{ { 64 * MIB, 20 * MIB, 0, 0, 0, 16 * MIB, "media:5", false },
+		  "all that account media:5 may still have (16M) would fit as it is" },
+		{ { 64 * MIB, 8 * MIB, 16 * MIB, 0, 0, 16 * MIB, "media:5", false },
+		  "all that account media:5 may still have (16M) would fit when up to 8M was moved" },
+		/* Of somebody who has nothing no account is known; nor is what others are guaranteed. */
+		{ { 400 * MIB, 300 * MIB, 0, 0, 0, UINT64_MAX, NULL, true },
 		  "the reference request of 4800x64K (300M) would fit as it is, as far as the "
-		  "account allows" },
-		{ { 400 * MIB, 100 * MIB, 0, 0, 0, UINT64_MAX, true },
+		  "account and what others are guaranteed allow" },
+		{ { 400 * MIB, 299 * MIB, 50 * MIB, 0, 0, UINT64_MAX, NULL, true },
+		  "the reference request of 4800x64K (300M) would fit when up to 1M was moved, as "
+		  "far as the account and what others are guaranteed allow" },
+		{ { 400 * MIB, 250 * MIB, 40 * MIB, 10 * MIB, 20 * MIB, UINT64_MAX, NULL, true },
+		  "the reference request of 4800x64K (300M) would fit only if 10M that is suspect "
+		  "moved, too, as far as the account and what others are guaranteed allow; 20M "
+		  "more is cached or claimed ahead" },
+		{ { 400 * MIB, 100 * MIB, 0, 0, 0, UINT64_MAX, NULL, true },
 		  "the reference request of 4800x64K (300M) would come short by 200M now" },
 		/* Maybe it is for others. */
-		{ { 400 * MIB, 100 * MIB, 0, 0, 200 * MIB, UINT64_MAX, false },
+		{ { 400 * MIB, 100 * MIB, 0, 0, 200 * MIB, UINT64_MAX, NULL, false },
 		  "the reference request of 4800x64K (300M) would come short by 200M now; 200M more "
 		  "is cached or claimed ahead" },
-		{ { 400 * MIB, 300 * MIB, 0, 0, 100 * MIB, UINT64_MAX, false },
+		{ { 400 * MIB, 300 * MIB, 0, 0, 100 * MIB, UINT64_MAX, NULL, false },
 		  "the reference request of 4800x64K (300M) would fit as it is" },
-		{ { 64 * MIB, 64 * MIB, 0, 0, 0, 0, false }, "this user may have no more of it" },
+		{ { 64 * MIB, 64 * MIB, 0, 0, 0, 0, "media@5", true },
+		  "account media@5 may have no more of it" },
 	};
 	char text[ROOM_TEXT];
 

@@ -248,6 +248,50 @@ static void books_that_make_no_sense(void)
 	refuse_book("GetPoolForDevice", &script);
 }
 
+static int ask_manager(struct talk *talk, const char *member)
+{
+	struct cmabulk_allocation *allocation CLEANUP(cmabulk_allocation_unrefp) = NULL;
+	static const char *const settings[] = { "Weight=5", NULL };
+	struct cmabulk_connection *connection = talk->connection;
+
+	if (strcmp(member, "Reload") == 0)
+		return cmabulk_connection_reload(connection);
+	if (strcmp(member, "SetAccount") == 0)
+		return cmabulk_connection_set_account(connection, "media", settings, 0);
+	if (strcmp(member, "UnsetAccount") == 0)
+		return cmabulk_connection_unset_account(connection, "media");
+	if (strcmp(member, "Prepare") == 0)
+		return cmabulk_connection_prepare(connection, talk->request, 5);
+	if (strcmp(member, "Allocate") == 0)
+		return cmabulk_connection_allocate(connection, talk->request, &allocation);
+	return call_by_name(connection, member);
+}
+
+/* Somebody else has the name by now: no pool went away, and to wait for one would not help. */
+static void a_daemon_that_became_strange_is_told(void)
+{
+	static const char *const members[] = {
+		"ListPools",  "ListBuffers",  "ListAccounts", "GetCounters", "GetPoolForDevice",
+		"SetAccount", "UnsetAccount", "Prepare",      "Allocate",    "Reload",
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
+		struct talk talk;
+		struct script script;
+
+		g_test_message("%s", members[i]);
+		script_init(&script);
+		script.refused = members[i];
+		script.error_name = "org.freedesktop.DBus.Error.UnknownObject";
+		script.error_message = "Unknown object '/org/cmabulk1'.";
+		talk_begin(&talk, &script);
+		g_assert_cmpint(ask_manager(&talk, members[i]), ==, -EPROTO);
+		g_assert_cmpstr(cmabulk_connection_get_error_message(talk.connection), ==,
+				cmabulk_error_get_message(-EPROTO));
+		talk_end(&talk);
+	}
+}
+
 static void a_strange_daemon_is_not_opened(void)
 {
 	struct cmabulk_connection *connection = UNTOUCHED;
@@ -279,5 +323,7 @@ void add_lies(void)
 	g_test_add_func("/reply/lies-are-not-believed", lies_are_not_believed);
 	g_test_add_func("/reply/books-without-an-end", books_without_an_end);
 	g_test_add_func("/reply/books-that-make-no-sense", books_that_make_no_sense);
+	g_test_add_func("/reply/a-daemon-that-became-strange-is-told",
+			a_daemon_that_became_strange_is_told);
 	g_test_add_func("/reply/a-strange-daemon-is-not-opened", a_strange_daemon_is_not_opened);
 }

@@ -29,7 +29,6 @@ static void refusals_have_a_number_and_a_sentence(void)
 		{ "org.freedesktop.DBus.Error.ServiceUnknown", EHOSTUNREACH, 1 },
 		{ "org.freedesktop.DBus.Error.Spawn.ChildExited", EHOSTUNREACH, 1 },
 		{ "org.freedesktop.systemd1.UnitMasked", EHOSTUNREACH, 1 },
-		{ "org.freedesktop.DBus.Error.UnknownObject", ENODEV, 1 },
 		{ "org.freedesktop.DBus.Error.LimitsExceeded", ENOBUFS, 1 },
 		{ "org.freedesktop.DBus.Error.UnknownMethod", EPROTO, 0 },
 		{ "org.example.Error.Mood", EPROTO, 0 },
@@ -51,6 +50,26 @@ static void refusals_have_a_number_and_a_sentence(void)
 				cases[i].is_retryable);
 		talk_end(&talk);
 	}
+}
+
+/* One that went between the list and the question. What sd-bus says of its own accord is a path. */
+static void a_pool_that_went_is_told(void)
+{
+	struct cmabulk_pool_survey survey;
+	struct talk talk;
+	struct script script;
+
+	script_init(&script);
+	script.refused = "Survey";
+	script.error_name = "org.freedesktop.DBus.Error.UnknownObject";
+	script.error_message = "Unknown object '/org/cmabulk1/pool/video'.";
+	talk_begin(&talk, &script);
+	g_assert_cmpint(cmabulk_connection_survey_pool(talk.connection, "video", &survey,
+						       sizeof(survey)),
+			==, -ENODEV);
+	g_assert_cmpstr(cmabulk_connection_get_error_message(talk.connection), ==,
+			cmabulk_error_get_message(-ENODEV));
+	talk_end(&talk);
 }
 
 static void a_failed_fetch_keeps_nothing(void)
@@ -108,6 +127,7 @@ void add_refusals(void)
 {
 	g_test_add_func("/reply/refusals-have-a-number-and-a-sentence",
 			refusals_have_a_number_and_a_sentence);
+	g_test_add_func("/reply/a-pool-that-went-is-told", a_pool_that_went_is_told);
 	g_test_add_func("/reply/a-failed-fetch-keeps-nothing", a_failed_fetch_keeps_nothing);
 	g_test_add_func("/reply/the-daemon-knows-who-asks", the_daemon_knows_who_asks);
 	g_test_add_func("/reply/descriptors-must-have-room", descriptors_must_have_room);
