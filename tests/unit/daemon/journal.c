@@ -187,7 +187,7 @@ static void what_all_are_told_is_counted_apart(void)
 	expect_last("connecting anew");
 	for (unsigned int i = 0; i < BURST; i++)
 		journal_warning_to_all(journal, "connecting anew");
-	g_assert_cmpuint(said->len, ==, 2u * BURST);
+	g_assert_cmpuint(said->len, ==, G_GUINT64_CONSTANT(2) * BURST);
 	now_ns += INTERVAL_NS;
 	journal_warning_to_all(journal, "connecting anew");
 	expect_last("connecting anew (1 messages before were left out)\nCMABULK_LEFT_OUT=1");
