@@ -138,6 +138,20 @@ static inline void cma_bulk_clock(u64 *sum, ktime_t since)
 	*sum += ktime_to_ns(ktime_sub(ktime_get(), since));
 }
 
+/* What surveys and drains took so far, which are clocked wherever they are needed. */
+static inline u64 cma_bulk_clocked(const struct cma_bulk_report *report)
+{
+	return report->survey_ns + report->drain_ns;
+}
+
+/* As cma_bulk_clock(), but for what of it was added to cma_bulk_clocked(), @clocked before. */
+static inline void cma_bulk_clock_rest(const struct cma_bulk_report *report, u64 *sum,
+				       ktime_t since, u64 clocked)
+{
+	cma_bulk_clock(sum, since);
+	*sum -= cma_bulk_clocked(report) - clocked;
+}
+
 /**
  * struct cma_bulk_wait - waiting for writeback
  * @pages:	the fewest pages under writeback that were seen, in slots that are suspect

@@ -136,7 +136,7 @@ static int claim_batch(struct cma_bulk_call *call, u32 *first, u32 last)
 int cma_bulk_claim(struct cma_bulk_call *call, u32 *first, u32 nr_ranges)
 {
 	struct cma_bulk_report *report = &call->req->report;
-	const u64 elsewhere = report->survey_ns + report->drain_ns;
+	const u64 clocked = cma_bulk_clocked(report);
 	const ktime_t start = ktime_get();
 	const u32 last = claim_batch_bits(call, *first, nr_ranges);
 	int ret;
@@ -157,8 +157,6 @@ int cma_bulk_claim(struct cma_bulk_call *call, u32 *first, u32 nr_ranges)
 			cma_bulk_release_bits(call, call->ranges[i].first_slot,
 					      call->ranges[i].nr_slots);
 
-	/* What was clocked as survey and drain on the way is not counted twice. */
-	cma_bulk_clock(&report->claim_ns, start);
-	report->claim_ns -= report->survey_ns + report->drain_ns - elsewhere;
+	cma_bulk_clock_rest(report, &report->claim_ns, start, clocked);
 	return ret;
 }

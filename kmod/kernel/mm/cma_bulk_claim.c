@@ -311,19 +311,6 @@ static u32 next_piece(const struct cma_bulk_call *call, u32 first, u32 end)
 	return next - first;
 }
 
-/* Surveys and drains, which are clocked by themselves. */
-static u64 clocked_elsewhere(const struct cma_bulk_report *report)
-{
-	return report->survey_ns + report->drain_ns;
-}
-
-/* Count the time since @start as salvage, but for what was clocked elsewhere since. */
-static void clock_salvage(struct cma_bulk_report *report, ktime_t start, u64 elsewhere)
-{
-	cma_bulk_clock(&report->salvage_ns, start);
-	report->salvage_ns -= clocked_elsewhere(report) - elsewhere;
-}
-
 /*
  * Salvage: claim what can be had of a range that did not come as a whole, by
  * looking where pages are still in use and claiming what lies between them:
@@ -333,15 +320,16 @@ static void clock_salvage(struct cma_bulk_report *report, ktime_t start, u64 els
  */
 static int salvage_range(struct cma_bulk_call *call, u32 first, u32 nr)
 {
+	struct cma_bulk_report *report = &call->req->report;
 	const u64 before = call->req->nr_allocated;
 	const u32 end = first + nr;
-	u64 elsewhere;
+	u64 clocked;
 	ktime_t start;
 	int ret = 0;
 
 	cma_bulk_drain_batch(call);
 	cma_bulk_survey_claimed(call, first, nr);
-	elsewhere = clocked_elsewhere(&call->req->report);
+	clocked = cma_bulk_clocked(report);
 	start = ktime_get();
 	while (first < end && !ret) {
 		const u32 piece = next_piece(call, first, end);
@@ -354,7 +342,7 @@ static int salvage_range(struct cma_bulk_call *call, u32 first, u32 nr)
 	if (first < end)
 		cma_bulk_release_bits(call, first, end - first);
 
-	clock_salvage(&call->req->report, start, elsewhere);
+	cma_bulk_clock_rest(report, &report->salvage_ns, start, clocked);
 	trace_cma_bulk_salvage(call->cma->name, cma_bulk_slot_pfn(&call->map, end - nr), nr,
 			       call->req->nr_allocated - before, ret);
 	return ret;
@@ -435,7 +423,7 @@ int cma_bulk_claim_range(struct cma_bulk_call *call, const struct cma_bulk_range
 	const struct cma_bulk_span span = cma_bulk_span(call, range->first_slot, range->nr_slots);
 	const bool move = range->kind >= CMA_RANGE_MOVE;
 	const u64 before = call->req->nr_allocated;
-	const u64 elsewhere = clocked_elsewhere(report);
+	const u64 clocked = cma_bulk_clocked(report);
 	const ktime_t start = ktime_get();
 	int ret;
 
@@ -447,7 +435,7 @@ int cma_bulk_claim_range(struct cma_bulk_call *call, const struct cma_bulk_range
 		report_range(report, range);
 		if (range->kind == CMA_RANGE_SALVAGE_FREE ||
 		    range->kind == CMA_RANGE_SALVAGE_MOVE)
-			clock_salvage(report, start, elsewhere);
+			cma_bulk_clock_rest(report, &report->salvage_ns, start, clocked);
 	} else {
 		report->ranges_failed++;
 		ret = claim_rest(call, range, move, ret);

@@ -23,19 +23,11 @@
 
 #include "cma_bulk.h"
 
-/* So many pages of anonymous memory to move are worth a worker. */
-#define PAGES_PER_WORKER	256
-
 /*
- * One halves most of the time there is to halve. More are in each other's way: with
- * three on 4 emulated CPUs the same pages took 1.4 times as long as with one.
+ * So many pages of anonymous memory to move are worth the worker. There is one: on 4
+ * emulated CPUs three took 1.4 times as long as one, none 1.5 times.
  */
-#define MAX_WORKERS		1U
-
-struct worker {
-	struct work_struct work;
-	struct cma_bulk_ahead *ahead;
-};
+#define WORTH_A_WORKER	256
 
 /**
  * struct ahead_range - a range whose pages are moved before it is claimed
@@ -56,13 +48,13 @@ struct ahead_range {
  * @call:	the call whose batch it is
  * @until:	when to begin no further piece
  * @anonymous:	pages of anonymous memory in all ranges, an estimate
- * @lock:	protects what follows while workers run; a leaf
+ * @lock:	protects what follows while the worker runs; a leaf
  * @stop:	there is no use in going on
  * @nr_ranges:	ranges of this batch in @ranges
- * @next:	the range that the next piece is of; those before are done when no
- *		worker runs
+ * @next:	the range that the next piece is of; those before are done when the
+ *		worker does not run
  * @ranges:	in the order in which they are claimed
- * @workers:	none of which runs except in cma_bulk_ahead_run()
+ * @work:	the worker's, which only runs in cma_bulk_ahead_run()
  */
 struct cma_bulk_ahead {
 	struct cma_bulk_call *call;
@@ -73,7 +65,7 @@ struct cma_bulk_ahead {
 	u32 nr_ranges;
 	u32 next;
 	struct ahead_range ranges[CMA_BULK_BATCH_RANGES];
-	struct worker workers[MAX_WORKERS];
+	struct work_struct work;
 };
 
 /* What is handed out at a time: so many pages, most of them maybe free. */
@@ -136,23 +128,21 @@ static void move_pieces(struct cma_bulk_ahead *ahead)
 
 static void move_work(struct work_struct *work)
 {
-	move_pieces(container_of(work, struct worker, work)->ahead);
+	move_pieces(container_of(work, struct cma_bulk_ahead, work));
 }
 
 /*
  * Memory is allocated on behalf of the caller. Where it may not do everything for
- * that, a worker, which may, must not do it instead. Its cpuset and its policy do
- * not bind workers: what they allocate is for whom the moved pages belong to.
+ * that, the worker, which may, must not do it instead. Its cpuset and its policy do
+ * not bind the worker: what that allocates is for whom the moved pages belong to.
  */
-static unsigned int nr_workers(u64 anonymous)
+static bool wants_worker(u64 anonymous)
 {
 	const unsigned int restricted =
 		PF_MEMALLOC | PF_MEMALLOC_NOIO | PF_MEMALLOC_NOFS | PF_MEMALLOC_PIN;
 
-	if (current->flags & restricted)
-		return 0;
-	return min3((unsigned int)(anonymous / PAGES_PER_WORKER), num_online_cpus() - 1,
-		    MAX_WORKERS);
+	return anonymous >= WORTH_A_WORKER && num_online_cpus() > 1 &&
+	       !(current->flags & restricted);
 }
 
 /**
@@ -163,15 +153,11 @@ static unsigned int nr_workers(u64 anonymous)
 struct cma_bulk_ahead *cma_bulk_ahead_alloc(void)
 {
 	struct cma_bulk_ahead *ahead = kzalloc(sizeof(*ahead), GFP_KERNEL);
-	unsigned int i;
 
 	if (!ahead)
 		return NULL;
 	spin_lock_init(&ahead->lock);
-	for (i = 0; i < MAX_WORKERS; i++) {
-		ahead->workers[i].ahead = ahead;
-		INIT_WORK(&ahead->workers[i].work, move_work);
-	}
+	INIT_WORK(&ahead->work, move_work);
 	return ahead;
 }
 
@@ -221,16 +207,15 @@ void cma_bulk_ahead_add(struct cma_bulk_call *call, u32 index, unsigned long sta
 void cma_bulk_ahead_run(struct cma_bulk_call *call, ktime_t until)
 {
 	struct cma_bulk_ahead *ahead = call->ahead;
-	const unsigned int workers = nr_workers(ahead->anonymous);
-	unsigned int i;
+	const bool with_worker = wants_worker(ahead->anonymous);
 
 	ahead->until = until;
-	for (i = 0; i < workers; i++)
-		queue_work(cma_bulk_workqueue(), &ahead->workers[i].work);
+	if (with_worker)
+		queue_work(cma_bulk_workqueue(), &ahead->work);
 	move_pieces(ahead);
-	/* Who has not begun has nothing to do any more. */
-	for (i = 0; i < workers; i++)
-		cancel_work_sync(&ahead->workers[i].work);
+	/* If it has not begun there is nothing to do any more. */
+	if (with_worker)
+		cancel_work_sync(&ahead->work);
 }
 
 /**
