@@ -164,6 +164,7 @@ struct cma_bulk_wait {
 	bool begun;
 };
 
+int cma_bulk_run(struct cma *cma, struct cma_bulk_req *req);
 void cma_bulk_survey_unit(struct cma_bulk_call *call, u32 unit);
 unsigned long cma_bulk_survey_anonymous(unsigned long pfn, unsigned long end);
 unsigned long cma_bulk_survey_suspects(const struct cma_bulk_call *call, unsigned long *pfn,
