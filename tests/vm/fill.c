@@ -623,9 +623,7 @@ int main(int argc, char **argv)
 	ADD("kinds", test_kinds);
 	ADD("page-cache", test_page_cache);
 	ADD("starves-nobody", test_starves_nobody);
-	/* To fill the cache under a debug kernel takes minutes, and shows nothing else. */
-	if (!machine_is_debug())
-		ADD("cache-makes-room", test_cache_makes_room);
+	ADD("cache-makes-room", test_cache_makes_room);
 	ADD("taken", test_taken);
 	ADD("budget", test_budget);
 	ADD("interrupt", test_interrupt);
