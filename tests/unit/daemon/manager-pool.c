@@ -47,28 +47,6 @@ void preparation_ended(void *userdata)
 	g_assert_not_reached();
 }
 
-/* So nothing is sent. */
-bool reader_is_behind(const struct client *client, bool *ret_far)
-{
-	*ret_far = true;
-	return true;
-}
-
-int delivery_reply(struct client *client, sd_bus_message *message, uint64_t bytes)
-{
-	g_assert_not_reached();
-}
-
-void client_get_account(const struct client *client, char ret[CMABULK_ACCOUNT_LEN])
-{
-	g_assert_not_reached();
-}
-
-void client_warning(const struct client *client, const char *format, ...)
-{
-	g_assert_not_reached();
-}
-
 void bus_changes_add(struct bus_changes *changes, struct pool *pool)
 {
 }
