@@ -258,7 +258,8 @@ static int on_name_requested(sd_bus_message *message, void *userdata, sd_bus_err
 		manager_stop(manager, 1);
 		return 1;
 	}
-	if (sd_bus_message_read(message, "u", &result) >= 0 && result == NAME_QUEUED) {
+	if (sd_bus_message_read(message, "u", &result) >= 0 && result == NAME_QUEUED &&
+	    bus_is_connecting_anew(manager)) {
 		bus_ask_owner(manager);
 		return 1;
 	}
