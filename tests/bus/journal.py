@@ -8,11 +8,12 @@ import socket
 import threading
 import time
 
-from authority import authority, person
+from authority import person
 from client import BusError
 from fixture import environment, eventually
 from manager import (ALICE, BOB, KIB, MIB, PAGE, administrator, daemon_with_clients, expect_error,
                      user)
+from polkit import authority
 
 RULES = f"[Account media]\nUser={ALICE}\nMaxBytes=16M\n"
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
