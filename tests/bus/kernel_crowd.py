@@ -208,6 +208,8 @@ START_SECONDS = 600
 FLAT_BYTES = 1 << 20
 MOST_BYTES = 16 * MIB
 LOOKS = 10  # at its size, since it was killed last
+# So many answers at most until the next process is killed: more often, and most of the time goes into connecting anew.
+KILL_ANSWERS = 20
 
 
 class Member(User):
@@ -369,9 +371,10 @@ def two_hundred_connections(bus):
     killed = 0
     sizes = []
     answered = count.total(), time.monotonic()
+    next_kill = dice.randint(1, KILL_ANSWERS)
     while daemon_kills or count.total() < requests or len(sizes) < LOOKS:
         # A moment, not a delay: when is what is random here.
-        time.sleep(dice.random() * 0.5)
+        time.sleep(dice.random() * 0.1)
         if count.total() > answered[0]:
             answered = count.total(), time.monotonic()
         assert time.monotonic() - answered[1] < START_SECONDS, "nobody is answered any more"
@@ -382,6 +385,9 @@ def two_hundred_connections(bus):
             daemon = start_daemon(bus, configuration, START_SECONDS)
             answered = count.total(), time.monotonic()
             continue
+        if count.total() < next_kill:
+            continue
+        next_kill = count.total() + dice.randint(1, KILL_ANSWERS)
         # Not the first: who lives long enough finds out that it was forgotten.
         victim = dice.randrange(1, PROCESSES)
         herds[victim].kill()
