@@ -3,7 +3,7 @@
 """What frames.c does, by ctypes: 25 buffers of 192 chunks of 64 KiB each, all written."""
 import ctypes
 
-library, WRITE = ctypes.CDLL("libcmabulk.so.0"), 2  # CMABULK_BUFFER_WRITE
+library, WRITE = ctypes.CDLL("libcmabulk.so.1"), 2  # CMABULK_BUFFER_WRITE
 library.cmabulk_buffer_get_size.restype = ctypes.c_uint64
 library.cmabulk_allocation_get_buffer.restype = ctypes.c_void_p
 for name in "error_get_message", "connection_get_error_message", "allocation_get_reason":

@@ -16,7 +16,7 @@ def install(bus, program):
     library = environment("CMABULK_LIBRARY")
     copy = os.path.join(place, "bin", os.path.basename(program))
     for source, target in ((program, copy),
-                           (library, os.path.join(place, "libcmabulk", "libcmabulk.so.0"))):
+                           (library, os.path.join(place, "libcmabulk", "libcmabulk.so.1"))):
         os.makedirs(os.path.dirname(target), 0o755, exist_ok=True)
         if not os.path.exists(target):
             shutil.copy(source, target)
