@@ -132,9 +132,10 @@ int bus_process(struct cmabulk_connection *connection, uint64_t deadline_ns)
 	return r < 0 ? bus_lost(connection, r) : 0;
 }
 
-static int wait_for_reply(struct cmabulk_connection *connection, sd_bus_message *const *reply)
+static int wait_for_reply(struct cmabulk_connection *connection, uint64_t timeout_ns,
+			  sd_bus_message *const *reply)
 {
-	uint64_t deadline_ns = now_ns(CLOCK_MONOTONIC) + BUS_CALL_TIMEOUT_NS;
+	uint64_t deadline_ns = now_ns(CLOCK_MONOTONIC) + timeout_ns;
 
 	for (;;) {
 		int r = sd_bus_process(connection->bus->connection, NULL);
@@ -199,7 +200,10 @@ int bus_call(struct cmabulk_connection *connection, sd_bus_message *call,
 
 	if (r < 0)
 		return bus_lost(connection, r);
-	r = wait_for_reply(connection, &reply);
+	r = wait_for_reply(connection,
+			   connection->bus->is_interactive ? BUS_PERSON_TIMEOUT_NS :
+							     BUS_CALL_TIMEOUT_NS,
+			   &reply);
 	sd_bus_slot_unref(slot);
 	if (r >= 0)
 		r = check_reply_to(connection, call, reply);
@@ -227,7 +231,7 @@ int bus_listen(struct cmabulk_connection *connection, const char *rule,
 
 	if (r < 0)
 		return bus_lost(connection, r);
-	r = wait_for_reply(connection, &bus->listening);
+	r = wait_for_reply(connection, BUS_CALL_TIMEOUT_NS, &bus->listening);
 	if (r >= 0)
 		r = bus_check_reply(connection, bus->listening);
 	bus->listening = sd_bus_message_unref(bus->listening);
@@ -259,6 +263,17 @@ static int reload(struct cmabulk_connection *connection)
 	sd_bus_message *reply CLEANUP(bus_message_unrefp) = NULL;
 
 	return bus_call_manager(connection, "Reload", &reply);
+}
+
+static int set_allow_interactive_authorization(struct cmabulk_connection *connection,
+					       bool is_allowed)
+{
+	int r = sd_bus_set_allow_interactive_authorization(connection->bus->connection, is_allowed);
+
+	if (r < 0)
+		return bus_lost(connection, r);
+	connection->bus->is_interactive = is_allowed;
+	return 0;
 }
 
 /* A child may only let go: the socket is its parent's, and no good-bye may go over it. */
@@ -296,6 +311,7 @@ static const struct backend bus_backend = {
 	.unset_account = bus_unset_account,
 	.get_daemon = bus_get_daemon,
 	.reload = reload,
+	.set_allow_interactive_authorization = set_allow_interactive_authorization,
 	.prepare = bus_prepare,
 	.allocate = bus_allocate,
 	.start_allocate = bus_call_start,

@@ -28,6 +28,7 @@ struct bus {
 	sd_bus *connection;
 	int wakeup; /* eventfd: look whether what is waited for is still wanted */
 	uint64_t last_token;
+	bool is_interactive; /* a person may be asked whether the daemon is to do what it is told */
 	struct asking *calls; /* that run */
 	bool has_ended_call; /* since the application last looked */
 	int loop; /* epoll, for the application's; -1 until it asks */
@@ -47,7 +48,9 @@ static inline void bus_message_unrefp(sd_bus_message **message)
 }
 
 /* For a reply that the daemon has not to wait for itself. */
-#define BUS_CALL_TIMEOUT_NS (UINT64_C(25) * NSEC_PER_SEC)
+#define BUS_CALL_TIMEOUT_NS   (UINT64_C(25) * NSEC_PER_SEC)
+/* For one that a person may be asked about, whom the daemon gives 2 minutes. */
+#define BUS_PERSON_TIMEOUT_NS (UINT64_C(150) * NSEC_PER_SEC)
 
 /* A call of the daemon, to be filled in: @destination NULL is its well-known name. */
 int bus_new_call(struct cmabulk_connection *connection, const char *destination, const char *path,
@@ -55,7 +58,7 @@ int bus_new_call(struct cmabulk_connection *connection, const char *destination,
 
 /*
  * Waits for the reply. An error of the daemon or the bus is explained to the connection and
- * returned as errno. -ETIMEDOUT: none came within BUS_CALL_TIMEOUT_NS.
+ * returned as errno. -ETIMEDOUT: none came within BUS_CALL_TIMEOUT_NS, or BUS_PERSON_TIMEOUT_NS.
  */
 int bus_call(struct cmabulk_connection *connection, sd_bus_message *call,
 	     sd_bus_message **ret_reply);

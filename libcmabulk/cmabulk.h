@@ -357,6 +357,17 @@ int cmabulk_connection_get_daemon(struct cmabulk_connection *connection,
 int cmabulk_connection_reload(struct cmabulk_connection *connection) CMABULK_MUST_CHECK;
 
 /**
+ * @brief Say whether polkit may ask a person, as for an administrator's password, before the daemon does what the
+ * calls from here on are for. At first it may not, and says no where it would have to.
+ * @param allow 1: it may, where somebody is there to answer: calls that are waited for then take up to 2.5 minutes,
+ *              of which a person has 2. The time of an allocate goes on meanwhile. 0: it may not.
+ * @return 0; `-EOPNOTSUPP` in direct mode, where nobody is asked; `-ENOTCONN`: the connection to the bus was lost;
+ *         `-ECHILD`: the connection was opened before a fork.
+ */
+int cmabulk_connection_set_allow_interactive_authorization(struct cmabulk_connection *connection,
+							   int allow) CMABULK_MUST_CHECK;
+
+/**
  * @brief Have chunks claimed ahead, as a hint that this account will allocate soon.
  * @param request What will be wanted; not changed, and may be used for the allocate itself. Its count,
  *                order, alignment, effort, pool and label count; anything that moves other users' pages is

@@ -257,6 +257,20 @@ EXPORT int cmabulk_connection_reload(struct cmabulk_connection *connection)
 	return connection_end(connection, r);
 }
 
+EXPORT int
+cmabulk_connection_set_allow_interactive_authorization(struct cmabulk_connection *connection,
+						       int allow)
+{
+	int r = connection_begin(connection);
+
+	if (r >= 0)
+		r = connection->backend->set_allow_interactive_authorization ?
+			    connection->backend->set_allow_interactive_authorization(connection,
+										     allow) :
+			    -EOPNOTSUPP;
+	return connection_end(connection, r);
+}
+
 /* 0: nobody else uses it until request_end(). */
 static int begin_request(struct cmabulk_connection *connection, struct cmabulk_request *request)
 {

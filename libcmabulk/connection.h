@@ -44,6 +44,8 @@ struct backend {
 	int (*unset_account)(struct cmabulk_connection *connection, const char *name);
 	int (*get_daemon)(struct cmabulk_connection *connection, struct cmabulk_daemon **ret);
 	int (*reload)(struct cmabulk_connection *connection);
+	int (*set_allow_interactive_authorization)(struct cmabulk_connection *connection,
+						   bool is_allowed);
 	int (*prepare)(struct cmabulk_connection *connection, struct cmabulk_request *request,
 		       uint64_t expire_usec);
 	/* The call, a new one, ends some time while the connection is processed, if it is not done at once. */

@@ -220,6 +220,8 @@ static void not_everything_can_be_done(void)
 	g_assert_cmpint(cmabulk_request_new(&request), ==, 0);
 	g_assert_cmpint(cmabulk_connection_prepare(connection, request, 1), ==, -EOPNOTSUPP);
 	g_assert_cmpint(cmabulk_connection_reload(connection), ==, -EOPNOTSUPP);
+	g_assert_cmpint(cmabulk_connection_set_allow_interactive_authorization(connection, 1), ==,
+			-EOPNOTSUPP);
 	g_assert_cmpint(cmabulk_connection_list_accounts(connection, &accounts), ==, -EOPNOTSUPP);
 	g_assert_cmpint(cmabulk_connection_get_daemon(connection, &daemon), ==, -EOPNOTSUPP);
 	g_assert_cmpint(cmabulk_connection_list_device_pools(connection, "lens", &names), ==,
@@ -385,6 +387,7 @@ static bool may_change(struct cmabulk_connection *connection)
 	       cmabulk_connection_prepare(connection, request, 1) != -ECHILD ||
 	       cmabulk_connection_set_account(connection, "media", settings, 0) != -ECHILD ||
 	       cmabulk_connection_unset_account(connection, "media") != -ECHILD ||
+	       cmabulk_connection_set_allow_interactive_authorization(connection, 1) != -ECHILD ||
 	       cmabulk_connection_reload(connection) != -ECHILD;
 }
 
