@@ -5,20 +5,28 @@
 #include <string.h>
 
 #include "accounts-change.h"
+#include "agent.h"
 #include "patience.h"
 
 static int change(const struct context *context, const char *name, const char *const *settings,
 		  bool is_persistent)
 {
 	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = NULL;
+	struct agent agent CLEANUP(agent_end) = { 0 };
 	int r;
 
-	patience_begin("changing the account");
+	agent_begin(&agent, context);
+	/* The terminal is the agent's, where there is one. */
+	if (agent.pid == 0)
+		patience_begin("changing the account");
 	r = cli_connect(context, &connection);
 	if (r < 0)
 		return cli_fail(r, "cannot change account %s", name);
-	r = settings ? cmabulk_connection_set_account(connection, name, settings, is_persistent) :
-		       cmabulk_connection_unset_account(connection, name);
+	r = agent_allow(context, connection);
+	if (r >= 0)
+		r = settings ? cmabulk_connection_set_account(connection, name, settings,
+							      is_persistent) :
+			       cmabulk_connection_unset_account(connection, name);
 	if (r < 0)
 		return cli_fail_call(connection, r, "cannot change account %s", name);
 	patience_end();

@@ -28,6 +28,7 @@ enum exit_code {
 struct context {
 	bool direct;
 	bool json;
+	bool no_ask_password; /* of the verbs that have an agent */
 };
 
 /* Each in its own file, behind the table in main.c. They return an exit code. */

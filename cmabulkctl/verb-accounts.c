@@ -7,14 +7,26 @@
 
 #include "account-row.h"
 #include "accounts-change.h"
+#include "agent.h"
 #include "json.h"
 #include "options.h"
 #include "patience.h"
 #include "table.h"
 
+enum wish {
+	OPTION_PERSISTENT,
+	OPTION_NO_ASK_PASSWORD,
+};
+
 static const struct option_description options[] = {
-	{ "persistent", NULL, "with set: also for the daemon's next start" },
+	[OPTION_PERSISTENT] = { "persistent", NULL, "with set: also for the daemon's next start" },
+	[OPTION_NO_ASK_PASSWORD] = { AGENT_OPTION },
 	{ NULL },
+};
+
+struct wishes {
+	struct context *context;
+	bool is_persistent;
 };
 
 static const struct usage usage = {
@@ -26,16 +38,18 @@ static const struct usage usage = {
 		"cmabulkd.conf(5), while the daemon runs, or take all that was set back. KEY= takes\n"
 		"one key back.",
 	.options = options,
-	.example = "sudo cmabulkctl accounts set camera MaxBytes=1G",
+	.example = "cmabulkctl accounts set camera MaxBytes=1G",
 };
 
 static int handle_option(size_t index, const char *value, void *userdata)
 {
-	bool *is_persistent = userdata;
+	struct wishes *wishes = userdata;
 
-	(void)index;
 	(void)value;
-	*is_persistent = true;
+	if (index == OPTION_PERSISTENT)
+		wishes->is_persistent = true;
+	else
+		wishes->context->no_ask_password = true;
 	return 1;
 }
 
@@ -112,8 +126,8 @@ static int list(const struct context *context)
 
 int verb_accounts(struct context *context, int argc, char **argv)
 {
-	bool is_persistent = false;
-	int r = options_parse(&usage, context, argc, argv, handle_option, &is_persistent);
+	struct wishes wishes = { .context = context };
+	int r = options_parse(&usage, context, argc, argv, handle_option, &wishes);
 	const char *what;
 
 	if (r != OPTIONS_GO_ON)
@@ -122,8 +136,8 @@ int verb_accounts(struct context *context, int argc, char **argv)
 	argv += optind;
 	what = argc > 0 ? argv[0] : "";
 	if (strcmp(what, "set") == 0)
-		return accounts_set(context, argc - 1, argv + 1, is_persistent);
-	if (is_persistent)
+		return accounts_set(context, argc - 1, argv + 1, wishes.is_persistent);
+	if (wishes.is_persistent)
 		return cli_usage(
 			"--persistent is for accounts set; what is taken back is so for good");
 	if (strcmp(what, "unset") == 0)

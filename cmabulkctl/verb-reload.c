@@ -2,17 +2,34 @@
 /* reload: the daemon reads its configuration again; what it does not like is said here too. */
 #include <stdio.h>
 
+#include "agent.h"
 #include "json.h"
 #include "options.h"
 #include "patience.h"
+
+static const struct option_description options[] = {
+	{ AGENT_OPTION },
+	{ NULL },
+};
 
 static const struct usage usage = {
 	.verb = "reload",
 	.arguments = "",
 	.description = "Make the daemon read its configuration again, and say what was wrong with\n"
 		       "it. What is in use stays, whatever the new limits are.",
-	.example = "sudo cmabulkctl reload",
+	.options = options,
+	.example = "cmabulkctl reload",
 };
+
+static int handle_option(size_t index, const char *value, void *userdata)
+{
+	struct context *context = userdata;
+
+	(void)index;
+	(void)value;
+	context->no_ask_password = true;
+	return 1;
+}
 
 static void print(const struct context *context, const struct cmabulk_daemon *daemon)
 {
@@ -33,15 +50,21 @@ int verb_reload(struct context *context, int argc, char **argv)
 {
 	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = NULL;
 	struct cmabulk_daemon *daemon CLEANUP(cmabulk_daemon_unrefp) = NULL;
-	int r = options_parse(&usage, context, argc, argv, NULL, NULL);
+	struct agent agent CLEANUP(agent_end) = { 0 };
+	int r = options_parse(&usage, context, argc, argv, handle_option, context);
 
 	if (r != OPTIONS_GO_ON)
 		return r;
-	patience_begin("reloading the configuration");
+	agent_begin(&agent, context);
+	/* The terminal is the agent's, where there is one. */
+	if (agent.pid == 0)
+		patience_begin("reloading the configuration");
 	r = cli_connect(context, &connection);
 	if (r < 0)
 		return cli_fail(r, "cannot reload the configuration");
-	r = cmabulk_connection_reload(connection);
+	r = agent_allow(context, connection);
+	if (r >= 0)
+		r = cmabulk_connection_reload(connection);
 	if (r >= 0)
 		r = cmabulk_connection_get_daemon(connection, &daemon);
 	if (r < 0)

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who is asked for a password when polkit wants one: whoever sits at this terminal. For verbs that
+ * change what the daemon does, which an ordinary user may with an administrator's password.
+ */
+#ifndef CMABULKCTL_AGENT_H
+#define CMABULKCTL_AGENT_H
+
+#include <sys/types.h>
+
+#include "cli.h"
+#include "options.h"
+
+/* In the options of a verb that has an agent. */
+#define AGENT_OPTION "no-ask-password", NULL, "ask nobody for a password"
+
+struct agent {
+	pid_t pid; /* 0: there is none */
+};
+
+/*
+ * Starts one, and returns when polkit knows it. There is none for root, who is not asked, for another
+ * bus than the system's, where no polkit is, nor where nobody could answer; that it cannot be
+ * started is no failure: maybe the session has another.
+ */
+void agent_begin(struct agent *agent, const struct context *context);
+
+/* Also when there is none. */
+void agent_end(struct agent *agent);
+
+/* The verb's calls may take as long as a person does, if there can be one. */
+int agent_allow(const struct context *context, struct cmabulk_connection *connection);
+
+#endif

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""cmabulkctl at a terminal, and polkit's agent that asks there for a password. The agent is the real one; polkit is the
+stand-in, which answers no password.
+"""
+
+import fcntl
+import os
+import signal
+import subprocess
+import termios
+import time
+
+from client import Gio, GLib, readable
+from fixture import PATIENCE, Bus, environment
+from installed import install, options_for
+from manager import ALICE, CLIENTS, STRANGER, administrator, daemon_with_clients
+from polkit import AUTHORITY, INTERFACE, Authority
+
+# What polkit's own policy lets everybody do, and it alone; here the agent's interface is everybody's.
+POLICY = (f'<allow send_destination="{AUTHORITY}"/>'
+          f'<allow send_interface="{AUTHORITY}.AuthenticationAgent"/>')
+MANAGE = "org.cmabulk1.manage"
+# How long the library waits for a call that nobody is asked about.
+CALL = 25
+VERBS = ("reload", "accounts set media MaxBytes=1M", "accounts unset media")
+
+
+class Agent:
+    """One that registered."""
+
+    def __init__(self, authority, call):
+        (kind, subject), _, self.path, options = call.get_body().unpack()
+        assert (kind, options) == ("unix-process", {"fallback": True}), (kind, options)
+        self.pid_of_subject = subject["pid"]
+        self.name = call.get_sender()
+        self._authority = authority
+        body = GLib.Variant("(s)", (self.name,))
+        pid = authority.call_bus("GetConnectionUnixProcessID", body).arguments[0]
+        with open(f"/proc/{pid}/comm", encoding="ascii") as comm:
+            assert comm.read() == "pkttyagent\n"
+        self._pidfd = os.pidfd_open(pid)
+
+    def ask(self, message):
+        """Has it ask root for the password."""
+        identity = ("unix-user", {"uid": GLib.Variant("u", 0)})
+        body = GLib.Variant("(sssa{ss}sa(sa{sv}))", (MANAGE, message, "", {}, "cookie", [identity]))
+        return self._authority.start(self.name, self.path, f"{AUTHORITY}.AuthenticationAgent",
+                                     "BeginAuthentication", body)
+
+    def wait_gone(self):
+        assert readable(self._pidfd, PATIENCE), "the agent still runs"
+        os.close(self._pidfd)
+
+
+class AuthorityWithAgents(Authority):
+    """Knows who has an agent."""
+
+    def __init__(self, *arguments, **options):
+        self.agents, self._registering = [], []
+        super().__init__(*arguments, **options)
+
+    def _answer(self, call):
+        member = call.get_member()
+        if call.get_interface() == INTERFACE and member == "RegisterAuthenticationAgentWithOptions":
+            self._registering.append(call)
+        elif call.get_interface() == INTERFACE and member == "UnregisterAuthenticationAgent":
+            self.send(Gio.DBusMessage.new_method_reply(call))
+        else:
+            super()._answer(call)
+
+    def wait_registering(self):
+        """Until an agent waits to be told that it is one."""
+        self.wait_for("an agent", lambda: self._registering)
+
+    def register(self):
+        """Tells the next one."""
+        self.wait_registering()
+        call = self._registering.pop(0)
+        agent = Agent(self, call)
+        self.send(Gio.DBusMessage.new_method_reply(call))
+        return agent
+
+    def expect_no_agent(self):
+        self.call_bus("GetId")
+        assert not self._registering
+
+
+class AtTerminal:
+    """cmabulkctl, with a terminal of its own, on the system bus unless it is said otherwise."""
+
+    def __init__(self, bus, *arguments, uid=STRANGER, groups=(STRANGER,), has_keys=True,
+                 **variables):
+        self.master, slave = os.openpty()
+        variables = {"CMABULK_BUS": "system", "DBUS_SYSTEM_BUS_ADDRESS": bus.address,
+                     "TERM": "xterm", "LANGUAGE": "C", **variables}
+        options = options_for(bus, uid, groups, **variables)
+        become = options.pop("preexec_fn")
+
+        def enter():
+            os.setsid()
+            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+            os.fchown(slave, uid, -1)
+            become()
+        program = install(bus, environment("CMABULKCTL"))
+        self.process = subprocess.Popen(
+            [program, *arguments], stdin=slave if has_keys else subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=slave, preexec_fn=enter, **options)
+        os.close(slave)
+        self.shown = ""
+
+    def wait_for(self, text):
+        """Until it is on the terminal."""
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.shown:
+            assert readable(self.master, max(0.0, deadline - time.monotonic())), self.shown
+            self.shown += os.read(self.master, 4096).decode()
+
+    def end(self):
+        """Its exit status, and all that was on the terminal."""
+        self.process.communicate(timeout=PATIENCE)
+        while readable(self.master, 0):
+            try:
+                self.shown += os.read(self.master, 4096).decode()
+            except OSError:  # nobody has the other side any more
+                break
+        os.close(self.master)
+        return self.process.returncode, self.shown
+
+
+def bus_with_daemon(bus):
+    daemon_with_clients(bus, configuration="[Account media]\nUser=games\nMaxBytes=16M\n")
+    return bus.client(kind=AuthorityWithAgents)
+
+
+def question_of(polkit, flags):
+    question = polkit.next()
+    assert (question.action, question.flags) == (MANAGE, flags), (question.action, question.flags)
+    return question
+
+
+def asks_at_the_terminal(_):
+    """For whatever needs an administrator, once the agent is known, which ends with the verb."""
+    with Bus(POLICY) as bus:
+        polkit = bus_with_daemon(bus)
+        for verb in VERBS:
+            ctl = AtTerminal(bus, *verb.split())
+            # It waits for the agent before it asks.
+            polkit.wait_registering()
+            polkit.expect_nothing(administrator(bus))
+            agent = polkit.register()
+            assert agent.pid_of_subject == ctl.process.pid
+            question_of(polkit, 1).answer(True)
+            assert ctl.end() == (0, ""), (verb, ctl.shown)
+            agent.wait_gone()
+
+
+def shows_what_it_is_for(_):
+    """The agent has the terminal: no line of progress gets between."""
+    with Bus(POLICY) as bus:
+        polkit = bus_with_daemon(bus)
+        ctl = AtTerminal(bus, "reload")
+        agent = polkit.register()
+        question = question_of(polkit, 1)
+        message = "Authentication is required, says the test."
+        agent.ask(message)
+        ctl.wait_for(message)
+        # The line of progress would be there by now.
+        polkit.process(time.monotonic() + 1)
+        question.answer(False)
+        status, shown = ctl.end()
+        assert status == 5 and f"AUTHENTICATING FOR {MANAGE}" in shown, shown
+        assert "so far" not in shown and "polkit does not allow it" in shown, shown
+        agent.wait_gone()
+
+
+def asks_nobody_elsewhere(_):
+    """Without a terminal to type on, or told not to, what would need a password is refused."""
+    with Bus(POLICY) as bus:
+        polkit = bus_with_daemon(bus)
+        for verb in VERBS:
+            for options, has_keys in ((["--no-ask-password"], True), ([], False)):
+                ctl = AtTerminal(bus, *verb.split(), *options, has_keys=has_keys)
+                question_of(polkit, 0).answer(False, True)
+                status, shown = ctl.end()
+                assert status == 5 and "interactive" in shown, (verb, shown)
+                polkit.expect_no_agent()
+
+
+def asks_without_an_agent_on_other_buses(_):
+    """Where there is no polkit: should something else be in its place, that may have one."""
+    with Bus(POLICY) as bus:
+        polkit = bus_with_daemon(bus)
+        ctl = AtTerminal(bus, "reload", CMABULK_BUS=bus.address)
+        question_of(polkit, 1).answer(True)
+        assert ctl.end()[0] == 0, ctl.shown
+        polkit.expect_no_agent()
+
+
+def asks_nobody_about_root(_):
+    with Bus(POLICY) as bus:
+        polkit = bus_with_daemon(bus)
+        for verb in VERBS:
+            assert AtTerminal(bus, *verb.split(), uid=0, groups=()).end() == (0, "")
+        polkit.expect_nothing(administrator(bus))
+        polkit.expect_no_agent()
+
+
+def asks_nobody_to_look(_):
+    """Who only looks, or allocates, is no administrator."""
+    with Bus(POLICY) as bus:
+        polkit = bus_with_daemon(bus)
+        for verb in ("accounts", "status", "alloc 1"):
+            ctl = AtTerminal(bus, *verb.split(), uid=ALICE, groups=(CLIENTS,))
+            assert ctl.end() == (0, ""), ctl.shown
+        polkit.expect_nothing(administrator(bus))
+        polkit.expect_no_agent()
+
+
+def the_agent_ends_with_who_was_killed(_):
+    with Bus(POLICY) as bus:
+        polkit = bus_with_daemon(bus)
+        ctl = AtTerminal(bus, "reload")
+        agent = polkit.register()
+        question = question_of(polkit, 1)
+        ctl.process.send_signal(signal.SIGKILL)
+        assert ctl.end()[0] == -signal.SIGKILL
+        agent.wait_gone()
+        polkit.wait_taken_back(question)
+
+
+def a_person_may_take_longer_than_a_call(_):
+    """As long as the daemon lets polkit take."""
+    with Bus(POLICY) as bus:
+        polkit = bus_with_daemon(bus)
+        ctl = AtTerminal(bus, "reload")
+        agent = polkit.register()
+        question = question_of(polkit, 1)
+        late = time.monotonic() + CALL + 1
+        while polkit.process(late):
+            assert not polkit.taken_back, "it was given up"
+        assert ctl.process.poll() is None, ctl.end()
+        question.answer(True)
+        assert ctl.end() == (0, ""), ctl.shown
+        agent.wait_gone()
