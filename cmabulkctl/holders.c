@@ -11,11 +11,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <linux/kcmp.h>
-#include <linux/magic.h>
 
 #include "cli.h"
 #include "holders.h"
@@ -278,44 +276,71 @@ static int look_at_descriptors(struct search *search, const char *thread)
 
 /* --- Mappings -------------------------------------------------------------------------------- */
 
-/*
- * Who may not follow the link, or finds none of a first thread that ended, has the name to go by. This
- * asks the file system, which for a file that only pretends may be a program of its owner's.
- */
-static bool is_mapped_dma_buf(const struct search *search, uint64_t start, uint64_t end)
+/* A line of maps, or the first of an entry of smaps: false when it is none. */
+static bool read_mapping(const struct search *search, const char *line, struct holder *ret,
+			 dev_t *ret_device, const char **ret_name)
 {
-	int file CLEANUP(closep) = -1;
-	struct statfs filesystem;
-	char path[64];
-
-	/* Without the zeros that maps has in front of low addresses. */
-	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, start, end);
-	file = openat(search->directory, path, O_PATH | O_CLOEXEC);
-	if (file < 0)
-		return true;
-	return fstatfs(file, &filesystem) == 0 && filesystem.f_type == DMA_BUF_MAGIC;
-}
-
-static int look_at_mapping(struct search *search, const char *line)
-{
-	unsigned int device_major, device_minor;
 	struct holder holder = { .pid = search->pid, .mappings = 1 };
-	uint64_t start, end;
+	unsigned int device_major, device_minor;
 	int name = 0;
 
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %*s %x:%x %" SCNu64 " %n", &start, &end,
-		   &device_major, &device_minor, &holder.inode, &name) != 5 ||
+	if (sscanf(line, "%*x-%*x %*s %*s %x:%x %" SCNu64 " %n", &device_major, &device_minor,
+		   &holder.inode, &name) != 3 ||
 	    name == 0)
+		return false;
+	*ret_device = makedev(device_major, device_minor);
+	*ret_name = line + name;
+	holder.is_simulated = begins_with(*ret_name, MEMFD_PREFIX);
+	*ret = holder;
+	return true;
+}
+
+/* 1 when it may be a dma-buf's that is sought, which look_at_dma_bufs() finds out. */
+static int look_at_mapping(struct search *search, const char *line)
+{
+	struct holder holder;
+	const char *name;
+	dev_t device;
+
+	if (!read_mapping(search, line, &holder, &device, &name))
 		return 0;
-	holder.is_simulated = begins_with(line + name, MEMFD_PREFIX);
-	if (holder.is_simulated) {
-		if (makedev(device_major, device_minor) != search->memfd_device)
-			return 0;
-	} else if (!begins_with(line + name, DMA_BUF_PREFIX) || !find_sought(search, &holder) ||
-		   !is_mapped_dma_buf(search, start, end)) {
-		return 0;
+	if (holder.is_simulated)
+		return device == search->memfd_device ? add(search, &holder) : 0;
+	return begins_with(name, DMA_BUF_PREFIX) && find_sought(search, &holder);
+}
+
+/*
+ * A file may have such a name and number, too. What the module maps has pages without books, as only memory of
+ * devices has: no file of a file system can be mapped so. The file itself, or its file system, is not asked: behind
+ * it may be a program of its owner's, which answers when he likes.
+ */
+static bool is_of_device(const char *flags)
+{
+	return strstr(flags, " pf") && strstr(flags, " io");
+}
+
+/* It costs the kernel a look at each page, so only of a process that may have one. */
+static int look_at_dma_bufs(struct search *search, const char *thread)
+{
+	FILE *file CLEANUP(fclosep) = NULL;
+	char *line CLEANUP(freep) = NULL;
+	struct holder holder;
+	bool is_named = false;
+	const char *name;
+	size_t size = 0;
+	dev_t device;
+	char path[64];
+	int r;
+
+	snprintf(path, sizeof(path), "task/%.20s/smaps", thread);
+	r = open_file(search, path, &file);
+	while (r >= 0 && getline(&line, &size, file) >= 0) {
+		if (read_mapping(search, line, &holder, &device, &name))
+			is_named = begins_with(name, DMA_BUF_PREFIX);
+		else if (begins_with(line, "VmFlags:") && is_named && is_of_device(line))
+			r = add(search, &holder);
 	}
-	return add(search, &holder);
+	return r < 0 ? r : 0;
 }
 
 /* Whether there was any, or a negative errno. */
@@ -323,6 +348,7 @@ static int look_at_mappings(struct search *search, const char *thread)
 {
 	FILE *file CLEANUP(fclosep) = NULL;
 	char *line CLEANUP(freep) = NULL;
+	bool has_dma_bufs = false;
 	size_t size = 0;
 	char path[64];
 	int found = 0;
@@ -332,8 +358,11 @@ static int look_at_mappings(struct search *search, const char *thread)
 	r = open_file(search, path, &file);
 	while (r >= 0 && getline(&line, &size, file) >= 0) {
 		r = look_at_mapping(search, line);
+		has_dma_bufs |= r > 0;
 		found = 1;
 	}
+	if (r >= 0 && has_dma_bufs)
+		r = look_at_dma_bufs(search, thread);
 	return r < 0 ? r : found;
 }
 

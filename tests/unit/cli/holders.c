@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "holders.h"
+#include "pretender.h"
 #include "suites.h"
 
 #define N_DUPLICATES 3
@@ -62,7 +63,24 @@ static void only_what_is_sought_is_kept(void)
 	close(other);
 }
 
+/* Nor is it asked anything, which could take for ever. */
+static void a_name_alone_makes_no_dma_buf(void)
+{
+	struct holders holders CLEANUP(holders_clear) = { 0 };
+	struct sought sought = { .inode = UINT64_C(123456789012) };
+	struct pretender pretender;
+
+	if (!pretender_start(&pretender, sought.inode)) {
+		g_test_skip("no file system of one's own can be mounted here");
+		return;
+	}
+	g_assert_cmpint(holders_find(&sought, 1, &holders), ==, 0);
+	g_assert_false(pretender_stop(&pretender));
+	g_assert_cmpuint(holders.count, ==, 0);
+}
+
 void add_holders(void)
 {
 	g_test_add_func("/cli/only-what-is-sought-is-kept", only_what_is_sought_is_kept);
+	g_test_add_func("/cli/a-name-alone-makes-no-dma-buf", a_name_alone_makes_no_dma_buf);
 }
