@@ -13,9 +13,9 @@ readonly top
 cache=${CMABULK_CACHE:-${XDG_CACHE_HOME:-~/.cache}/cmabulk}
 readonly cache
 
-# The kernels that the VM may run are named [VERSION-]FLAVOUR[-stock]: VERSION is that of the
-# distribution's source package, FLAVOUR a fragment of the configuration, and only a stock kernel goes
-# without our series for that version.
+# The kernels that the VM may run are named [VERSION-]FLAVOUR[-gdb][-stock]: VERSION is that of the
+# distribution's source package, FLAVOUR a fragment of the configuration, "-gdb" another, which is for a
+# debugger and no other kernel to test, and only a stock kernel goes without our series for that version.
 # shellcheck disable=SC2034
 readonly kernel_versions=(6.1 6.12 7.2) default_kernel_version=6.12
 # shellcheck disable=SC2034
@@ -39,14 +39,19 @@ all_kernels() {
 	done
 }
 
-# parse_kernel NAME: sets kernel_version, kernel_flavour and kernel_stock (yes or no).
+# parse_kernel NAME: sets kernel_version, kernel_flavour, kernel_gdb and kernel_stock (yes or no).
 # shellcheck disable=SC2034
 parse_kernel() {
 	local name=${1#"$default_kernel_version-"}
 	local known
+	kernel_gdb=no
+	if [[ $name =~ ^(.+)-gdb(-stock)?$ ]]; then
+		kernel_gdb=yes
+		name=${BASH_REMATCH[1]}${BASH_REMATCH[2]}
+	fi
 	known=$(all_kernels | paste -s -d ' ')
 	# Not a pipe to grep: who stops reading early makes the writer, and so the pipe, fail.
-	[[ " $known " == *" $name "* ]] || die "no such kernel: $name (there is: $known)"
+	[[ " $known " == *" $name "* ]] || die "no such kernel: $1 (there is: $known)"
 	kernel_stock=no
 	if [[ $name == *-stock ]]; then
 		kernel_stock=yes
