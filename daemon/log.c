@@ -6,17 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-#include <systemd/sd-journal.h>
-
+#include "log-journal.h"
 #include "log.h"
 
 #define TEXT_MAX 2048
 
 static bool to_journal;
 static bool to_terminal;
+/* Messages that the journal did not take since it took one. */
+static unsigned int n_lost;
 
 /* systemd names the journal's socket by device and inode, for programs to compare. */
 static bool leads_to_journal(void)
@@ -34,6 +34,8 @@ void log_open(void)
 {
 	to_journal = leads_to_journal();
 	to_terminal = isatty(STDERR_FILENO);
+	if (to_journal)
+		log_journal_open();
 }
 
 static void print_text(int priority, const char *text)
@@ -45,19 +47,37 @@ static void print_text(int priority, const char *text)
 		fprintf(stderr, "<%d>cmabulkd: %s\n", priority, text);
 }
 
-static void send_text(int priority, const char *text, const char *const *fields, size_t n_fields)
+static bool send_message(int priority, const char *text, const char *const *fields, size_t n_fields)
 {
 	char message[TEXT_MAX + 16], level[32];
-	struct iovec parts[LOG_FIELDS_MAX + 2];
-	int count = 0;
+	const char *all[LOG_FIELDS_MAX + 3];
+	size_t count = 0;
 
 	snprintf(message, sizeof(message), "MESSAGE=%s", text);
 	snprintf(level, sizeof(level), "PRIORITY=%d", priority);
-	parts[count++] = (struct iovec){ message, strlen(message) };
-	parts[count++] = (struct iovec){ level, strlen(level) };
+	all[count++] = message;
+	all[count++] = level;
+	all[count++] = "SYSLOG_IDENTIFIER=cmabulkd";
 	for (size_t i = 0; i < n_fields && i < LOG_FIELDS_MAX; i++)
-		parts[count++] = (struct iovec){ (char *)fields[i], strlen(fields[i]) };
-	sd_journal_sendv(parts, count);
+		all[count++] = fields[i];
+	return log_journal_send(all, count);
+}
+
+static bool send_lost(void)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "the journal did not take the %u messages before this one",
+		 n_lost);
+	return send_message(LOG_WARNING, text, NULL, 0);
+}
+
+static void send_text(int priority, const char *text, const char *const *fields, size_t n_fields)
+{
+	if (n_lost > 0 && send_lost())
+		n_lost = 0;
+	if (n_lost > 0 || !send_message(priority, text, fields, n_fields))
+		n_lost++;
 }
 
 static void log_text(int priority, const char *const *fields, size_t n_fields, const char *format,

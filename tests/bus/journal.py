@@ -38,7 +38,7 @@ def hide_run():
 class Journal:
     """Listens where journald does, and lets the daemon believe that its log leads there."""
 
-    def __init__(self, bus):
+    def __init__(self, bus, is_stuck=False):
         hide_run()
         os.makedirs("/run/systemd/journal")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -49,7 +49,10 @@ class Journal:
             status = os.fstat(file.fileno())
         os.environ["JOURNAL_STREAM"] = f"{status.st_dev}:{status.st_ino}"
         self.entries = []
-        # Always: whoever sends to a journal that does not read waits for it.
+        if not is_stuck:
+            self.read()
+
+    def read(self):
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
@@ -196,3 +199,22 @@ def tells_what_an_administrator_has_to_do(bus):
     assert "the rules are broken" in entry["MESSAGE"] and entry["PRIORITY"] == "4", entry
     # What clients can cause as often as they like is said once in a while.
     [_] = [e for e in journal.entries if e.get("MESSAGE_ID") == entry["MESSAGE_ID"]]
+
+
+def stuck_journal_keeps_nobody_waiting(bus):
+    """What it does not take is left out, and counted when it takes something again."""
+    journal = Journal(bus, is_stuck=True)
+    daemon_with_clients(bus, configuration=RULES)
+    root = administrator(bus)
+    # Each change is a message; a socket takes a few hundred at most.
+    changes = 1000
+    for number in range(changes):
+        root.set_account("media", Weight=str(1 + number % 2))
+    journal.read()
+
+    def lost():
+        root.set_account("media", Weight="7")
+        found = [re.search(r"did not take the (\d+) messages", e["MESSAGE"]) for e in list(journal.entries)]
+        return next((int(match[1]) for match in found if match), 0)
+
+    assert 0 < eventually("the journal says that messages are missing", lost) < changes
