@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "delivery.h"
 #include "errors.h"
+#include "journal.h"
 #include "list.h"
 #include "log.h"
 #include "text.h"
@@ -33,10 +34,11 @@ static int refuse(int r, char *problem, sd_bus_error *error)
 {
 	g_autofree char *sentence = problem;
 
-	return sd_bus_error_set(error,
-				r == -EINVAL || r == -E2BIG ? CMABULK_ERROR_INVALID_ARGUMENT :
-							      CMABULK_ERROR_IO_ERROR,
-				sentence);
+	if (r == -EINVAL || r == -E2BIG)
+		return sd_bus_error_set(error, CMABULK_ERROR_INVALID_ARGUMENT, sentence);
+	/* Whoever asked may not be who looks after the disk. */
+	log_with_id(LOG_WARNING, JOURNAL_ID_NOT_KEPT, "%s", sentence);
+	return sd_bus_error_set(error, CMABULK_ERROR_IO_ERROR, sentence);
 }
 
 /* What was done to whom has to be found later, and by whom. */

@@ -21,6 +21,7 @@
 #define JOURNAL_ID_CONFIGURATION     "15c8bd6536ac4d22be11b9e58a9b10eb"
 #define JOURNAL_ID_NO_POOL	     "47765f6996ba430baf16894a48ff0345"
 #define JOURNAL_ID_POOL_UNUSABLE     "338dd49e4ea34db091a0cf1df1c38184"
+#define JOURNAL_ID_NOT_KEPT	     "f83a56ece8c64b80bc003b79d6e7939e"
 #define JOURNAL_ID_NO_NAME	     "30bf21520a2540fea1aad3c8d8f433ea"
 
 struct journal;
