@@ -43,6 +43,8 @@ enum authorization_answer authorization_judge_error(const char *name)
 		{ "org.freedesktop.DBus.Error.ServiceUnknown", AUTHORIZATION_ABSENT },
 		{ "org.freedesktop.DBus.Error.NameHasNoOwner", AUTHORIZATION_ABSENT },
 		{ "org.freedesktop.DBus.Error.Spawn.ServiceNotFound", AUTHORIZATION_ABSENT },
+		/* An administrator wants it so: that is no failure of polkit's. */
+		{ "org.freedesktop.systemd1.UnitMasked", AUTHORIZATION_ABSENT },
 		/* Nothing came, or it left without a word. */
 		{ "org.freedesktop.DBus.Error.NoReply", AUTHORIZATION_SILENT },
 		{ "org.freedesktop.DBus.Error.Timeout", AUTHORIZATION_SILENT },

@@ -61,6 +61,8 @@ static void only_a_yes_is_one(void)
 		{ "org.freedesktop.DBus.Error.ServiceUnknown", AUTHORIZATION_ABSENT },
 		{ "org.freedesktop.DBus.Error.NameHasNoOwner", AUTHORIZATION_ABSENT },
 		{ "org.freedesktop.DBus.Error.Spawn.ServiceNotFound", AUTHORIZATION_ABSENT },
+		{ "org.freedesktop.systemd1.UnitMasked", AUTHORIZATION_ABSENT },
+		{ "org.freedesktop.systemd1.NoSuchUnit", AUTHORIZATION_BROKEN },
 		{ "org.freedesktop.DBus.Error.NoReply", AUTHORIZATION_SILENT },
 		{ "org.freedesktop.DBus.Error.Timeout", AUTHORIZATION_SILENT },
 		{ "org.freedesktop.DBus.Error.AccessDenied", AUTHORIZATION_BROKEN },
