@@ -79,7 +79,10 @@ static bool is_of_use_unanswered(sd_bus_message *call)
 	       sd_bus_message_is_method_call(call, BUS_ALLOCATION, "Release");
 }
 
-/* Before it is known whose the sender's name is, and that ours is ours. */
+/*
+ * Before it is known whose the sender's name is, and that ours is ours. Not when this has just been started: then who
+ * had it started is the first to ask, and hears of it before we hear that the name is ours.
+ */
 static int refuse_connecting(struct manager *manager, sd_bus_message *call)
 {
 	uint64_t queued = 0;
@@ -105,7 +108,7 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
 		return 0;
 	if (sd_bus_get_unique_name(manager->bus, &own) >= 0 && strcmp(own, sender) == 0)
 		return 0;
-	if (!manager->is_on_bus)
+	if (bus_is_connecting_anew(manager))
 		return refuse_connecting(manager, message);
 	if (!sd_bus_message_get_expect_reply(message))
 		return is_of_use_unanswered(message) ? 0 : 1;
