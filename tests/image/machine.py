@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The booted test system: its units, its journal, its people, and what the kernel says of the pool."""
 
+import contextlib
 import grp
 import json
 import os
@@ -63,10 +64,11 @@ def journal_after(cursor):
 
 
 def entries_after(cursor, *matches):
-    """As dictionaries, of those that match FIELD=VALUE."""
+    """As dictionaries, of those that match FIELD=VALUE. With --after-cursor journalctl would leave out the first that
+    does, unless what is at the cursor does."""
     run("journalctl", "--sync")
-    lines = run("journalctl", f"--after-cursor={cursor}", "--output=json", *matches)
-    return [json.loads(line) for line in lines.splitlines()]
+    lines = run("journalctl", f"--cursor={cursor}", "--output=json", "--quiet", *matches)
+    return [entry for entry in map(json.loads, lines.splitlines()) if entry["__CURSOR"] != cursor]
 
 
 def wait_for_entry(cursor, *matches, text=""):
@@ -106,3 +108,59 @@ def expect_whole():
     with connect() as root:
         eventually("the daemon is on the bus", lambda: root.name_has_owner(NAME))
         kernel_pool.expect_whole(root)
+
+
+# --- Changes for a while ------------------------------------------------------------------------------
+
+DROP_IN = f"/run/systemd/system/{SERVICE}.d/50-test.conf"
+CONFIGURATION = "/etc/cmabulk/cmabulkd.conf.d/50-test.conf"
+
+
+@contextlib.contextmanager
+def file_with(path, text):
+    """With that file, and the directories it needs; then all as it was."""
+    made = []
+    directory = os.path.dirname(path)
+    while not os.path.isdir(directory):
+        made.append(directory)
+        directory = os.path.dirname(directory)
+    for directory in reversed(made):
+        os.mkdir(directory)
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        yield path
+    finally:
+        if os.path.exists(path):
+            os.unlink(path)
+        for directory in made:
+            os.rmdir(directory)
+
+
+@contextlib.contextmanager
+def changed_unit(text):
+    """With a drop-in of the service, which is stopped before and after: nothing runs within the wrong one."""
+    stop()
+    try:
+        with file_with(DROP_IN, f"[Service]\n{text}\n"):
+            systemctl("daemon-reload")
+            yield
+            stop()
+    finally:
+        systemctl("daemon-reload")
+
+
+def stop(name=SERVICE):
+    """Those who start it count from zero then."""
+    systemctl("stop", name)
+    systemctl("reset-failed", name, check=False)
+
+
+def wait_active(name=SERVICE):
+    eventually(f"{name} runs", lambda: is_active(name))
+
+
+def process_status(pid):
+    """The fields of /proc/PID/status."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as status:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in status if ":\t" in line)
