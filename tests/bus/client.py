@@ -100,9 +100,7 @@ class Client:
         self._bytes = b""
         self._fds = []
         self._serial = 0
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        with acting_as(self.uid, groups):
-            self.socket.connect(path)
+        self.socket = self._connect(path, groups)
         self.socket.settimeout(PATIENCE)
         self._authenticate()
         self.name = self.call_bus("Hello").arguments[0]
@@ -125,6 +123,12 @@ class Client:
         return self.socket.fileno()
 
     # --- Bytes ------------------------------------------------------------------------------------
+
+    def _connect(self, path, groups):
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with acting_as(self.uid, groups):
+            connection.connect(path)
+        return connection
 
     def _authenticate(self):
         identity = str(self.uid).encode().hex().encode()
