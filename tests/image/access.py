@@ -142,6 +142,16 @@ def account(text):
 
 
 @contextlib.contextmanager
+def password_of_root(password):
+    """In this system nobody has one."""
+    subprocess.run(["chpasswd"], input=f"root:{password}", text=True, check=True)
+    try:
+        yield
+    finally:
+        run("usermod", "--password", "*", "root")
+
+
+@contextlib.contextmanager
 def stopped_polkit():
     """It is there, and says nothing."""
     systemctl("start", POLKIT)
@@ -444,6 +454,20 @@ def a_person_is_asked():
             root.unset_account("default")
 
 
+def a_password_will_do():
+    """Root's, which polkit's own agent asks for where the command line has a terminal; another does not."""
+    with password_of_root("open sesame"), Login("bob") as bob:
+        for password, status, result in (("abracadabra", NOT_PERMITTED, "AUTHENTICATION FAILED"),
+                                         ("open sesame", OK, "AUTHENTICATION COMPLETE")):
+            terminal = bob.run_at_terminal("cmabulkctl", "reload")
+            terminal.wait_for("Password: ")
+            terminal.type(password + "\n")
+            assert terminal.end() == status, terminal.shown
+            assert MANAGE in terminal.shown and result in terminal.shown, terminal.shown
+        terminal = bob.run_at_terminal("cmabulkctl", "reload", "--no-ask-password")
+        assert terminal.end() == NOT_PERMITTED and "Password" not in terminal.shown, terminal.shown
+
+
 def a_person_who_does_not_answer():
     """After two minutes that is a no, and the dialogue is closed; it is no fault of polkit's, and not in the log."""
     start_anew()
@@ -579,6 +603,7 @@ TESTS = [
     managing_needs_an_administrator,
     a_rule_lets_in_and_keeps_out,
     a_person_is_asked,
+    a_password_will_do,
     polkit_is_absent,
     polkit_is_silent,
     polkit_answers_with_an_error,

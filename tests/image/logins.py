@@ -9,16 +9,20 @@ import ctypes
 import dataclasses
 import json
 import os
+import pty
 import pwd
 import socket
 import subprocess
 import sys
+import time
 
 import machine
+from client import PATIENCE, readable
 from fixture import Child, eventually
 from manager import User
 
-CONNECT = "connect"
+# What can be told to a process.
+CONNECT, RUN, AT_TERMINAL = "connect", "run", "at terminal"
 # RFC 5737: nobody has it.
 ELSEWHERE = "192.0.2.1"
 
@@ -37,12 +41,25 @@ def carry_out(channel, command):
     channel.send(json.dumps([done.returncode, done.stdout, done.stderr]).encode())
 
 
+def carry_out_at_terminal(channel, command):
+    """The keyboard and screen of which are the test's."""
+    pid, master = pty.fork()
+    if pid == 0:
+        os.execvp(command[0], command)
+    socket.send_fds(channel, [b"{}"], [master])
+    os.close(master)
+    _, status = os.waitpid(pid, 0)
+    channel.send(json.dumps(os.waitstatus_to_exitcode(status)).encode())
+
+
 def obey(channel):
     """Until nobody tells it anything any more."""
     while order := channel.recv(1 << 16):
-        command = json.loads(order)
-        if command == CONNECT:
+        kind, *command = json.loads(order)
+        if kind == CONNECT:
             hand_over(channel)
+        elif kind == AT_TERMINAL:
+            carry_out_at_terminal(channel, command)
         else:
             carry_out(channel, command)
 
@@ -110,6 +127,37 @@ class Outcome:
         return json.loads(self.output)
 
 
+class Terminal:
+    """What somebody sees and types."""
+
+    def __init__(self, terminal, child):
+        self._terminal, self._child = terminal, child
+        self.shown = ""
+
+    def _look(self):
+        try:
+            self.shown += os.read(self._terminal, 4096).decode(errors="replace")
+        except OSError:  # nobody has the other side any more
+            return False
+        return True
+
+    def wait_for(self, text):
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.shown:
+            assert readable(self._terminal, max(0.0, deadline - time.monotonic())) and self._look(), self.shown
+
+    def type(self, text):
+        os.write(self._terminal, text.encode())
+
+    def end(self):
+        """Its exit status, when all of it is shown."""
+        status, _ = self._child.hear()
+        while readable(self._terminal, 0) and self._look():
+            pass
+        os.close(self._terminal)
+        return status
+
+
 class Application(User):
     """Its connection to the bus is one of somebody's process."""
 
@@ -144,7 +192,7 @@ class Person:
         obey(child.socket)
 
     def new_connection(self):
-        self._child.say(CONNECT)
+        self._child.say([CONNECT])
         _, [descriptor] = self._child.hear()
         return socket.socket(fileno=descriptor)
 
@@ -153,9 +201,15 @@ class Person:
 
     def run(self, *command):
         """What came out of it, whatever that is."""
-        self._child.say(command)
+        self._child.say([RUN, *command])
         outcome, _ = self._child.hear()
         return Outcome(*outcome)
+
+    def run_at_terminal(self, *command):
+        """Until it ends, that is all that the process does."""
+        self._child.say([AT_TERMINAL, *command])
+        _, [terminal] = self._child.hear()
+        return Terminal(terminal, self._child)
 
 
 class Stranger(Person):
