@@ -172,34 +172,47 @@ static void check_group(struct doctor *doctor)
 	}
 }
 
-/* Who may not allocate may not survey either, and is told why. */
+/* Who may not allocate may not survey either, and is told why. -ENXIO: there is nothing to survey. */
 static int try_survey(struct cmabulk_connection *connection)
 {
 	struct cmabulk_pool **pools CLEANUP(cmabulk_pool_array_freep) = NULL;
 	struct cmabulk_pool_survey survey;
 	int r = cmabulk_connection_list_pools(connection, &pools);
 
-	return r < 0 ? r :
-		       cmabulk_connection_survey_pool(connection, cmabulk_pool_get_name(pools[0]),
-						      &survey, sizeof(survey));
+	if (r < 0)
+		return r;
+	if (!pools[0])
+		return -ENXIO;
+	return cmabulk_connection_survey_pool(connection, cmabulk_pool_get_name(pools[0]), &survey,
+					      sizeof(survey));
+}
+
+static void report_not_served(struct doctor *doctor)
+{
+	char remedy[256];
+
+	snprintf(remedy, sizeof(remedy),
+		 "join that group: 'sudo usermod --append --groups GROUP %s', and log in again",
+		 machine_user_name());
+	doctor_report(doctor, RESULT_WARN, "access", remedy, "%s",
+		      cmabulk_connection_get_error_message(doctor->daemon));
 }
 
 static void check_served(struct doctor *doctor)
 {
 	int r = try_survey(doctor->daemon);
-	char remedy[256];
 
-	if (r >= 0) {
+	if (r >= 0)
 		doctor_report(doctor, RESULT_OK, "access", NULL, "the daemon serves user %s%s",
 			      machine_user_name(), describe_polkit());
-	} else if (r == -EACCES) {
-		snprintf(remedy, sizeof(remedy),
-			 "join that group: 'sudo usermod --append --groups GROUP %s', and log in "
-			 "again",
-			 machine_user_name());
-		doctor_report(doctor, RESULT_WARN, "access", remedy, "%s",
+	else if (r == -EACCES)
+		report_not_served(doctor);
+	/* What there is of pools has been said. */
+	else if (r != -ENXIO && r != -ENODEV)
+		doctor_report(doctor, RESULT_WARN, "access", cmabulk_error_get_hint(r),
+			      "whether the daemon serves user %s cannot be told: %s",
+			      machine_user_name(),
 			      cmabulk_connection_get_error_message(doctor->daemon));
-	}
 }
 
 void doctor_check_access(struct doctor *doctor)
