@@ -17,11 +17,22 @@ int cli_connect(const struct context *context, struct cmabulk_connection **ret)
 	return cmabulk_connection_open(ret);
 }
 
-bool cli_is_direct(const struct context *context)
+/* Empty is the same as unset. */
+static const char *bus_of_environment(void)
 {
 	const char *bus = getenv("CMABULK_BUS");
 
-	return context->direct || (bus && strcmp(bus, "direct") == 0);
+	return bus && *bus ? bus : "system";
+}
+
+bool cli_is_direct(const struct context *context)
+{
+	return context->direct || strcmp(bus_of_environment(), "direct") == 0;
+}
+
+bool cli_is_system_bus(void)
+{
+	return strcmp(bus_of_environment(), "system") == 0;
 }
 
 bool cli_is_terminal(int fd)

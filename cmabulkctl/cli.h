@@ -51,6 +51,9 @@ int cli_connect(const struct context *context, struct cmabulk_connection **ret);
 /* Does it go past the daemon? Before there is a connection, which would need a pool for that. */
 bool cli_is_direct(const struct context *context);
 
+/* Unless it goes past the daemon: is it the one on the system's bus, wherever that is? */
+bool cli_is_system_bus(void);
+
 /* Is it one that does more than print? What is not, or nobody says what it is, takes no escape sequences. */
 bool cli_is_terminal(int fd);
 

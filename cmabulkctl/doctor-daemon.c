@@ -18,10 +18,7 @@
 /* Is it the system's bus, where it always is? */
 static bool is_system_bus(void)
 {
-	const char *address = getenv("CMABULK_BUS");
-
-	return (!address || !*address || strcmp(address, "system") == 0) &&
-	       !getenv("DBUS_SYSTEM_BUS_ADDRESS");
+	return cli_is_system_bus() && !getenv("DBUS_SYSTEM_BUS_ADDRESS");
 }
 
 static void check_policy(struct doctor *doctor)
