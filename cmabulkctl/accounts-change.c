@@ -12,16 +12,15 @@ static int change(const struct context *context, const char *name, const char *c
 		  bool is_persistent)
 {
 	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = NULL;
+	static const char doing[] = "changing the account";
 	struct agent agent CLEANUP(agent_end) = { 0 };
 	int r;
 
-	agent_begin(&agent, context);
-	/* The terminal is the agent's, where there is one. */
-	if (agent.pid == 0)
-		patience_begin("changing the account");
+	patience_begin(doing);
 	r = cli_connect(context, &connection);
 	if (r < 0)
 		return cli_fail(r, "cannot change account %s", name);
+	agent_begin(&agent, context, doing);
 	r = agent_allow(context, connection);
 	if (r >= 0)
 		r = settings ? cmabulk_connection_set_account(connection, name, settings,

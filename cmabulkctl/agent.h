@@ -16,16 +16,19 @@
 
 struct agent {
 	pid_t pid; /* 0: there is none */
+	int pidfd;
 };
 
 /*
- * Starts one, and returns when polkit knows it. There is none for root, who is not asked, for another
+ * Starts one, and returns when polkit knows it: after the verb has found the daemon, as nothing is
+ * asked where there is none. Without an agent the line of progress says that @doing is being done;
+ * with one the terminal is the agent's, and there is no such line. There is none for root, who is not asked, for another
  * bus than the system's, where no polkit is, nor where nobody could answer; that it cannot be
  * started is no failure: maybe the session has another.
  */
-void agent_begin(struct agent *agent, const struct context *context);
+void agent_begin(struct agent *agent, const struct context *context, const char *doing);
 
-/* Also when there is none. */
+/* In a few seconds, whatever the agent does. Also when there is none. */
 void agent_end(struct agent *agent);
 
 /* The verb's calls may take as long as a person does, if there can be one. */

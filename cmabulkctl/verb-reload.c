@@ -50,18 +50,17 @@ int verb_reload(struct context *context, int argc, char **argv)
 {
 	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = NULL;
 	struct cmabulk_daemon *daemon CLEANUP(cmabulk_daemon_unrefp) = NULL;
+	static const char doing[] = "reloading the configuration";
 	struct agent agent CLEANUP(agent_end) = { 0 };
 	int r = options_parse(&usage, context, argc, argv, handle_option, context);
 
 	if (r != OPTIONS_GO_ON)
 		return r;
-	agent_begin(&agent, context);
-	/* The terminal is the agent's, where there is one. */
-	if (agent.pid == 0)
-		patience_begin("reloading the configuration");
+	patience_begin(doing);
 	r = cli_connect(context, &connection);
 	if (r < 0)
 		return cli_fail(r, "cannot reload the configuration");
+	agent_begin(&agent, context, doing);
 	r = agent_allow(context, connection);
 	if (r >= 0)
 		r = cmabulk_connection_reload(connection);

@@ -7,6 +7,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import tempfile
 import termios
 import time
 
@@ -38,7 +39,7 @@ class Agent:
         pid = authority.call_bus("GetConnectionUnixProcessID", body).arguments[0]
         with open(f"/proc/{pid}/comm", encoding="ascii") as comm:
             assert comm.read() == "pkttyagent\n"
-        self._pidfd = os.pidfd_open(pid)
+        self._pid, self._pidfd = pid, os.pidfd_open(pid)
 
     def ask(self, message):
         """Has it ask root for the password."""
@@ -46,6 +47,11 @@ class Agent:
         body = GLib.Variant("(sssa{ss}sa(sa{sv}))", (MANAGE, message, "", {}, "cookie", [identity]))
         return self._authority.start(self.name, self.path, f"{AUTHORITY}.AuthenticationAgent",
                                      "BeginAuthentication", body)
+
+    def has_open(self, file):
+        directory = f"/proc/{self._pid}/fd"
+        there = os.fstat(file.fileno())
+        return any(os.path.samestat(os.stat(f"{directory}/{fd}"), there) for fd in os.listdir(directory))
 
     def wait_gone(self):
         assert readable(self._pidfd, PATIENCE), "the agent still runs"
@@ -80,6 +86,12 @@ class AuthorityWithAgents(Authority):
         self.send(Gio.DBusMessage.new_method_reply(call))
         return agent
 
+    def refuse(self):
+        """Tells the next one that it is none."""
+        self.wait_registering()
+        call = self._registering.pop(0)
+        self.send(Gio.DBusMessage.new_method_error_literal(call, f"{AUTHORITY}.Error.Failed", "no"))
+
     def expect_no_agent(self):
         self.call_bus("GetId")
         assert not self._registering
@@ -89,7 +101,7 @@ class AtTerminal:
     """cmabulkctl, with a terminal of its own, on the system bus unless it is said otherwise."""
 
     def __init__(self, bus, *arguments, uid=STRANGER, groups=(STRANGER,), has_keys=True,
-                 **variables):
+                 begin=None, inherits=(), **variables):
         self.master, slave = os.openpty()
         variables = {"CMABULK_BUS": "system", "DBUS_SYSTEM_BUS_ADDRESS": bus.address,
                      "TERM": "xterm", "LANGUAGE": "C", **variables}
@@ -101,10 +113,13 @@ class AtTerminal:
             fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
             os.fchown(slave, uid, -1)
             become()
+            if begin:
+                begin()
         program = install(bus, environment("CMABULKCTL"))
         self.process = subprocess.Popen(
             [program, *arguments], stdin=slave if has_keys else subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=slave, preexec_fn=enter, **options)
+            stdout=subprocess.PIPE, stderr=slave, preexec_fn=enter, pass_fds=inherits,
+            **options)
         os.close(slave)
         self.shown = ""
 
@@ -226,6 +241,46 @@ def the_agent_ends_with_who_was_killed(_):
         assert ctl.end()[0] == -signal.SIGKILL
         agent.wait_gone()
         polkit.wait_taken_back(question)
+
+
+def the_agent_ends_whatever_was_inherited(_):
+    """A signal that is ignored or blocked is not so for the agent; nor has it files of others."""
+    with Bus(POLICY) as bus, tempfile.TemporaryFile() as file:
+        polkit = bus_with_daemon(bus)
+        for begin in (lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN),
+                      lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
+                      lambda: signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())):
+            ctl = AtTerminal(bus, "reload", begin=begin, inherits=(file.fileno(),))
+            agent = polkit.register()
+            question = question_of(polkit, 1)
+            assert not agent.has_open(file)
+            question.answer(True)
+            assert ctl.end() == (0, ""), ctl.shown
+            agent.wait_gone()
+
+
+def without_an_agent_there_is_a_line_of_progress(_):
+    """It may be that it cannot be one: then nobody else writes to the terminal."""
+    with Bus(POLICY) as bus:
+        polkit = bus_with_daemon(bus)
+        ctl = AtTerminal(bus, "reload")
+        polkit.wait_registering()
+        ctl.wait_for("waiting for polkit to know this terminal")
+        polkit.refuse()
+        question = question_of(polkit, 1)
+        ctl.wait_for("reloading the configuration")
+        question.answer(True)
+        assert ctl.end()[0] == 0, ctl.shown
+
+
+def no_agent_where_there_is_no_daemon(_):
+    """There is nothing to ask about, and what the agent would say hides what is wrong."""
+    with Bus(POLICY) as bus:
+        polkit = bus.client(kind=AuthorityWithAgents)
+        for verb in VERBS:
+            status, shown = AtTerminal(bus, *verb.split()).end()
+            assert status == 4 and shown.startswith("cmabulkctl: cannot"), (status, shown)
+            polkit.expect_no_agent()
 
 
 def a_person_may_take_longer_than_a_call(_):
