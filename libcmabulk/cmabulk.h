@@ -359,10 +359,13 @@ int cmabulk_connection_reload(struct cmabulk_connection *connection) CMABULK_MUS
 /**
  * @brief Say whether polkit may ask a person, as for an administrator's password, before the daemon does what the
  * calls from here on are for. At first it may not, and says no where it would have to.
- * @param allow 1: it may, where somebody is there to answer: calls that are waited for then take up to 2.5 minutes,
- *              of which a person has 2. The time of an allocate goes on meanwhile. 0: it may not.
- * @return 0; `-EOPNOTSUPP` in direct mode, where nobody is asked; `-ENOTCONN`: the connection to the bus was lost;
- *         `-ECHILD`: the connection was opened before a fork.
+ * @param allow 1: it may, where somebody is there to answer, who has 2 minutes. 0: it may not.
+ *
+ * With 1 every call that waits for the daemon, whether or not anybody is asked, gives up after 2.5 minutes, not after
+ * 25 seconds. But for an allocate: it still ends 5 seconds after its request's timeout, and the person's time is part
+ * of that, so the request needs a timeout of some minutes, as far as the daemon's configuration lets it.
+ *
+ * @return 0; `-EOPNOTSUPP` in direct mode, where nobody is asked; `-ECHILD`: the connection was opened before a fork.
  */
 int cmabulk_connection_set_allow_interactive_authorization(struct cmabulk_connection *connection,
 							   int allow) CMABULK_MUST_CHECK;
