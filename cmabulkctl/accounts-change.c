@@ -14,6 +14,7 @@ static int change(const struct context *context, const char *name, const char *c
 	struct cmabulk_connection *connection CLEANUP(cmabulk_connection_unrefp) = NULL;
 	static const char doing[] = "changing the account";
 	struct agent agent CLEANUP(agent_end) = { 0 };
+	int code;
 	int r;
 
 	patience_begin(doing);
@@ -26,8 +27,11 @@ static int change(const struct context *context, const char *name, const char *c
 		r = settings ? cmabulk_connection_set_account(connection, name, settings,
 							      is_persistent) :
 			       cmabulk_connection_unset_account(connection, name);
-	if (r < 0)
-		return cli_fail_call(connection, r, "cannot change account %s", name);
+	if (r < 0) {
+		code = cli_fail_call(connection, r, "cannot change account %s", name);
+		agent_explain(context, connection, r);
+		return code;
+	}
 	patience_end();
 	return EXIT_OK;
 }

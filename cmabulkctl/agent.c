@@ -154,6 +154,17 @@ void agent_end(struct agent *agent)
 	*agent = (struct agent){ 0 };
 }
 
+void agent_explain(const struct context *context, const struct cmabulk_connection *connection,
+		   int error)
+{
+	const char *message = cmabulk_connection_get_error_message(connection);
+
+	/* Where the daemon says that somebody might have been asked. */
+	if (error == -EACCES && !can_be_asked(context) && strstr(message, "interactive"))
+		fputs("cmabulkctl: run it at a terminal without --no-ask-password, or as root\n",
+		      stderr);
+}
+
 int agent_allow(const struct context *context, struct cmabulk_connection *connection)
 {
 	if (!can_be_asked(context))

@@ -34,4 +34,8 @@ void agent_end(struct agent *agent);
 /* The verb's calls may take as long as a person does, if there can be one. */
 int agent_allow(const struct context *context, struct cmabulk_connection *connection);
 
+/* After a call on @connection failed, and that was said: what to do where nobody could be asked. */
+void agent_explain(const struct context *context, const struct cmabulk_connection *connection,
+		   int error);
+
 #endif

@@ -53,6 +53,7 @@ int verb_reload(struct context *context, int argc, char **argv)
 	static const char doing[] = "reloading the configuration";
 	struct agent agent CLEANUP(agent_end) = { 0 };
 	int r = options_parse(&usage, context, argc, argv, handle_option, context);
+	int code;
 
 	if (r != OPTIONS_GO_ON)
 		return r;
@@ -66,8 +67,11 @@ int verb_reload(struct context *context, int argc, char **argv)
 		r = cmabulk_connection_reload(connection);
 	if (r >= 0)
 		r = cmabulk_connection_get_daemon(connection, &daemon);
-	if (r < 0)
-		return cli_fail_call(connection, r, "cannot reload the configuration");
+	if (r < 0) {
+		code = cli_fail_call(connection, r, "cannot reload the configuration");
+		agent_explain(context, connection, r);
+		return code;
+	}
 	patience_end();
 	print(context, daemon);
 	return cmabulk_daemon_get_n_problems(daemon) ? EXIT_FAILED : EXIT_OK;

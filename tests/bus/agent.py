@@ -20,6 +20,7 @@ from polkit import AUTHORITY, INTERFACE, Authority
 # What polkit's own policy lets everybody do, and it alone; here the agent's interface is everybody's.
 POLICY = (f'<allow send_destination="{AUTHORITY}"/>'
           f'<allow send_interface="{AUTHORITY}.AuthenticationAgent"/>')
+ALLOCATE = "org.cmabulk1.allocate"
 MANAGE = "org.cmabulk1.manage"
 # How long the library waits for a call that nobody is asked about.
 CALL = 25
@@ -198,6 +199,7 @@ def asks_nobody_elsewhere(_):
                 question_of(polkit, 0).answer(False, True)
                 status, shown = ctl.end()
                 assert status == 5 and "interactive" in shown, (verb, shown)
+                assert "run it at a terminal without --no-ask-password, or as root" in shown, shown
                 polkit.expect_no_agent()
 
 
@@ -228,6 +230,12 @@ def asks_nobody_to_look(_):
             ctl = AtTerminal(bus, *verb.split(), uid=ALICE, groups=(CLIENTS,))
             assert ctl.end() == (0, ""), ctl.shown
         polkit.expect_nothing(administrator(bus))
+        # Of whom polkit would have to be asked, it is asked, and no person.
+        ctl = AtTerminal(bus, "alloc", "1")
+        question = polkit.next()
+        assert (question.action, question.flags) == (ALLOCATE, 0), (question.action, question.flags)
+        question.answer(False, True)
+        assert ctl.end()[0] == 5, ctl.shown
         polkit.expect_no_agent()
 
 
