@@ -87,6 +87,16 @@ static void do_open(void)
 }
 
 /* allocate COUNT BUFFERS TIMEOUT-USEC: chunks of 64 KiB; 0 is no timeout */
+static void do_allow(const char *arguments)
+{
+	int r = cmabulk_connection_set_allow_interactive_authorization(connection, atoi(arguments));
+
+	if (r < 0)
+		say_error("allow", r, cmabulk_error_get_message(r));
+	else
+		printf("allow: %s\n", arguments);
+}
+
 static void do_allocate(const char *arguments)
 {
 	uint64_t count;
@@ -375,6 +385,8 @@ static void obey(char *line)
 	line[strcspn(line, "\n")] = '\0';
 	if (strcmp(line, "open") == 0)
 		do_open();
+	else if (strncmp(line, "allow ", 6) == 0)
+		do_allow(line + 6);
 	else if (strncmp(line, "allocate ", 9) == 0)
 		do_allocate(line + 9);
 	else if (strncmp(line, "change ", 7) == 0)

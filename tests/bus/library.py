@@ -10,6 +10,7 @@ from fixture import NAME, Process, environment, eventually
 from installed import Application, run
 from manager import (BOB, CLIENTS, MANAGER, PATH, POOL, STRANGER, administrator,
                      daemon_with_clients, user)
+from polkit import authority
 
 # Of 64 KiB; the pool has 1024.
 MOST = 768
@@ -84,6 +85,20 @@ def refusals_are_explained(bus):
     with Application(bus, uid=STRANGER, groups=(STRANGER,)) as stranger:
         stranger.expect("allocate 1 1 0", "allocate: EACCES retryable=0 ")
         stranger.expect("pools", "pools: main/sim")
+
+
+def a_person_is_asked_only_while_that_is_allowed(bus):
+    daemon_with_clients(bus)
+    polkit = authority(bus)
+    with Application(bus, uid=STRANGER, groups=(STRANGER,)) as stranger:
+        for allowed in (None, 1, 0):
+            if allowed is not None:
+                stranger.expect(f"allow {allowed}", f"allow: {allowed}")
+            stranger.start("allocate 1 1 0")
+            question = polkit.next()
+            assert question.flags == (allowed or 0), (allowed, question.flags)
+            question.answer(False)
+            assert stranger.answer().startswith("allocate: EACCES")
 
 
 def short_says_why(bus):
