@@ -35,6 +35,7 @@ struct search {
 	/* What was seen of it: threads mostly share these. */
 	pid_t files_of; /* the last thread whose descriptors were looked at; 0: none had any */
 	bool has_memory;
+	bool lacks_smaps; /* no kernel without CONFIG_PROC_PAGE_MONITOR has any */
 };
 
 static void fclosep(FILE **file)
@@ -319,6 +320,14 @@ static bool is_of_device(const char *flags)
 	return strstr(flags, " pf") && strstr(flags, " io");
 }
 
+static bool is_there(const struct search *search, const char *thread)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "task/%.20s", thread);
+	return faccessat(search->directory, path, F_OK, 0) == 0;
+}
+
 /* It costs the kernel a look at each page, so only of a process that may have one. */
 static int look_at_dma_bufs(struct search *search, const char *thread)
 {
@@ -334,6 +343,8 @@ static int look_at_dma_bufs(struct search *search, const char *thread)
 
 	snprintf(path, sizeof(path), "task/%.20s/smaps", thread);
 	r = open_file(search, path, &file);
+	if (r == -ENOENT && is_there(search, thread))
+		search->lacks_smaps = true;
 	while (r >= 0 && getline(&line, &size, file) >= 0) {
 		if (read_mapping(search, line, &holder, &device, &name))
 			is_named = begins_with(name, DMA_BUF_PREFIX);
@@ -492,11 +503,13 @@ static int look_into(struct search *search, const char *name)
 	search->directory = directory;
 	search->files_of = 0;
 	search->has_memory = false;
+	search->lacks_smaps = false;
 	r = look_into_threads(search);
-	if (is_denied(r))
+	if (is_denied(r) || search->lacks_smaps)
 		search->found->n_unreadable++;
 	else if (r < 0 && !has_ended(r))
 		return r;
+	search->found->lacks_smaps |= search->lacks_smaps;
 	describe(search, first);
 	return 0;
 }

@@ -34,7 +34,8 @@ struct holder {
 struct holders {
 	struct holder *all; /* by buffers, then by processes */
 	size_t count;
-	unsigned int n_unreadable; /* processes that this user may not look into */
+	unsigned int n_unreadable; /* processes that may not be looked into, or not into all */
+	bool lacks_smaps; /* among them those of which the kernel does not say what is a dma-buf's */
 	bool is_partial; /* others' processes are not even named: proc(5), hidepid */
 };
 

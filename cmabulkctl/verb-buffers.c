@@ -313,6 +313,12 @@ static void print_unreadable(const struct holders *holders)
 {
 	const char *hint = geteuid() == 0 ? "" : "; root sees all";
 
+	if (holders->lacks_smaps) {
+		fputs("cmabulkctl: this kernel does not say who has a buffer mapped: it needs "
+		      "CONFIG_PROC_PAGE_MONITOR\n",
+		      stderr);
+		hint = "";
+	}
 	if (holders->n_unreadable > 0)
 		fprintf(stderr,
 			"cmabulkctl: %u process%s may not be looked into, and may hold some, too%s\n",
