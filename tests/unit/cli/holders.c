@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Who has a buffer, as /proc tells of this process. */
 #include <glib.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -79,8 +82,57 @@ static void a_name_alone_makes_no_dma_buf(void)
 	g_assert_cmpuint(holders.count, ==, 0);
 }
 
+/* As where the kernel has none: its threads' directories are replaced by ours. */
+static bool hide_smaps(pid_t pid)
+{
+	g_autofree char *threads = g_strdup_printf("/proc/%d/task", (int)pid);
+	g_autofree char *maps = g_strdup_printf("%s/%d/maps", threads, (int)pid);
+	g_autofree char *descriptors = g_strdup_printf("%s/%d/fd", threads, (int)pid);
+	g_autofree char *text = NULL;
+
+	return g_file_get_contents(maps, &text, NULL, NULL) && pretender_enter_namespace() &&
+	       mount("hidden", threads, "tmpfs", 0, NULL) == 0 &&
+	       g_mkdir_with_parents(descriptors, 0700) == 0 &&
+	       g_file_set_contents(maps, text, -1, NULL);
+}
+
+/* In a process of its own. */
+static int find_without_smaps(pid_t pid, uint64_t inode)
+{
+	struct holders holders CLEANUP(holders_clear) = { 0 };
+	struct sought sought = { .inode = inode };
+
+	if (holders_find(&sought, 1, &holders) < 0 || holders.lacks_smaps || !hide_smaps(pid) ||
+	    holders_find(&sought, 1, &holders) < 0)
+		return EXIT_FAILURE;
+	return holders.lacks_smaps && holders.n_unreadable > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* Who has it mapped is not known then, and nobody is to think that nobody has. */
+static void who_lacks_smaps_has_not_ended(void)
+{
+	const uint64_t inode = UINT64_C(123456789012);
+	struct pretender pretender;
+	int status;
+	pid_t child;
+
+	if (!pretender_start(&pretender, inode)) {
+		g_test_skip("no file system of one's own can be mounted here");
+		return;
+	}
+	child = fork();
+	g_assert_cmpint(child, >=, 0);
+	if (child == 0)
+		_exit(find_without_smaps(pretender.pid, inode));
+	g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+	pretender_stop(&pretender);
+	g_assert_true(WIFEXITED(status));
+	g_assert_cmpint(WEXITSTATUS(status), ==, EXIT_SUCCESS);
+}
+
 void add_holders(void)
 {
+	g_test_add_func("/cli/who-lacks-smaps-has-not-ended", who_lacks_smaps_has_not_ended);
 	g_test_add_func("/cli/only-what-is-sought-is-kept", only_what_is_sought_is_kept);
 	g_test_add_func("/cli/a-name-alone-makes-no-dma-buf", a_name_alone_makes_no_dma_buf);
 }

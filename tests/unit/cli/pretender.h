@@ -15,6 +15,9 @@ struct pretender {
 	int told; /* what it says: a byte when it is ready, another when it was asked something */
 };
 
+/* This process gets mounts of its own; false where it may not. */
+bool pretender_enter_namespace(void);
+
 /* False where it may not have one. */
 bool pretender_start(struct pretender *pretender, uint64_t inode);
 
