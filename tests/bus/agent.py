@@ -3,6 +3,7 @@
 stand-in, which answers no password.
 """
 
+import ctypes
 import fcntl
 import os
 import signal
@@ -24,6 +25,7 @@ ALLOCATE = "org.cmabulk1.allocate"
 MANAGE = "org.cmabulk1.manage"
 # How long the library waits for a call that nobody is asked about.
 CALL = 25
+CLONE_NEWNS = 0x20000
 VERBS = ("reload", "accounts set media MaxBytes=1M", "accounts unset media")
 
 
@@ -279,6 +281,45 @@ def without_an_agent_there_is_a_line_of_progress(_):
         ctl.wait_for("reloading the configuration")
         question.answer(True)
         assert ctl.end()[0] == 0, ctl.shown
+
+
+def replace_agent(path):
+    """For this test and what it starts."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.unshare(CLONE_NEWNS) == 0, os.strerror(ctypes.get_errno())
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    subprocess.run(["mount", "--bind", path, "/usr/bin/pkttyagent"], check=True)
+
+
+def without_the_program_there_is_no_agent(_):
+    replace_agent("/dev/null")
+    with Bus(POLICY) as bus:
+        polkit = bus_with_daemon(bus)
+        ctl = AtTerminal(bus, "reload")
+        question = question_of(polkit, 1)
+        ctl.wait_for("reloading the configuration")
+        question.answer(True)
+        assert ctl.end()[0] == 0, ctl.shown
+
+
+def an_agent_that_does_not_end_is_killed(_):
+    with Bus(POLICY) as bus:
+        path = os.path.join(bus.directory, "stuck")
+        with open(path, "w", encoding="ascii") as stuck:
+            # It says who it is, and then that it is registered.
+            stuck.write("#!/bin/sh\ntrap '' TERM\necho agent $$ >&2\nexec 3>&-\n"
+                        "while :; do sleep 1000; done\n")
+        os.chmod(path, 0o755)
+        replace_agent(path)
+        polkit = bus_with_daemon(bus)
+        ctl = AtTerminal(bus, "reload")
+        question = question_of(polkit, 1)
+        ctl.wait_for("agent ")
+        pidfd = os.pidfd_open(int(ctl.shown.split()[1]))
+        question.answer(True)
+        assert ctl.end()[0] == 0, ctl.shown
+        assert readable(pidfd, 0), "the agent still runs"
+        os.close(pidfd)
 
 
 def no_agent_where_there_is_no_daemon(_):
