@@ -54,7 +54,8 @@ class Agent:
     def has_open(self, file):
         directory = f"/proc/{self._pid}/fd"
         there = os.fstat(file.fileno())
-        return any(os.path.samestat(os.stat(f"{directory}/{fd}"), there) for fd in os.listdir(directory))
+        return any(os.path.samestat(os.stat(f"{directory}/{number}"), there)
+                   for number in os.listdir(directory))
 
     def wait_gone(self):
         assert readable(self._pidfd, PATIENCE), "the agent still runs"
