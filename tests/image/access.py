@@ -461,6 +461,7 @@ def a_password_will_do():
                                          ("open sesame", OK, "AUTHENTICATION COMPLETE")):
             terminal = bob.run_at_terminal("cmabulkctl", "reload")
             terminal.wait_for("Password: ")
+            terminal.wait_for_secrecy()
             terminal.type(password + "\n")
             assert terminal.end() == status, terminal.shown
             assert MANAGE in terminal.shown and result in terminal.shown, terminal.shown
@@ -533,7 +534,7 @@ def polkit_is_silent():
         expect_served_soon(bob)
         expect_cli_served(bob)
     expect_said(cursor, start, "none came in time")
-    catalogue = run("journalctl", f"--after-cursor={cursor}", "--catalog", BROKEN)
+    catalogue = run("journalctl", "--boot", "--catalog", BROKEN)
     assert "systemctl status polkit.service" in catalogue, catalogue
 
 

@@ -14,6 +14,7 @@ import pwd
 import socket
 import subprocess
 import sys
+import termios
 import time
 
 import machine
@@ -145,6 +146,11 @@ class Terminal:
         deadline = time.monotonic() + PATIENCE
         while text not in self.shown:
             assert readable(self._terminal, max(0.0, deadline - time.monotonic())) and self._look(), self.shown
+
+    def wait_for_secrecy(self):
+        """What is typed is not shown. Whoever asks for a password throws away what was typed until then."""
+        eventually("what is typed is not shown",
+                   lambda: not termios.tcgetattr(self._terminal)[3] & termios.ECHO)
 
     def type(self, text):
         os.write(self._terminal, text.encode())
