@@ -600,14 +600,12 @@ def udev_is_killed():
 
 TESTS = [
     killed_outright,
-    killed_over_and_over,
     hung,
     stopped_in_order,
     disk_is_full,
     journal_is_away,
     journal_is_stuck,
     clock_jumps,
-    somebody_takes_all_memory,
     client_is_out_of_memory,
     daemon_is_out_of_memory,
     module_is_in_use,
@@ -615,3 +613,4 @@ TESTS = [
     udev_is_killed,
     bus_is_restarted,
 ]
+LONG = [killed_over_and_over, somebody_takes_all_memory]
