@@ -329,7 +329,7 @@ def journal_is_stuck():
     scene = Scene()
     root = connect()
     journal = int(unit(JOURNAL, "MainPID"))
-    changes = 1000
+    changes = 500
     os.kill(journal, signal.SIGSTOP)
     try:
         for number in range(changes):
