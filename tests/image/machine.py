@@ -7,6 +7,7 @@ import json
 import os
 import pwd
 import subprocess
+import time
 
 import kernel_pool
 from fixture import NAME, eventually
@@ -22,6 +23,19 @@ def run(*command, check=True, **options):
                           **options)
     assert not check or done.returncode == 0, f"{' '.join(command)}: {done.returncode}: {done.stdout}"
     return done.stdout.strip()
+
+
+# --- The boot -------------------------------------------------------------------------------------
+
+# When what the boot had set off was over, and nobody had asked for anything yet; by the monotonic clock.
+settled = 0.0
+
+
+def settle():
+    global settled
+    run("udevadm", "settle")
+    run("systemctl", "is-system-running", "--wait", check=False)
+    settled = time.monotonic()
 
 
 # --- Units ----------------------------------------------------------------------------------------
