@@ -15,8 +15,6 @@
 
 static bool to_journal;
 static bool to_terminal;
-/* Messages that the journal did not take since it took one. */
-static unsigned int n_lost;
 
 /* systemd names the journal's socket by device and inode, for programs to compare. */
 static bool leads_to_journal(void)
@@ -38,6 +36,22 @@ void log_open(void)
 		log_journal_open();
 }
 
+int log_attach(sd_event *event)
+{
+	return to_journal ? log_journal_attach(event) : 0;
+}
+
+void log_detach(void)
+{
+	log_journal_detach();
+}
+
+void log_close(void)
+{
+	if (to_journal)
+		log_journal_close();
+}
+
 static void print_text(int priority, const char *text)
 {
 	/* Whoever collects standard error knows systemd's prefixes; a person has no use for them. */
@@ -47,7 +61,7 @@ static void print_text(int priority, const char *text)
 		fprintf(stderr, "<%d>cmabulkd: %s\n", priority, text);
 }
 
-static bool send_message(int priority, const char *text, const char *const *fields, size_t n_fields)
+static void send_text(int priority, const char *text, const char *const *fields, size_t n_fields)
 {
 	char message[TEXT_MAX + 16], level[32];
 	const char *all[LOG_FIELDS_MAX + 3];
@@ -60,24 +74,7 @@ static bool send_message(int priority, const char *text, const char *const *fiel
 	all[count++] = "SYSLOG_IDENTIFIER=cmabulkd";
 	for (size_t i = 0; i < n_fields && i < LOG_FIELDS_MAX; i++)
 		all[count++] = fields[i];
-	return log_journal_send(all, count);
-}
-
-static bool send_lost(void)
-{
-	char text[128];
-
-	snprintf(text, sizeof(text), "the journal did not take the %u messages before this one",
-		 n_lost);
-	return send_message(LOG_WARNING, text, NULL, 0);
-}
-
-static void send_text(int priority, const char *text, const char *const *fields, size_t n_fields)
-{
-	if (n_lost > 0 && send_lost())
-		n_lost = 0;
-	if (n_lost > 0 || !send_message(priority, text, fields, n_fields))
-		n_lost++;
+	log_journal_send(all, count);
 }
 
 static void log_text(int priority, const char *const *fields, size_t n_fields, const char *format,

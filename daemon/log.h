@@ -9,8 +9,16 @@
 #include <stddef.h>
 #include <syslog.h>
 
-/* Looks where standard error leads; once, at start-up. */
+#include <systemd/sd-event.h>
+
+/* Looks where standard error leads; once, at start-up. The last thing of all is to close it, as the journal may be slow. */
 void log_open(void);
+void log_close(void);
+
+/* While there is a loop, it gets rid of what the journal does not take at once. The event loop is borrowed in between. */
+int log_attach(sd_event *event);
+void log_detach(void);
+
 void log_line(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same, with what the journal knows such messages by; see journal.h. */

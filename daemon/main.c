@@ -200,5 +200,6 @@ int main(int argc, char **argv)
 	else
 		r = r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
 	g_array_unref(options.simulate);
+	log_close();
 	return r;
 }

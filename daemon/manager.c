@@ -296,6 +296,8 @@ int manager_new(const struct manager_options *options, struct manager **ret)
 	if (r >= 0)
 		r = sd_event_new(&manager->event);
 	if (r >= 0)
+		r = log_attach(manager->event);
+	if (r >= 0)
 		r = add_sources(manager);
 	if (r >= 0 && (!(manager->delivery = delivery_new(manager)) ||
 		       !(manager->inquiries = inquiries_new(manager)) ||
@@ -333,6 +335,7 @@ struct manager *manager_free(struct manager *manager)
 	sd_event_source_unref(manager->reconnect);
 	sd_event_source_unref(manager->reap);
 	sd_event_source_unref(manager->connect);
+	log_detach();
 	sd_event_unref(manager->event);
 	g_free(manager->bus_id);
 	g_free(manager);
