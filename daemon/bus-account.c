@@ -36,8 +36,9 @@ static int refuse(int r, char *problem, sd_bus_error *error)
 
 	if (r == -EINVAL || r == -E2BIG)
 		return sd_bus_error_set(error, CMABULK_ERROR_INVALID_ARGUMENT, sentence);
-	/* Whoever asked may not be who looks after the disk. */
-	log_with_id(LOG_WARNING, JOURNAL_ID_NOT_KEPT, "%s", sentence);
+	/* Whoever asked may not be who looks after the disk; where there is no place to keep anything, nothing failed. */
+	if (r != -EOPNOTSUPP)
+		log_with_id(LOG_WARNING, JOURNAL_ID_NOT_KEPT, "%s", sentence);
 	return sd_bus_error_set(error, CMABULK_ERROR_IO_ERROR, sentence);
 }
 

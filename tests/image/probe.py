@@ -55,6 +55,12 @@ CALLS = {
     "semget": (64, 0, BAD, 0),
     "msgget": (68, 0x636D61, 0),
     "mq_open": (240, NOTHING, 0),
+    "shmat": (30, -1, 0, 0),
+    "shmctl": (31, -1, BAD, 0),
+    "semop": (65, -1, 0, 0),
+    "semctl": (66, -1, 0, BAD),
+    "msgsnd": (69, -1, 0, 0),
+    "msgrcv": (70, -1, 0, 0),
 }
 
 FAMILIES = {"unix": 1, "inet": 2, "inet6": 10, "netlink": 16, "packet": 17, "vsock": 40}
