@@ -64,10 +64,12 @@ def device_with(pools):
         run("udevadm", "control", "--reload")
         run("udevadm", "trigger", "--settle", DEVICE)
 
-    with file_with(RULES, f'SUBSYSTEM=="mem", KERNEL=="zero", ENV{{CMABULK_POOLS}}="{pools}"\n'):
+    try:
+        with file_with(RULES, f'SUBSYSTEM=="mem", KERNEL=="zero", ENV{{CMABULK_POOLS}}="{pools}"\n'):
+            apply()
+            yield
+    finally:
         apply()
-        yield
-    apply()
 
 
 def pools_of_device(client):

@@ -158,8 +158,10 @@ def changed_unit(text):
     try:
         with file_with(DROP_IN, f"[Service]\n{text}\n"):
             systemctl("daemon-reload")
-            yield
-            stop()
+            try:
+                yield
+            finally:
+                stop()
     finally:
         systemctl("daemon-reload")
 
