@@ -286,6 +286,7 @@ class UserService(Person):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
             door.bind(path)
             door.listen()
+            door.settimeout(PATIENCE)
             subprocess.run(["systemd-run", "--user", "--collect", "--quiet", "--setenv=PYTHONDONTWRITEBYTECODE=1",
                             f"--setenv=PYTHONPATH={':'.join(sys.path[:2])}", sys.executable,
                             os.path.abspath(__file__), path],
