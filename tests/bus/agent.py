@@ -6,6 +6,7 @@ stand-in, which answers no password.
 import ctypes
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -13,7 +14,7 @@ import termios
 import time
 
 from client import Gio, GLib, readable
-from fixture import PATIENCE, Bus, environment
+from fixture import PATIENCE, Bus, environment, eventually
 from installed import install, options_for
 from manager import ALICE, CLIENTS, STRANGER, administrator, daemon_with_clients
 from polkit import AUTHORITY, INTERFACE, Authority
@@ -26,6 +27,8 @@ MANAGE = "org.cmabulk1.manage"
 # How long the library waits for a call that nobody is asked about.
 CALL = 25
 CLONE_NEWNS = 0x20000
+# Each wipes out the last, and the end of them does, too; see cmabulkctl/progress.c.
+PROGRESS = re.compile(r"\r\x1b\[K([^\r\n]* so far(?=\r\x1b\[K))?")
 VERBS = ("reload", "accounts set media MaxBytes=1M", "accounts unset media")
 
 
@@ -129,21 +132,46 @@ class AtTerminal:
 
     def wait_for(self, text):
         """Until it is on the terminal."""
+        self.wait_for_match(re.escape(text))
+
+    def wait_for_match(self, pattern):
         deadline = time.monotonic() + PATIENCE
-        while text not in self.shown:
+        while not (match := re.search(pattern, self.shown)):
             assert readable(self.master, max(0.0, deadline - time.monotonic())), self.shown
             self.shown += os.read(self.master, 4096).decode()
+        return match
 
-    def end(self):
-        """Its exit status, and all that was on the terminal."""
-        self.process.communicate(timeout=PATIENCE)
+    def _look(self):
         while readable(self.master, 0):
             try:
                 self.shown += os.read(self.master, 4096).decode()
             except OSError:  # nobody has the other side any more
                 break
+
+    def without_progress(self):
+        """How long the machine takes for something says nothing of what is tested."""
+        return PROGRESS.sub("", self.shown)
+
+    def forget_progress(self):
+        """That there was, where an agent takes long to come; and nothing else. What is shown from now on counts."""
+        self._look()
+        assert not self.without_progress(), self.shown
+        self.shown = ""
+
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/task"))
+
+    def end(self):
+        """Its exit status, and what was on the terminal but for lines of progress."""
+        self.process.communicate(timeout=PATIENCE)
+        self._look()
         os.close(self.master)
-        return self.process.returncode, self.shown
+        return self.process.returncode, self.without_progress()
+
+    def expect_silent_end(self):
+        """It does what it was told, and shows nothing at all."""
+        status, _ = self.end()
+        assert status == 0 and not self.shown, (status, self.shown)
 
 
 def bus_with_daemon(bus):
@@ -168,27 +196,31 @@ def asks_at_the_terminal(_):
             polkit.expect_nothing(administrator(bus))
             agent = polkit.register()
             assert agent.pid_of_subject == ctl.process.pid
-            question_of(polkit, 1).answer(True)
-            assert ctl.end() == (0, ""), (verb, ctl.shown)
+            question = question_of(polkit, 1)
+            ctl.forget_progress()
+            question.answer(True)
+            ctl.expect_silent_end()
             agent.wait_gone()
 
 
 def shows_what_it_is_for(_):
-    """The agent has the terminal: no line of progress gets between."""
+    """The agent has the terminal: no line of progress gets between, and there is no thread that would draw one."""
     with Bus(POLICY) as bus:
         polkit = bus_with_daemon(bus)
         ctl = AtTerminal(bus, "reload")
+        ctl.wait_for("waiting for polkit to know this terminal")
+        threads = ctl.threads()
         agent = polkit.register()
         question = question_of(polkit, 1)
+        ctl.forget_progress()
+        eventually("nobody draws lines", lambda: ctl.threads() == threads - 1)
         message = "Authentication is required, says the test."
         agent.ask(message)
         ctl.wait_for(message)
-        # The line of progress would be there by now.
-        polkit.process(time.monotonic() + 1)
         question.answer(False)
-        status, shown = ctl.end()
-        assert status == 5 and f"AUTHENTICATING FOR {MANAGE}" in shown, shown
-        assert "so far" not in shown and "polkit does not allow it" in shown, shown
+        status, _ = ctl.end()
+        assert status == 5 and f"AUTHENTICATING FOR {MANAGE}" in ctl.shown, ctl.shown
+        assert "so far" not in ctl.shown and "polkit does not allow it" in ctl.shown, ctl.shown
         agent.wait_gone()
 
 
@@ -264,9 +296,10 @@ def the_agent_ends_whatever_was_inherited(_):
             ctl = AtTerminal(bus, "reload", begin=begin, inherits=(file.fileno(),))
             agent = polkit.register()
             question = question_of(polkit, 1)
+            ctl.forget_progress()
             assert not agent.has_open(file)
             question.answer(True)
-            assert ctl.end() == (0, ""), ctl.shown
+            ctl.expect_silent_end()
             agent.wait_gone()
 
 
@@ -315,8 +348,7 @@ def an_agent_that_does_not_end_is_killed(_):
         polkit = bus_with_daemon(bus)
         ctl = AtTerminal(bus, "reload")
         question = question_of(polkit, 1)
-        ctl.wait_for("agent ")
-        pidfd = os.pidfd_open(int(ctl.shown.split()[1]))
+        pidfd = os.pidfd_open(int(ctl.wait_for_match(r"agent (\d+)\s")[1]))
         question.answer(True)
         assert ctl.end()[0] == 0, ctl.shown
         assert readable(pidfd, 0), "the agent still runs"
@@ -340,10 +372,11 @@ def a_person_may_take_longer_than_a_call(_):
         ctl = AtTerminal(bus, "reload")
         agent = polkit.register()
         question = question_of(polkit, 1)
+        ctl.forget_progress()
         late = time.monotonic() + CALL + 1
         while polkit.process(late):
             assert not polkit.taken_back, "it was given up"
         assert ctl.process.poll() is None, ctl.end()
         question.answer(True)
-        assert ctl.end() == (0, ""), ctl.shown
+        ctl.expect_silent_end()
         agent.wait_gone()
