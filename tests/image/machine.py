@@ -15,6 +15,8 @@ from manager import User
 
 SERVICE = "cmabulkd.service"
 BUS_SOCKET = "/run/dbus/system_bus_socket"
+# Of the system at boot, with their areas.
+POOLS = {"main": "reserved", "second": "numa0"}
 
 
 def run(*command, check=True, **options):
@@ -107,21 +109,62 @@ def connect(name="root"):
 # --- What each test begins and ends with ------------------------------------------------------------
 
 def begin():
-    if not os.path.exists(f"{kernel_pool.CLASS}/{kernel_pool.POOL}"):
+    """What a test that failed has left is put right: those that follow need not fail with it."""
+    if not os.path.exists(kernel_pool.MODULE):
+        # The service would go on with the device numbers of the one that was.
+        stop()
         run("modprobe", "cmabulk")
+    for pool, area in POOLS.items():
+        if not os.path.exists(f"{kernel_pool.CLASS}/{pool}"):
+            kernel_pool.add(pool, area)
     if not is_active():
         start()
+    with connected() as root:
+        unset_accounts(root)
     expect_whole()
 
 
-def expect_whole():
-    """Nothing is in anybody's hands, and daemon and kernel agree on that."""
-    if not is_active():
-        kernel_pool.expect_whole()
-        return
+@contextlib.contextmanager
+def connected():
+    """As root, once the daemon is there with its pools."""
     with connect() as root:
         eventually("the daemon is on the bus", lambda: root.name_has_owner(NAME))
-        kernel_pool.expect_whole(root)
+        eventually("it has its pools", lambda: {path.rpartition("/")[2] for path, *_ in root.pools()} == set(POOLS))
+        yield root
+
+
+def changed_accounts(root):
+    """At run time; the default one is only listed while somebody of it has something."""
+    return {account["account"] for account in root.accounts() if account.get("runtime")}
+
+
+def unset_accounts(root):
+    for name in {"default"} | changed_accounts(root):
+        root.unset_account(name)
+
+
+def left_of(pool):
+    """What the kernel has of it in anybody's hands."""
+    values = {name: int(kernel_pool.read(f"{kernel_pool.CLASS}/{pool}/{name}"))
+              for name in (*kernel_pool.STATES, "buffers", "reservations")}
+    values["used"] = int(kernel_pool.read(f"/sys/kernel/debug/cma/{POOLS[pool]}/used"))
+    return {name: value for name, value in values.items() if value}
+
+
+def expect_whole():
+    """Nothing of either pool is in anybody's hands, daemon and kernel agree on that, and no account was added."""
+    if is_active():
+        with connected() as root:
+            for pool in POOLS:
+                root.wait_whole(pool)
+            kernel_pool.expect_same_books(root)
+            assert not changed_accounts(root), root.accounts()
+    for pool in POOLS:
+        try:
+            # What is cached goes by itself.
+            eventually(f"pool {pool} is whole", lambda pool=pool: not left_of(pool))
+        except AssertionError as error:
+            raise AssertionError(f"{error}; left: {left_of(pool)}") from error
 
 
 # --- Changes for a while ------------------------------------------------------------------------------
