@@ -14,7 +14,7 @@ from client import BUS, BusError, GLib, Gio
 from fixture import NAME, PATIENCE, eventually
 from kernel_pool import POOL
 from logins import Application, ELSEWHERE, Login, Stranger, UserService
-from machine import SERVICE, connect, run, systemctl, unit
+from machine import SERVICE, connect, run, systemctl
 from manager import MIB, PAGE, expect_error
 from polkit import AUTHORITY, INTERFACE, OBJECT
 
@@ -155,14 +155,8 @@ def password_of_root(password):
 def stopped_polkit():
     """It is there, and says nothing."""
     systemctl("start", POLKIT)
-    process = os.pidfd_open(int(unit(POLKIT, "MainPID")))
-    signal.pidfd_send_signal(process, signal.SIGSTOP)
-    try:
+    with machine.halted(POLKIT) as process:
         yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(process, signal.SIGCONT)
-        os.close(process)
 
 
 def start_anew():

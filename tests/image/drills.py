@@ -328,16 +328,12 @@ def journal_is_stuck():
     and told when it reads again."""
     scene = Scene()
     root = connect()
-    journal = int(unit(JOURNAL, "MainPID"))
     changes = 500
-    os.kill(journal, signal.SIGSTOP)
-    try:
+    with machine.halted(JOURNAL):
         for number in range(changes):
             tell_the_journal(root, str(1 + number % 2))
         scene.expect_waiting()
         scene.expect_served()
-    finally:
-        os.kill(journal, signal.SIGCONT)
 
     def lost():
         tell_the_journal(root, "13")

@@ -6,6 +6,7 @@ import grp
 import json
 import os
 import pwd
+import signal
 import subprocess
 import time
 
@@ -213,6 +214,19 @@ def stop(name=SERVICE):
     """Those who start it count from zero then."""
     systemctl("stop", name)
     systemctl("reset-failed", name, check=False)
+
+
+@contextlib.contextmanager
+def halted(name):
+    """The unit's process is there and does nothing; unless something ends it meanwhile, it then goes on."""
+    process = os.pidfd_open(int(unit(name, "MainPID")))
+    try:
+        signal.pidfd_send_signal(process, signal.SIGSTOP)
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(process, signal.SIGCONT)
+        os.close(process)
 
 
 def wait_active(name=SERVICE):
