@@ -68,6 +68,8 @@ FAMILIES = {"unix": 1, "inet": 2, "inet6": 10, "netlink": 16, "packet": 17, "vso
 # Where files are made, in a directory that is everybody's.
 DIRECTORIES = ("/usr/lib", "/etc", "/boot", "/opt", "/srv", "/var/lib", "/run", "/run/lock", "/dev/shm",
                "/home", "/run/user", "/tmp", "/var/tmp")
+# A service may have its own.
+TEMPORARY = ("/tmp", "/var/tmp")
 NODES = {"a disk": "disk", "physical memory": "mem", "the kernel's log": "kmsg", "null": "null"}
 
 
@@ -92,7 +94,7 @@ def open_once(path, flags):
 
 
 def make_file(directory):
-    path = f"{directory}/file"
+    path = f"{directory}/{PREFIX}-file"
     open_once(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     os.unlink(path)
 
@@ -113,8 +115,8 @@ def change_personality():
 
 
 def found():
-    files = {f"{directory}/{PREFIX}": error_of(make_file, f"{directory}/{PREFIX}")
-             for directory in DIRECTORIES}
+    files = {directory: error_of(make_file, directory)
+             for directory in (*(f"{parent}/{PREFIX}" for parent in DIRECTORIES), *TEMPORARY)}
     if "STATE_DIRECTORY" in os.environ:
         files["its state"] = error_of(make_file, os.environ["STATE_DIRECTORY"])
     return {
