@@ -143,12 +143,15 @@ def drop_in(text):
 # --- The daemon ends ------------------------------------------------------------------------------
 
 def killed_outright():
-    """kill -9: systemd starts it again. Who waited is told so at once, and may ask again; buffers live on, with what
-    is in them, and the new daemon has them in its books. The journal has how it ended, and that it was started
-    again."""
+    """kill -9: systemd starts it again. Who waited is told so at once, and is served when he then asks again, over the
+    same connection; buffers live on, with what is in them, and the new daemon has them in its books. The journal has
+    how it ended, and that it was started again."""
     scene = Scene()
     os.kill(scene.pid, signal.SIGKILL)
     scene.expect_refused(NO_REPLY)
+    again = scene.waiter.allocate(count=1, pool="main")
+    assert again.status == "complete", again.report
+    again.close()
     scene.expect_another()
     assert restarts() == 1
     scene.expect_kept()
