@@ -37,6 +37,8 @@ BUFFERS, CHUNKS_EACH = 4, 16
 HELD = BUFFERS * CHUNKS_EACH
 # Longer than any drill takes.
 PATIENT_USEC = 600 * 1_000_000
+# Of cmabulkctl(1); and what it says then.
+UNAVAILABLE, LOST = 4, "the connection to the bus was lost"
 # What the bus says who cannot start it, after a while.
 NOT_STARTED = "org.freedesktop.DBus.Error.TimedOut"
 NO_REPLY = "org.freedesktop.DBus.Error.NoReply"
@@ -385,7 +387,8 @@ def bus_is_restarted():
         scene.waiter.wait_disconnected()
         _, said = library.communicate(timeout=PATIENCE)
         print(f"cmabulkctl: {library.returncode}: {said.strip()}")
-        assert library.returncode not in (0, -signal.SIGPIPE) and "cmabulkctl: " in said, said
+        assert library.returncode == UNAVAILABLE, (library.returncode, said)
+        assert said.startswith("cmabulkctl: ") and LOST in said, said
     finally:
         library.kill()
     eventually("the bus is there", lambda: os.path.exists(BUS_SOCKET))
