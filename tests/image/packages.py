@@ -3,6 +3,7 @@
 What they are upgraded to is what `tools/build-packages --suffix +1` makes."""
 
 import contextlib
+import json
 import os
 import pwd
 import re
@@ -53,6 +54,10 @@ def version_in(directory, name):
     return f"{run('dpkg-deb', '--field', package(directory, name), 'Version')} ii"
 
 
+def project_version(directory):
+    return version_in(directory, "cmabulk").split()[0]
+
+
 def left_out():
     """What dpkg was told not to unpack in this system."""
     found = []
@@ -97,14 +102,18 @@ def is_installed_whole():
     assert run("systemctl", "is-enabled", SERVICE) == "static"
     assert is_active()
     expect_running()
-    assert run("cmabulkctl", "version").count("0.1") >= 1
+    said = json.loads(run("cmabulkctl", "--json", "version"))
+    # In a package it is the project's version.
+    assert {said["version"], said["library"], said["daemon"]} == {project_version(OLD)}, said
 
 
-def module_is_dkms_own():
-    """DKMS has built it for this kernel, it lies where such modules do, and it is the one that is loaded."""
+def module_is_dkms_own(directory=OLD):
+    """DKMS has built it for this kernel, and no other version of it; it lies where such modules do, and it is the one
+    that is loaded."""
     release = os.uname().release
-    status = run("dkms", "status")
-    assert re.search(rf"^cmabulk/[\d.]+, {re.escape(release)}, \w+: installed", status, re.MULTILINE), status
+    status = run("dkms", "status", "cmabulk")
+    version = re.escape(project_version(directory))
+    assert re.fullmatch(rf"cmabulk/{version}, {re.escape(release)}, \w+: installed", status), status
     path = run("modinfo", "--filename", "cmabulk")
     assert path == f"/lib/modules/{release}/updates/dkms/cmabulk.ko", path
     with open(path, "rb") as module, open(f"{kernel_pool.MODULE}/notes/.note.gnu.build-id", "rb") as note:
@@ -232,7 +241,7 @@ def module_upgraded_in_use():
         scene.end()
         with connect() as root:
             kernel_pool.expect_whole(root)
-        module_is_dkms_own()
+        module_is_dkms_own(NEW)
         run("systemctl", "stop", SERVICE)
         run("rmmod", "cmabulk")
         run("modprobe", "cmabulk")
