@@ -4,6 +4,7 @@
  * with it.
  */
 #include <endian.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -37,13 +38,15 @@ static GQueue kept = G_QUEUE_INIT;
 static unsigned int n_lost;
 static sd_event_source *timer;
 
-void log_journal_open(void)
+int log_journal_open(void)
 {
 	int size = SEND_BUFFER;
 
 	journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (journal >= 0)
-		(void)setsockopt(journal, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	if (journal < 0)
+		return -errno;
+	(void)setsockopt(journal, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	return 0;
 }
 
 /* A value of several lines comes with its length in front, in 64 bits of little endian. */
@@ -73,10 +76,16 @@ static GString *message_of(const char *const *fields, size_t n_fields)
 	return message;
 }
 
+/* True also of one that no socket takes, however empty: those that follow must not wait for that. */
 static bool send_now(const GString *message)
 {
-	return sendto(journal, message->str, message->len, MSG_NOSIGNAL,
-		      (const struct sockaddr *)&address, sizeof(address)) >= 0;
+	if (sendto(journal, message->str, message->len, MSG_NOSIGNAL,
+		   (const struct sockaddr *)&address, sizeof(address)) >= 0)
+		return true;
+	if (errno != EMSGSIZE)
+		return false;
+	n_lost++;
+	return true;
 }
 
 /* What there was no room for came after all that was kept, and before all that follows. */
@@ -124,11 +133,9 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
 
 int log_journal_attach(sd_event *event)
 {
-	int r = sd_event_add_time_relative(event, &timer, CLOCK_MONOTONIC, RETRY_USEC, 0, on_time,
-					   NULL);
-
-	/* What was said before may wait already; if not, it has nothing to do. */
-	return r < 0 ? r : 0;
+	/* What was said before may wait already; if not, it finds nothing to do. */
+	return sd_event_add_time_relative(event, &timer, CLOCK_MONOTONIC, RETRY_USEC, 0, on_time,
+					  NULL);
 }
 
 void log_journal_detach(void)

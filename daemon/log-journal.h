@@ -10,8 +10,8 @@
 
 #include <systemd/sd-event.h>
 
-/* Once, before the first message. */
-void log_journal_open(void);
+/* Once, before the first message. A negative errno: there is no socket to be had. */
+int log_journal_open(void);
 
 /* From now on what is kept is sent by a timer; until then, and after the other, with the next message. */
 int log_journal_attach(sd_event *event);

@@ -30,10 +30,8 @@ static bool leads_to_journal(void)
 
 void log_open(void)
 {
-	to_journal = leads_to_journal();
+	to_journal = leads_to_journal() && log_journal_open() >= 0;
 	to_terminal = isatty(STDERR_FILENO);
-	if (to_journal)
-		log_journal_open();
 }
 
 int log_attach(sd_event *event)
