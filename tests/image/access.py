@@ -28,7 +28,6 @@ ACCESS_DENIED = f"{BUS}.Error.AccessDenied"
 GAMES = pwd.getpwnam("games").pw_uid
 RULES = "/etc/polkit-1/rules.d/40-cmabulk-test.rules"
 ACTIONS = "/usr/share/polkit-1/actions/org.cmabulk1.policy"
-DROP_IN = "/etc/cmabulk/cmabulkd.conf.d/access.conf"
 # Of cmabulkctl(1).
 OK, NOT_PERMITTED, OVER_LIMIT = 0, 5, 6
 
@@ -131,25 +130,18 @@ def expect_cli_may_not_manage(person, *words):
 @contextlib.contextmanager
 def rule(text):
     """One of the administrator's, and none again; polkit sees by itself that there is one."""
-    try:
-        with open(RULES, "w", encoding="ascii") as file:
-            file.write(text)
+    with machine.file_with(RULES, text):
         yield
-    finally:
-        os.unlink(RULES)
 
 
 @contextlib.contextmanager
 def account(text):
     """In a drop-in of the configuration, and out of it again."""
-    os.makedirs(os.path.dirname(DROP_IN), exist_ok=True)
     try:
-        with open(DROP_IN, "w", encoding="ascii") as file:
-            file.write(text)
-        run("cmabulkctl", "reload")
-        yield
+        with machine.file_with(machine.CONFIGURATION, text):
+            run("cmabulkctl", "reload")
+            yield
     finally:
-        os.unlink(DROP_IN)
         run("cmabulkctl", "reload")
 
 

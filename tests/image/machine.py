@@ -196,11 +196,11 @@ def file_with(path, text):
 
 
 @contextlib.contextmanager
-def changed_unit(text):
+def changed_unit(text, section="Service"):
     """With a drop-in of the service, which is stopped before and after: nothing runs within the wrong one."""
     stop()
     try:
-        with file_with(DROP_IN, f"[Service]\n{text}\n"):
+        with file_with(DROP_IN, f"[{section}]\n{text}\n"):
             systemctl("daemon-reload")
             try:
                 yield

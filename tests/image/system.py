@@ -25,7 +25,8 @@ CGROUP = "/sys/fs/cgroup"
 # systemd's own, of messages that a unit was started.
 UNIT_STARTED = "39f53479d3a045ac8e11786248231fbf"
 # The pool beside kernel_pool.POOL, of an area of 64 MiB: its order is that of 64 KiB.
-OTHER, OTHER_AREA, ORDER = "second", "numa0", 4
+OTHER, ORDER = "second", 4
+OTHER_AREA = machine.POOLS[OTHER]
 # As an administrator writes them; cmabulk(4) says how.
 MODULE_FILES = {
     "/etc/modules-load.d/cmabulk.conf": "cmabulk",
