@@ -185,6 +185,15 @@ def question_of(polkit, flags):
     return question
 
 
+def expect_allowed(ctl, polkit, agent):
+    """With a person at hand polkit lets it pass: it is done without a word, and the agent is gone."""
+    question = question_of(polkit, 1)
+    ctl.forget_progress()
+    question.answer(True)
+    ctl.expect_silent_end()
+    agent.wait_gone()
+
+
 def asks_at_the_terminal(_):
     """For whatever needs an administrator, once the agent is known, which ends with the verb."""
     with Bus(POLICY) as bus:
@@ -196,11 +205,7 @@ def asks_at_the_terminal(_):
             polkit.expect_nothing(administrator(bus))
             agent = polkit.register()
             assert agent.pid_of_subject == ctl.process.pid
-            question = question_of(polkit, 1)
-            ctl.forget_progress()
-            question.answer(True)
-            ctl.expect_silent_end()
-            agent.wait_gone()
+            expect_allowed(ctl, polkit, agent)
 
 
 def shows_what_it_is_for(_):
@@ -295,12 +300,8 @@ def the_agent_ends_whatever_was_inherited(_):
                       lambda: signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())):
             ctl = AtTerminal(bus, "reload", begin=begin, inherits=(file.fileno(),))
             agent = polkit.register()
-            question = question_of(polkit, 1)
-            ctl.forget_progress()
             assert not agent.has_open(file)
-            question.answer(True)
-            ctl.expect_silent_end()
-            agent.wait_gone()
+            expect_allowed(ctl, polkit, agent)
 
 
 def without_an_agent_there_is_a_line_of_progress(_):
