@@ -169,19 +169,16 @@ static void check_group(struct doctor *doctor)
 	}
 }
 
-/* Who may not allocate may not survey either, and is told why. -ENXIO: there is nothing to survey. */
+/* Who may not allocate may not survey either, and is told why. -ENOENT: there is nothing to survey. */
 static int try_survey(struct cmabulk_connection *connection)
 {
 	struct cmabulk_pool **pools CLEANUP(cmabulk_pool_array_freep) = NULL;
 	struct cmabulk_pool_survey survey;
 	int r = cmabulk_connection_list_pools(connection, &pools);
 
-	if (r < 0)
-		return r;
-	if (!pools[0])
-		return -ENXIO;
-	return cmabulk_connection_survey_pool(connection, cmabulk_pool_get_name(pools[0]), &survey,
-					      sizeof(survey));
+	return r < 0 ? r :
+		       cmabulk_connection_survey_pool(connection, cmabulk_pool_get_name(pools[0]),
+						      &survey, sizeof(survey));
 }
 
 static void report_not_served(struct doctor *doctor)
@@ -205,7 +202,7 @@ static void check_served(struct doctor *doctor)
 	else if (r == -EACCES)
 		report_not_served(doctor);
 	/* What there is of pools has been said. */
-	else if (r != -ENXIO && r != -ENODEV)
+	else if (r != -ENOENT && r != -ENXIO && r != -ENODEV)
 		doctor_report(doctor, RESULT_WARN, "access", cmabulk_error_get_hint(r),
 			      "whether the daemon serves user %s cannot be told: %s",
 			      machine_user_name(),
