@@ -210,9 +210,16 @@ class Trace:
     def mark(text):
         write(f"{TRACING}/trace_marker", text)
 
-    @staticmethod
-    def marks_inside():
+    def is_inside(self):
+        """Whether a FILL runs."""
+        return bool(self._read()[1])
+
+    def marks_inside(self):
         """Of the marks until now, those made while a FILL ran."""
+        return self._read()[0]
+
+    @staticmethod
+    def _read():
         inside, running = [], set()
         for line in read(f"{TRACING}/trace").splitlines():
             if line.startswith("#"):
@@ -224,4 +231,4 @@ class Trace:
                 running.discard(reservation[1])
             elif ": tracing_mark_write: " in line and running:
                 inside.append(line.rpartition(": tracing_mark_write: ")[2])
-        return inside
+        return inside, running
