@@ -125,8 +125,7 @@ def while_it_is_filled(bus):
     daemon = daemon_with_clients(bus, CAMERA + ",move=200ms", MAIN, configuration=LENS)
     alice, root = user(bus), administrator(bus)
     filled = alice.start_allocate(count=BIG, device="lens")
-    # A request that waits for nobody is being filled as soon as it is pending.
-    root.wait_pending(1, "camera")
+    eventually("it is filled", lambda: root.pool("camera")["Reservations"])
     unplug(daemon, root, "main")
     allocation = alice.finish_allocate(filled)
     report = allocation.report
