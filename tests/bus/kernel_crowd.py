@@ -376,6 +376,8 @@ def two_hundred_connections(bus):
         # A moment, not a delay: when is what is random here.
         time.sleep(dice.random() * 0.1)
         if count.total() > answered[0]:
+            if count.total() * 10 // requests > answered[0] * 10 // requests:
+                print(f"{count.total()} answered", flush=True)
             answered = count.total(), time.monotonic()
         assert time.monotonic() - answered[1] < START_SECONDS, "nobody is answered any more"
         if daemon_kills and count.total() >= daemon_kills[0]:
