@@ -126,6 +126,10 @@ class Process:
             return log.read()
 
 
+class EndedTooEarly(AssertionError):
+    """Of a daemon, before it was on the bus."""
+
+
 class Daemon(Process):
     """cmabulkd on a private bus; there when this returns."""
 
@@ -169,7 +173,8 @@ class Daemon(Process):
         deadline = time.monotonic() + patience
         while not self.owner():
             ready, _, _ = select.select([self._watch, self.pidfd], [], [], seconds_left(deadline))
-            assert self.pidfd not in ready, f"cmabulkd ended with {self.wait()} before it was there"
+            if self.pidfd in ready:
+                raise EndedTooEarly(f"cmabulkd ended with {self.wait()} before it was there:\n{self.said()}")
             assert ready, f"cmabulkd is not on the bus after {patience:g} s"
             self._watch.process(time.monotonic())
 

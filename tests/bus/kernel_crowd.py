@@ -13,7 +13,7 @@ import time
 import kernel_pool
 from client import PATIENCE, BusError, Disconnected, readable
 from counters import counters
-from fixture import NAME, eventually
+from fixture import NAME, EndedTooEarly, eventually
 from kernel import start_daemon
 from kills import Load
 from manager import (ALICE, BOB, CAROL, CLIENTS, ERROR, MIB, PAGE, User, administrator, user)
@@ -205,6 +205,7 @@ UIDS = (ALICE, BOB, CAROL)
 ANSWERS = 20 * PROCESSES * CONNECTIONS
 # For a daemon that starts among all these.
 START_SECONDS = 600
+TURNED_AWAY = "on the bus: Connection terminated"
 FLAT_BYTES = 1 << 20
 MOST_BYTES = 16 * MIB
 LOOKS = 10  # at its size, since it was killed last
@@ -357,6 +358,17 @@ class Place:
         struct.pack_into("Q", self.memory, self.offset + 8, max(longest, others))
 
 
+def start_among_many(bus, configuration):
+    """Whom a bus turns away because it had no time for him in half a minute, systemd would start again."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            return start_daemon(bus, configuration, START_SECONDS)
+        except EndedTooEarly as error:
+            if time.monotonic() > deadline or TURNED_AWAY not in str(error):
+                raise
+
+
 def two_hundred_connections(bus):
     """Of three users; CMABULK_REQUESTS requests. Some are killed all the time, and the daemon twice."""
     seed = int(os.environ.get("CMABULK_SEED") or random.randrange(2**32))
@@ -364,7 +376,7 @@ def two_hundred_connections(bus):
     dice = random.Random(seed)
     configuration = "FetchTimeoutSec=2\n[Account default]\nMaxBytes=75%\n"
     print(f"seed {seed}, {requests} requests", flush=True)
-    daemon = start_daemon(bus, configuration, START_SECONDS)
+    daemon = start_among_many(bus, configuration)
     count = Count(PROCESSES)
     herds = [Herd(bus, dice.randrange(2**32), count.place(index)) for index in range(PROCESSES)]
     daemon_kills = [requests // 3, requests * 2 // 3]
@@ -384,7 +396,7 @@ def two_hundred_connections(bus):
             daemon_kills.pop(0)
             sizes.clear()
             daemon.kill()
-            daemon = start_daemon(bus, configuration, START_SECONDS)
+            daemon = start_among_many(bus, configuration)
             answered = count.total(), time.monotonic()
             continue
         if count.total() < next_kill:
