@@ -70,7 +70,8 @@ class Gate:
         self._taken_at, self._longest = time.monotonic(), 0.0
         self.shuts_again = False  # open to a daemon that comes until it has asked for its name
         self.shuts_before = None  # it is shut before this passes, and what came before that has
-        self.passed_before = 0  # bytes of that, the most with one look
+        self.said_before = b""  # what that was, of who came last
+        self._said = b""  # what has passed of that one until now, as long as it may be shut again
         self._lock = threading.Lock()  # of what is open, and for how long
         self.connections = 0  # that were ever made
         threading.Thread(target=self._run, daemon=True).start()
@@ -145,6 +146,7 @@ class Gate:
         self.connections += 1
         if self.shuts_again:
             self._size = ALL
+            self._said = b""
 
     def _look(self, end, event):
         is_caller = end in self._callers
@@ -156,7 +158,7 @@ class Gate:
             if self.shuts_before in said:
                 self._size = 0
                 size = size_before(said, self.shuts_before)
-                self.passed_before = max(self.passed_before, size)
+                self.said_before = self._said + said[:size]
         if size == 0:
             if event & (select.POLLHUP | select.POLLERR):
                 self._disconnect(end)
@@ -168,6 +170,8 @@ class Gate:
             self._took(data)
 
     def _took(self, data):
+        if self.shuts_again:
+            self._said += data
         if self.shuts_again and b"RequestName" in data:
             self._size = 0
         now = time.monotonic()
