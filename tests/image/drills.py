@@ -49,7 +49,8 @@ ALICE = pwd.getpwnam("alice").pw_uid
 class Scene:
     """Alice has buffers with something in them, and somebody waits for more than is left."""
 
-    def __init__(self):
+    def __init__(self, patient_usec=PATIENT_USEC):
+        self.patient_usec = patient_usec
         # Drills are no failures in a row: systemd gives a unit up that fails too often.
         systemctl("reset-failed", SERVICE)
         self.cursor = journal_cursor()
@@ -63,7 +64,7 @@ class Scene:
 
     def wait(self):
         self.serial = self.waiter.start_allocate(count=self.wanted(), order=ORDER, pool="main",
-                                                 timeout_usec=PATIENT_USEC)
+                                                 timeout_usec=self.patient_usec)
         with connect() as root:
             root.wait_pending(1)
 
