@@ -250,10 +250,10 @@ def upgrade_module(scene):
         scene.end()
         with connect() as root:
             kernel_pool.expect_whole(root)
-        module_is_dkms_own(NEW)
         run("systemctl", "stop", SERVICE)
         run("rmmod", "cmabulk")
         run("modprobe", "cmabulk")
+        module_is_dkms_own(NEW)
         eventually("its pools started the service", is_active)
         scene.expect_served()
     finally:
