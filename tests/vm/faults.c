@@ -30,14 +30,13 @@
  * Up to here each allocation is failed; after that, where pages are moved by the thousand, ever
  * fewer of them: those are the same few places over and over.
  */
-#define EVERY_ONE	   200
-/* The same where each try has to fill memory first, which takes seconds; and with -m thorough. */
-#define EVERY_ONE_SLOW	   6
-#define EVERY_ONE_THOROUGH 24
+#define EVERY_ONE      200
+/* The same where each try has to fill memory first, which takes seconds. */
+#define EVERY_ONE_SLOW 12
 /* The same where each try loads the module and unloads it. */
-#define EVERY_ONE_LOAD	   24
+#define EVERY_ONE_LOAD 24
 /* An operation that allocates more than this does not end. */
-#define MOST		   2000000
+#define MOST	       2000000
 
 /* What operations work on; set up anew for each. */
 struct scene {
@@ -396,10 +395,8 @@ static bool operation_try(const struct operation *operation, struct scene *scene
 
 static guint next_step(const struct operation *operation, guint nth)
 {
-	if (operation->slow && g_test_thorough())
-		return nth < EVERY_ONE_THOROUGH ? 1 : nth / 10;
 	if (operation->slow)
-		return nth < EVERY_ONE_SLOW ? 1 : nth;
+		return nth < EVERY_ONE_SLOW ? 1 : nth / 2;
 	return nth < EVERY_ONE ? 1 : nth / 10;
 }
 
