@@ -552,27 +552,6 @@ def module_is_in_use():
     scene.end()
 
 
-@contextlib.contextmanager
-def starved(pid):
-    """What the process does takes hundreds of times as long: of its one processor it has what another leaves."""
-    def for_each_thread(processors, policy):
-        for thread in map(int, os.listdir(f"/proc/{pid}/task")):
-            with contextlib.suppress(ProcessLookupError):
-                os.sched_setaffinity(thread, processors)
-                os.sched_setscheduler(thread, policy, os.sched_param(0))
-
-    processors = os.sched_getaffinity(pid)
-    one = {max(processors)}
-    with subprocess.Popen([sys.executable, "-c", "while True: pass"],
-                          preexec_fn=lambda: os.sched_setaffinity(0, one)) as other:
-        try:
-            for_each_thread(one, os.SCHED_IDLE)
-            yield
-        finally:
-            other.kill()
-            for_each_thread(processors, os.SCHED_OTHER)
-
-
 def client_crashes_while_it_is_served():
     """In the middle of a long fill: that ends, and what was claimed goes back. Whoever waits is next."""
     scene = Scene()
@@ -593,7 +572,7 @@ def client_crashes_while_it_is_served():
         os.unlink(lent)
         for _ in range(600):
             file.write(bytes(MIB))
-        with starved(scene.pid):
+        with machine.starved(scene.pid):
             child = Child(ask, ALICE, groups_of("alice"))
             child.hear()
             eventually("it is served", trace.is_inside)

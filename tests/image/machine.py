@@ -8,6 +8,7 @@ import os
 import pwd
 import signal
 import subprocess
+import sys
 import time
 
 import kernel_pool
@@ -231,6 +232,27 @@ def halted(name):
 
 def wait_active(name=SERVICE):
     eventually(f"{name} runs", lambda: is_active(name))
+
+
+@contextlib.contextmanager
+def starved(pid):
+    """What the process does takes hundreds of times as long: of its one processor it has what another leaves."""
+    def for_each_thread(processors, policy):
+        for thread in map(int, os.listdir(f"/proc/{pid}/task")):
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(thread, processors)
+                os.sched_setscheduler(thread, policy, os.sched_param(0))
+
+    processors = os.sched_getaffinity(pid)
+    one = {max(processors)}
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"],
+                          preexec_fn=lambda: os.sched_setaffinity(0, one)) as other:
+        try:
+            for_each_thread(one, os.SCHED_IDLE)
+            yield
+        finally:
+            other.kill()
+            for_each_thread(processors, os.SCHED_OTHER)
 
 
 def process_status(pid):
