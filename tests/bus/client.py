@@ -12,6 +12,7 @@ import contextlib
 import os
 import select
 import socket
+import threading
 import time
 
 import gi
@@ -29,6 +30,9 @@ METHOD_CALL = Gio.DBusMessageType.METHOD_CALL
 SIGNAL = Gio.DBusMessageType.SIGNAL
 ERROR = Gio.DBusMessageType.ERROR
 HEADER_BYTES = 16
+
+# Who the process is holds for all its threads: to be held where the bus sees who somebody is.
+identity_lock = threading.Lock()
 
 
 class Disconnected(Exception):
@@ -69,6 +73,12 @@ class Reply:
 @contextlib.contextmanager
 def acting_as(uid, groups):
     """Be this user for the bus to see; root again afterwards."""
+    with identity_lock, _identity(uid, groups):
+        yield
+
+
+@contextlib.contextmanager
+def _identity(uid, groups):
     if uid == os.geteuid():
         yield
         return

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 
-from client import HEADER_BYTES, Gio
+from client import HEADER_BYTES, Gio, identity_lock
 
 ALL = 1 << 16
 MOST_FDS = 253  # of one message on a socket
@@ -140,7 +140,9 @@ class Gate:
     def _connect(self):
         caller, _ = self._listening.accept()
         bus = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        bus.connect(self._bus)
+        # Who comes calls as this process, not as the client that it is just making.
+        with identity_lock:
+            bus.connect(self._bus)
         self._ends |= {caller: bus, bus: caller}
         self._callers.add(caller)
         self.connections += 1
