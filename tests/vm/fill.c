@@ -92,7 +92,7 @@ static void test_zero_requests(struct fixture *fixture, gconstpointer data)
 
 static void test_whole_request(struct fixture *fixture, gconstpointer data)
 {
-	const guint64 reference_request = 4800;
+	guint64 reference_request = area_reference_request(&fixture->area);
 	struct cmabulk_fill fill;
 
 	g_assert_cmpint(reservation_fill(fixture->reservation, CMABULK_EFFORT_NORMAL,

@@ -115,7 +115,7 @@ static void test_partial(struct fixture *fixture, gconstpointer data)
 
 static void test_complete(struct fixture *fixture, gconstpointer data)
 {
-	const guint64 reference_request = 4800;
+	guint64 reference_request = area_reference_request(&fixture->area);
 	struct caller_call call;
 
 	for (int fast = 0; fast <= 1; fast++) {

@@ -29,6 +29,15 @@ static inline bool area_has(const struct area *area, guint64 frame)
 }
 
 /*
+ * Chunks of order 4: the 4800 of the reference request where the area has its ordinary 400 MiB, and as large a part
+ * of a smaller one.
+ */
+static inline guint64 area_reference_request(const struct area *area)
+{
+	return (area->pages >> 4) * 3 / 4;
+}
+
+/*
  * Pages that the area's bitmap says are handed out; for a stock pool, that of the module or, when
  * no pool is on the area, what its page frames say.
  */
