@@ -68,7 +68,7 @@ class Gate:
         self._callers = set()  # of these, the ends where somebody calls
         self._size = ALL
         self._taken_at, self._longest = time.monotonic(), 0.0
-        self.shuts_again = False  # open to a daemon that comes until it has asked for its name
+        self._shuts_again = False
         self.shuts_before = None  # it is shut before this passes, and what came before that has
         self.said_before = b""  # what that was, of who came last
         self._said = b""  # what has passed of that one until now, as long as it may be shut again
@@ -81,6 +81,17 @@ class Gate:
         with self._lock:
             self.shuts_before, self._size = until, ALL
         os.eventfd_write(self._wake, 1)
+
+    @property
+    def shuts_again(self):
+        """It is open to a daemon that comes until that one has asked for its name."""
+        return self._shuts_again
+
+    @shuts_again.setter
+    def shuts_again(self, value):
+        # Not before the gate is done with a name that has just passed, by an earlier one.
+        with self._lock:
+            self._shuts_again = value
 
     def is_shut(self):
         return self._size == 0
@@ -146,7 +157,7 @@ class Gate:
         self._ends |= {caller: bus, bus: caller}
         self._callers.add(caller)
         self.connections += 1
-        if self.shuts_again:
+        if self._shuts_again:
             self._size = ALL
             self._said = b""
 
@@ -172,9 +183,9 @@ class Gate:
             self._took(data)
 
     def _took(self, data):
-        if self.shuts_again:
+        if self._shuts_again:
             self._said += data
-        if self.shuts_again and b"RequestName" in data:
+        if self._shuts_again and b"RequestName" in data:
             self._size = 0
         now = time.monotonic()
         self._longest = max(self._longest, now - self._taken_at)
