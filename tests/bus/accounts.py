@@ -126,7 +126,7 @@ def below_what_is_in_use(bus):
     root, bob = administrator(bus), user(bus, BOB)
     held = [bob.allocate(count=16 * MIB // PAGE) for _ in range(2)]
     holder = root.allocate(count=24 * MIB // PAGE)
-    waiting = bob.start_allocate(count=16 * MIB // PAGE, timeout_usec=2_000_000)
+    waiting = bob.start_allocate(count=16 * MIB // PAGE, timeout_usec=6_000_000)
     bob.pools()  # and confirms what came before
     root.wait_pending(1)
     root.set_account("default", MaxBytes="20M")

@@ -29,7 +29,7 @@ MANAGE = "org.cmabulk1.manage"
 CALL = 25
 CLONE_NEWNS = 0x20000
 # Each wipes out the last, and the end of them does, too; see cmabulkctl/progress.c.
-PROGRESS = re.compile(r"\r\x1b\[K([^\r\n]* so far(?=\r\x1b\[K))?")
+PROGRESS = re.compile(r"\r\x1b\[K([^\r\n]* so far(; Ctrl-C cancels)?(?=\r\x1b\[K))?")
 VERBS = ("reload", "accounts set media MaxBytes=1M", "accounts unset media")
 
 

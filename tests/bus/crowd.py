@@ -168,8 +168,8 @@ def who_looks_often_delays_nobody(bus):
     survey = (NAME, f"{PATH}/pool/main", POOL, "Survey")
     for look in (lambda: bob.call(*survey), bob.accounts, bob.counters, bob.pools,
                  bob.list_buffers) * 5:
-        expect_prompt("a look of another user", look)
-    expect_prompt("Allocate", lambda: bob.allocate(count=1)).close()
+        expect_prompt(bus, "a look of another user", look)
+    expect_prompt(bus, "Allocate", lambda: bob.allocate(count=1)).close()
     child.kill()
     alice.release(held[0].path)
     for allocation in held:
@@ -193,11 +193,12 @@ def ask_too_much_without_end(path):
     return run
 
 
-def time_of_calls(client, count=100):
-    start = time.monotonic()
+def time_of_calls(bus, client, count=100):
+    """Not counted what the machine did for others meanwhile."""
+    start, waited = time.monotonic(), bus.waited_for_processor()
     for _ in range(count):
         client.pools()
-    return time.monotonic() - start
+    return time.monotonic() - start - (bus.waited_for_processor() - waited)
 
 
 def who_is_refused_often_delays_nobody(bus):
@@ -206,12 +207,12 @@ def who_is_refused_often_delays_nobody(bus):
     daemon_with_clients(bus, configuration="[Account default]\nMaxBuffers=12288\n")
     alice, bob = user(bus), user(bus, BOB)
     held = [alice.allocate(count=12288, buffers=12288), bob.allocate(count=1)]
-    quiet = time_of_calls(bob)
+    quiet = time_of_calls(bus, bob)
     child = bus.child(ask_too_much_without_end(bus.path), ALICE, (CLIENTS,))
     child.hear()
-    busy = time_of_calls(bob)
+    busy = time_of_calls(bus, bob)
     assert busy < 5 * quiet + 0.15, f"100 calls take {busy:.2f} s, when it is quiet {quiet:.2f} s"
-    expect_prompt("Allocate", lambda: bob.allocate(count=1)).close()
+    expect_prompt(bus, "Allocate", lambda: bob.allocate(count=1)).close()
     child.kill()
     alice.release(held[0].path)
     for allocation in held:

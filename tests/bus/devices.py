@@ -170,7 +170,7 @@ def asked_for_without_end(bus):
     child = bus.child(ask_without_end(bus.path), ALICE, (CLIENTS,))
     child.hear()
     for look in (lambda: bob.pools_of(NODE), bob.pools, lambda: bob.list_buffers("camera")) * 5:
-        expect_prompt("a look of another user", look)
-    expect_prompt("Allocate", lambda: bob.allocate(count=1, device=NODE)).close()
+        expect_prompt(bus, "a look of another user", look)
+    expect_prompt(bus, "Allocate", lambda: bob.allocate(count=1, device=NODE)).close()
     child.kill()
     root.wait_whole("camera")

@@ -7,6 +7,7 @@ Everything started here dies with the test, however that ends.
 
 import contextlib
 import ctypes
+import glob
 import json
 import os
 import select
@@ -89,6 +90,15 @@ def eventually(what, condition, patience=PATIENCE):
         assert time.monotonic() < deadline, f"{what}: not in {patience:g} s"
         time.sleep(0.01)
     return result
+
+
+def waited_for_processor(pid):
+    """The seconds that its threads could have run and did not, as others did."""
+    waited = 0
+    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(path, encoding="ascii") as file:
+            waited += int(file.read().split()[1])
+    return waited / 1e9
 
 
 class Process:
@@ -324,6 +334,11 @@ class Bus:
         with open(reader, encoding="ascii") as address:  # ends early if it dies
             assert address.readline().startswith(self.address), \
                 f"dbus-daemon does not start:\n{self.process.said()}"
+
+    def waited_for_processor(self):
+        """Test, bus and daemons: the time of a call less what this has grown by is the product's."""
+        return sum(waited_for_processor(pid) for pid in (
+            os.getpid(), self.process.pid, *(daemon.pid for daemon in self.running_daemons())))
 
     def register(self, process):
         """It ends with the bus, and what it said is shown when a test fails."""

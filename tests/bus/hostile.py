@@ -374,7 +374,7 @@ def thousands_of_accounts(bus):
     assert "accounts" in refused.text, refused
     assert 1000 < number < 1100, number
     assert len(root.accounts()) >= number
-    expect_prompt("Allocate", lambda: alice.allocate(count=1).close())
+    expect_prompt(bus, "Allocate", lambda: alice.allocate(count=1).close())
     for each in range(900, number, 20):
         root.unset_account(f"a{each}")
     root.set_account("again", User="7")

@@ -235,7 +235,7 @@ class Member(User):
 class Herd:
     """A process with some connections, each of which asks for anything, over and over."""
 
-    EXPECTED = (*Load.EXPECTED, ERROR + "Unconfirmed", ERROR + "QueueFull")
+    EXPECTED = (*Load.EXPECTED, ERROR + "QueueFull")
 
     def __init__(self, bus, seed, count):
         self.path = bus.path

@@ -16,7 +16,7 @@ POLICY = f"""<allow own="{NAME}"/>
 
 def serves_clients(_):
     with Bus(POLICY) as bus:
-        daemon = daemon_with_clients(bus, configuration="FetchTimeoutSec=2\n", uid=EVE)
+        daemon = daemon_with_clients(bus, uid=EVE)
         assert os.stat(f"/proc/{daemon.pid}").st_uid == EVE
         alice, bob, root = user(bus), user(bus, BOB), administrator(bus)
         allocation = alice.allocate(count=40, buffers=40)

@@ -57,7 +57,7 @@ def another_connection_of_the_account_has_it(bus):
 def goes_back_when_it_expires(bus):
     daemon_with_clients(bus)
     alice, root = user(bus), administrator(bus)
-    alice.prepare(count=512, order=2, expire_usec=300000)
+    alice.prepare(count=512, order=2, expire_usec=5_000_000)
     wait_prepared(root, 8 * MIB)
     root.wait_whole()
 

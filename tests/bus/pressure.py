@@ -59,7 +59,7 @@ def who_is_not_there_is_passed_over(bus):
     for client in gone:
         client.socket.close()
         eventually("it is gone", lambda name=client.name: not alice.name_has_owner(name))
-    serial = alice.start_allocate("waits", count=512, order=2, timeout_usec=2_000_000)
+    serial = alice.start_allocate("waits", count=512, order=2, timeout_usec=20_000_000)
     assert bob.wait_signal("MemoryPressure").arguments == ("main", "moderate", 8 * MIB)
     alice.cancel("waits")
     alice.finish_allocate(serial).close()

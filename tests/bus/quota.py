@@ -206,7 +206,7 @@ def a_rate_is_kept(bus):
 
 def only_what_is_open_to_an_account(bus):
     """Pools, efforts and time: what it may not use is said, or left out of the choice."""
-    rules = (f"[Account few]\nUser={ALICE}\nPools=second third\nEfforts=normal\nMaxTimeoutSec=100ms\n"
+    rules = (f"[Account few]\nUser={ALICE}\nPools=second third\nEfforts=normal\nMaxTimeoutSec=2s\n"
              f"[Account none]\nUser={BOB}\nPools=third\n")
     daemon_with_clients(bus, "main=64M", "second=16M", configuration=rules)
     alice, bob, root = user(bus, ALICE), user(bus, BOB), administrator(bus)

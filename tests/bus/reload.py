@@ -159,7 +159,7 @@ def lower_limit_while_a_request_waits(bus):
     daemon = daemon_with_clients(bus)
     root, bob = administrator(bus), user(bus, BOB)
     holder = root.allocate(count=48 * MIB // PAGE)
-    serial = bob.start_allocate(count=20 * MIB // PAGE, timeout_usec=2_000_000)
+    serial = bob.start_allocate(count=20 * MIB // PAGE, timeout_usec=6_000_000)
     root.wait_pending(1)
     daemon.configure(LIMITED.format("16M"))
     root.manager("Reload")
@@ -173,9 +173,9 @@ def lower_limit_while_a_request_waits(bus):
 
 def lower_limit_while_a_request_is_filled(bus):
     """What was promised under the old limit is not granted under the new one."""
-    daemon = daemon_with_clients(bus, "main=64M,move=100ms")
+    daemon = daemon_with_clients(bus, "main=64M,move=300ms")
     root, bob = administrator(bus), user(bus, BOB)
-    serial = bob.start_allocate(count=32 * MIB // PAGE, minimum=1, timeout_usec=5_000_000)
+    serial = bob.start_allocate(count=32 * MIB // PAGE, minimum=1, timeout_usec=15_000_000)
     root.wait_pending(1)
     daemon.configure(LIMITED.format("16M"))
     root.manager("Reload")

@@ -341,7 +341,9 @@ def waits_for_a_bus_that_is_not_there(bus):
 def somebody_else_serves_meanwhile(bus):
     """Then there are two: who comes back is not there for anybody, and ends."""
     gate, daemon, _, _, held = lose_the_bus(bus)
+    root = administrator(bus)
     gate.open()  # the connection that it gave up is not kept
+    eventually("the bus saw it leave", lambda: owner(root) is None)
     other = daemon_with_clients(bus, name="other")
     gate.show()
     assert daemon.wait() == 1, daemon.said()

@@ -13,7 +13,7 @@ from manager import BOB, MIB, PAGE, daemon_with_clients, expect_error, user
 # A pageblock of the simulated pools.
 BLOCK = 2 * MIB
 # A fill that takes long enough to be met in it.
-SLOW = "main=64M,move=100ms"
+SLOW = "main=64M,move=500ms"
 
 
 def check_short(allocation, status, granted, claimed=None):
@@ -48,7 +48,7 @@ def partial_says_how_many_and_why(bus):
 def below_the_minimum_nothing_is_kept(bus):
     daemon_with_clients(bus, "main=16M,unmovable=2")
     alice = user(bus)
-    allocation = alice.allocate(count=8, minimum=5, order=9, timeout_usec=500_000)
+    allocation = alice.allocate(count=8, minimum=5, order=9, timeout_usec=3_000_000)
     check_short(allocation, allocation.status, 0)
     assert allocation.status in ("partial", "timed-out")
     assert allocation.report["claimed"] == 4, "the caller learns how many could be had"
@@ -72,11 +72,11 @@ def timed_out_while_filling(bus):
     daemon_with_clients(bus, SLOW)
     alice = user(bus)
     start = time.monotonic()
-    allocation = alice.allocate(count=64 * MIB // PAGE, timeout_usec=450_000, minimum=1)
+    allocation = alice.allocate(count=64 * MIB // PAGE, timeout_usec=2_000_000, minimum=1)
     taken = time.monotonic() - start
     assert allocation.status == "timed-out" and 0 < allocation.granted < 64 * MIB // PAGE
     check_short(allocation, "timed-out", allocation.granted)
-    assert 0.4 <= taken < 2, f"a deadline of 0.45 s took {taken:.2f} s"
+    assert 1.9 <= taken < 10, f"64 MiB take 16 s; a deadline of 2 s took {taken:.2f} s"
     allocation.close()
     alice.wait_whole()
 
@@ -91,7 +91,7 @@ def timed_out_while_held(bus):
     taken = time.monotonic() - start
     check_short(allocation, "timed-out", 0)
     assert "confirmed" in allocation.report["reason"], allocation.report
-    assert 1 <= taken < 3, f"after {taken:.2f} s"
+    assert 1 <= taken < 15, f"after {taken:.2f} s"
     assert allocation.report["queued-usec"] >= 1_000_000, allocation.report
     first.close()
     alice.wait_whole()
@@ -105,14 +105,14 @@ def time_held_counts(bus):
     first = alice.allocate(count=1)
     alice.wait_for("a ping", lambda: alice.pings)
     start = time.monotonic()
-    serial = alice.start_allocate(count=32 * MIB // PAGE, timeout_usec=3_000_000)
-    assert not alice.process(start + 2), "it was not held"
+    serial = alice.start_allocate(count=32 * MIB // PAGE, timeout_usec=8_000_000)
+    assert not alice.process(start + 5), "it was not held"
     alice.pong(alice.pings.pop())
     allocation = alice.finish_allocate(serial)
     taken = time.monotonic() - start
     check_short(allocation, "timed-out", 0)
-    assert 3 <= taken < 4.5, f"3 s took {taken:.2f} s"
-    assert allocation.report["elapsed-usec"] >= 3_000_000, allocation.report
+    assert 8 <= taken < 13, f"8 s took {taken:.2f} s"
+    assert allocation.report["elapsed-usec"] >= 8_000_000, allocation.report
     for each in (first, holder):
         each.close()
     alice.wait_whole()
@@ -141,7 +141,7 @@ def cancelled_while_filling(bus):
     allocation = alice.finish_allocate(serial)
     taken = time.monotonic() - start
     check_short(allocation, "cancelled", 0)
-    assert taken < 1, f"64 MiB take 3.2 s; cancelling them took {taken:.2f} s"
+    assert taken < 10, f"64 MiB take 16 s; cancelling them took {taken:.2f} s"
     alice.wait_whole()
 
 
