@@ -98,7 +98,7 @@ def timed_out_while_held(bus):
 
 
 def time_held_counts(bus):
-    """Held for most of its time, it waits in the queue for no more than the rest."""
+    """Held for a part of its time, it waits in the queue for no more than the rest."""
     daemon_with_clients(bus)
     alice, bob = user(bus, answers_pings=False), user(bus, BOB)
     holder = bob.allocate(count=63 * MIB // PAGE)
@@ -106,12 +106,16 @@ def time_held_counts(bus):
     alice.wait_for("a ping", lambda: alice.pings)
     start = time.monotonic()
     serial = alice.start_allocate(count=32 * MIB // PAGE, timeout_usec=8_000_000)
-    assert not alice.process(start + 5), "it was not held"
-    alice.pong(alice.pings.pop())
+    while alice.process(start + 3):
+        pass  # it is asked again whether it reads
+    assert not alice.has_reply(serial), "it was not held"
+    for ping in alice.pings:
+        alice.pong(ping)
+    alice.pings.clear()
     allocation = alice.finish_allocate(serial)
     taken = time.monotonic() - start
     check_short(allocation, "timed-out", 0)
-    assert 8 <= taken < 13, f"8 s took {taken:.2f} s"
+    assert 8 <= taken < 10.8, f"8 s took {taken:.2f} s"
     assert allocation.report["elapsed-usec"] >= 8_000_000, allocation.report
     for each in (first, holder):
         each.close()
