@@ -24,7 +24,7 @@
 #define CHUNKS	      40
 #define CHUNK_BYTES   ((size_t)4096 << ORDER)
 /* Pageblocks that are left when what is asked for has to be moved out of them. */
-#define MOVING_BLOCKS 24
+#define MOVING_BLOCKS 64
 
 /*
  * Up to here each allocation is failed; after that, where pages are moved by the thousand, ever

@@ -28,7 +28,7 @@
 #define WORKERS	      8
 #define SLOTS	      6 /* buffers a worker holds at most */
 #define SECONDS_PLAIN 30
-#define SECONDS_DEBUG 100
+#define SECONDS_DEBUG 150
 
 /* Free outside the areas while it runs: enough to move to, so little that areas get used too. */
 #define LEAVE_PAGES (320 * 1024 / 4)
