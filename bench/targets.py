@@ -176,38 +176,44 @@ def evaluate(result, cpus):
     return targets.lines
 
 
-def ratio_of_medians(ours, theirs):
+def turns(comparison, ours, theirs):
+    """The times of both, turn by turn: what the machine does meanwhile hits all of a turn alike."""
+    other = {run["run"]: run["own_us"] for run in comparison.of(theirs)}
+    return [(run["own_us"], other[run["run"]]) for run in comparison.of(ours) if run["run"] in other]
+
+
+def ratio_of_medians(pairs):
+    ours, theirs = zip(*pairs)
     return statistics.median(ours) / statistics.median(theirs)
 
 
 def share_of_resamples(few, many):
     """
-    The bootstrap: how often the ratio of @many is not above that of @few, each a pair of lists of times, when as many
-    runs are drawn from each list as it has, with replacement. The same every time.
+    The bootstrap: how often the ratio of @many is not above that of @few, each a list of turns, when as many turns are
+    drawn from each as it has, with replacement. The same every time. In what way one boot differs from another it does
+    not tell.
     """
     chance = random.Random(0)
     met = 0
     for _ in range(RESAMPLES):
-        allowed, found = (ratio_of_medians(*(chance.choices(times, k=len(times)) for times in side))
-                          for side in (few, many))
+        allowed, found = (ratio_of_medians(chance.choices(pairs, k=len(pairs))) for pairs in (few, many))
         met += found <= allowed
     return met / RESAMPLES
 
 
 def more_cpus(result, few, many):
     """
-    Lines as of evaluate(): no ratio to the RFC's scan is worse with @many CPUs than with @few. Both sides are of a boot
-    of their own, and chance has a hand in either: of what is missed the line says how often it would not be.
+    Lines as of evaluate(): no ratio to the RFC's scan is worse with @many CPUs than with @few. Chance has a hand in
+    both: of what is missed the line says how often it would not be.
     """
     targets = Targets(result, many)
     before = Targets(result, few)
     for condition in targets.conditions():
         for contender in ("cmabulk-fast", "cmabulk-normal", "cmabulk-hard"):
-            sides = [[[run["own_us"] for run in side.reference(condition).of(name)] for name in (contender, "rfc-scan")]
-                     for side in (before, targets)]
-            if not all(times for side in sides for times in side):
+            sides = [turns(side.reference(condition), contender, "rfc-scan") for side in (before, targets)]
+            if not all(sides):
                 continue
-            allowed, found = (ratio_of_medians(*side) for side in sides)
+            allowed, found = (ratio_of_medians(pairs) for pairs in sides)
             what = f"{condition}: {contender} / rfc-scan, as with {few} CPUs"
             if found > allowed:
                 what += f" (met by {share_of_resamples(*sides):.0%} of resamples)"
