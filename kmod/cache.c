@@ -238,20 +238,26 @@ static void take(struct bulk_cache *cache, struct bulk_request *request)
 	}
 }
 
-/* Make what was taken for a request that cannot be served part of the cache again. */
-static void untake(struct bulk_cache *cache, struct bulk_request *request)
+static struct block *block_of(struct bulk_cache *cache, unsigned long pfn)
 {
 	struct block *block;
 
+	list_for_each_entry(block, &cache->blocks, node)
+		if (pfn - page_to_pfn(block->first) < pageblock_nr_pages)
+			return block;
+	return NULL;
+}
+
+/* Make what was taken for a request part of the cache again; no pageblock has left it meanwhile. */
+static void untake(struct bulk_cache *cache, struct bulk_request *request)
+{
 	while (request->nr_allocated) {
-		struct page *page = request->pages[--request->nr_allocated];
+		const unsigned long pfn = page_to_pfn(request->pages[--request->nr_allocated]);
+		struct block *block = block_of(cache, pfn);
 
-		list_for_each_entry(block, &cache->blocks, node) {
-			const unsigned long index = page_to_pfn(page) - page_to_pfn(block->first);
-
-			if (index < pageblock_nr_pages)
-				block_unmark(cache, block, index, 1UL << request->order);
-		}
+		if (!WARN_ON_ONCE(!block))
+			block_unmark(cache, block, pfn - page_to_pfn(block->first),
+				     1UL << request->order);
 	}
 }
 
@@ -287,25 +293,25 @@ static int claim(struct bulk_pool *pool, struct block *block, struct bulk_reques
 	return ret;
 }
 
-/* Add a pageblock. Returns whether there was one. */
-static bool grow(struct bulk_pool *pool, struct bulk_request *request)
+/* Add a pageblock, if there is one, for which another may go back to the area. */
+static void grow(struct bulk_pool *pool, struct bulk_request *request)
 {
 	struct bulk_cache *cache = &pool->cache;
 	struct block *block;
 
 	if (cache->closed || atomic_read(&cache->requests) ||
 	    ktime_compare(ktime_get(), cache->search_after) < 0)
-		return false;
+		return;
 	if (cache->nr_blocks >= BLOCKS_MAX)
 		block_release(pool, list_first_entry(&cache->blocks, struct block, node));
 	if (cache->nr_blocks >= BLOCKS_MAX)
-		return false;	/* somebody references what is in it */
+		return;		/* somebody references what is in it */
 	block = kzalloc(struct_size(block, taken, BITS_TO_LONGS(pageblock_nr_pages)), GFP_KERNEL);
 	if (!block)
-		return false;
+		return;
 	if (claim(pool, block, request)) {
 		kfree(block);
-		return false;
+		return;
 	}
 	block->nr_free = pageblock_nr_pages;
 	list_add_tail(&block->node, &cache->blocks);
@@ -313,7 +319,6 @@ static bool grow(struct bulk_pool *pool, struct bulk_request *request)
 	WRITE_ONCE(cache->nr_pages, cache->nr_pages + pageblock_nr_pages);
 	bulk_books_cached(pool, pageblock_nr_pages);
 	trace_cache_claim(pool->name, pageblock_nr_pages);
-	return true;
 }
 
 /* While there are pages to give, work is due that gives them back. */
@@ -336,8 +341,12 @@ static bool serve(struct bulk_pool *pool, struct bulk_request *request)
 	const bool one_of_many = is_one_of_many(cache);
 
 	take(cache, request);
-	if (is_short(request) && one_of_many && grow(pool, request))
+	if (is_short(request) && one_of_many) {
+		/* Not to be what empties the pageblock that makes room for the new one. */
+		untake(cache, request);
+		grow(pool, request);
 		take(cache, request);
+	}
 	if (is_short(request)) {
 		untake(cache, request);
 		return false;

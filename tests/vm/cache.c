@@ -253,6 +253,59 @@ static void test_no_free_pageblock(struct fixture *fixture, gconstpointer data)
 	frames_drop_all(fixture->frames);
 }
 
+/*
+ * A request takes the last of each pageblock that is kept, and more: what it took from the one that
+ * then has to make room for another must not be forgotten when there is no other.
+ */
+static void test_nothing_is_forgotten(struct fixture *fixture, gconstpointer data)
+{
+	static const struct {
+		unsigned int order;
+		unsigned int align;
+		guint64 chunks;
+	} requests[] = {
+		/* Two in a pageblock: there are four then, as many as are kept. */
+		{ 0, 8, 1 },
+		{ 0, 8, 1 },
+		{ 0, 8, 1 },
+		{ 0, 8, 1 },
+		{ 0, 8, 1 },
+		{ 0, 8, 1 },
+		{ 0, 8, 1 },
+		{ 0, 8, 1 },
+		/* And all of these, so that 31 pages of each half are left. */
+		{ 7, 0, 3 },
+		{ 7, 0, 3 },
+		{ 7, 0, 2 },
+		{ 6, 0, 7 },
+		{ 6, 0, 1 },
+		{ 5, 0, 8 },
+	};
+	const guint64 left = G_GUINT64_CONSTANT(4) * 2 * 31;
+	unsigned int block_order = g_bit_storage(FRAMES_PER_BLOCK) - 1;
+	int others = reservation_new(fixture->pool, block_order, 0);
+	int last = reservation_new(fixture->pool, 0, 0);
+	int reservations[G_N_ELEMENTS(requests)];
+	struct cmabulk_fill fill;
+
+	fill_some(others, fixture->area.pages / FRAMES_PER_BLOCK - 4);
+	for (size_t i = 0; i < G_N_ELEMENTS(requests); i++) {
+		reservations[i] =
+			reservation_new(fixture->pool, requests[i].order, requests[i].align);
+		fill_some(reservations[i], requests[i].chunks);
+	}
+	assert_books(fixture, left, fixture->area.pages - left);
+	g_assert_cmpint(reservation_fill(last, CMABULK_EFFORT_NORMAL, left + 1, 0, &fill), ==,
+			-EBUSY);
+	g_assert_cmpuint(fill.nr_allocated, ==, left);
+	assert_books(fixture, 0, fixture->area.pages);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(requests); i++)
+		close(reservations[i]);
+	close(last);
+	close(others);
+}
+
 static guint64 free_blocks(int pool)
 {
 	struct cmabulk_survey survey;
@@ -422,6 +475,8 @@ int main(int argc, char **argv)
 	CASE("larger-chunk-after-one", test_larger_chunk_after_one);
 	CASE("survey-sees-all", test_survey_sees_all);
 	CASE("goes-back-under-pressure", test_goes_back_under_pressure);
+	/* For a moment after one that found no free pageblock nobody looks for one. */
+	CASE("nothing-is-forgotten", test_nothing_is_forgotten);
 	CASE("no-free-pageblock", test_no_free_pageblock);
 	CASE("lone-requests-share", test_lone_requests_share);
 	CASE("chunks-are-ones-own", test_chunks_are_ones_own);
