@@ -4,9 +4,8 @@
  *
  * Attaching builds one scatterlist, so that mapping needs no memory as a rule;
  * an importer that maps an attachment a second time before unmapping gets a
- * scatterlist of its own. map and unmap are called with dma_resv held, which
- * serialises them for a buffer; bulk_buffer.lock is for CPU access, which
- * comes without.
+ * scatterlist of its own. Nothing here relies on dma_resv, which map and unmap
+ * are called with (from 6.2 on), or are by some importers (6.1).
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
@@ -29,12 +28,13 @@
 /**
  * struct bulk_mapping - a buffer as one device sees it
  * @table:	scatterlist that the importer gets
- * @direction:	DMA_NONE while not mapped; written under dma_resv and
- *		bulk_buffer.lock
- * @node:	in bulk_attachment.mappings; the same
+ * @in_use:	from before it is mapped until after; bulk_buffer.lock
+ * @direction:	DMA_NONE while not mapped; bulk_buffer.lock
+ * @node:	in bulk_attachment.mappings; bulk_buffer.lock
  */
 struct bulk_mapping {
 	struct sg_table table;
+	bool in_use;
 	enum dma_data_direction direction;
 	struct list_head node;
 };
@@ -103,6 +103,16 @@ static bool walk_is_over(const struct segment_walk *walk)
 	return walk->chunk == bulk_chunks_held(&walk->buffer->object.chunks);
 }
 
+/* Do the walk's pages follow @nr_pages from @first on, in memory and in the memory map? */
+static bool walk_follows(const struct segment_walk *walk, struct page *first,
+			 unsigned long nr_pages)
+{
+	struct page *page = nth_page(bulk_buffer_chunk(walk->buffer, walk->chunk), walk->page);
+
+	return page_to_pfn(page) == page_to_pfn(first) + nr_pages &&
+	       page == nth_page(first, nr_pages);
+}
+
 /* The next segment: its first page and its length in pages, NULL at the end. */
 static struct page *next_segment(struct segment_walk *walk, unsigned long *nr_pages)
 {
@@ -116,9 +126,7 @@ static struct page *next_segment(struct segment_walk *walk, unsigned long *nr_pa
 	limit = min(walk->max_pages, ((walk->boundary - offset) >> PAGE_SHIFT) + 1);
 
 	*nr_pages = take_pages(walk, limit);
-	while (*nr_pages < limit && !walk_is_over(walk) &&
-	       page_to_pfn(bulk_buffer_chunk(walk->buffer, walk->chunk)) + walk->page ==
-	       page_to_pfn(first) + *nr_pages)
+	while (*nr_pages < limit && !walk_is_over(walk) && walk_follows(walk, first, *nr_pages))
 		*nr_pages += take_pages(walk, limit - *nr_pages);
 	return first;
 }
@@ -198,13 +206,24 @@ void bulk_mapping_detach(struct dma_buf *dmabuf, struct dma_buf_attachment *atta
 	kfree(ours);
 }
 
+static bool own_mapping_get(struct bulk_buffer *buffer, struct bulk_attachment *attachment)
+{
+	bool is_free;
+
+	mutex_lock(&buffer->lock);
+	is_free = !attachment->own.in_use;
+	attachment->own.in_use = true;
+	mutex_unlock(&buffer->lock);
+	return is_free;
+}
+
 static struct bulk_mapping *mapping_get(struct bulk_buffer *buffer,
 					struct bulk_attachment *attachment)
 {
 	struct bulk_mapping *mapping;
 	int ret;
 
-	if (attachment->own.direction == DMA_NONE)
+	if (own_mapping_get(buffer, attachment))
 		return &attachment->own;
 
 	mapping = kzalloc(sizeof(*mapping), GFP_KERNEL);
@@ -225,11 +244,16 @@ static struct bulk_mapping *mapping_get(struct bulk_buffer *buffer,
 static void mapping_put(struct bulk_buffer *buffer, struct bulk_attachment *attachment,
 			struct bulk_mapping *mapping)
 {
-	if (mapping == &attachment->own)
-		return;
+	const bool is_own = mapping == &attachment->own;
+
 	mutex_lock(&buffer->lock);
-	list_del(&mapping->node);
+	if (is_own)
+		mapping->in_use = false;
+	else
+		list_del(&mapping->node);
 	mutex_unlock(&buffer->lock);
+	if (is_own)
+		return;
 	sg_free_table(&mapping->table);
 	kfree(mapping);
 }
@@ -240,6 +264,17 @@ static void mapping_set(struct bulk_buffer *buffer, struct bulk_mapping *mapping
 	mutex_lock(&buffer->lock);
 	mapping->direction = direction;
 	mutex_unlock(&buffer->lock);
+}
+
+/*
+ * What the DMA layer is told that a device does. One that writes may write less
+ * than all of the buffer, and where a CPU, like a 32-bit Arm, throws away what
+ * its caches hold before such a mapping, the zeroes would go with that, and what
+ * memory held before would come to light.
+ */
+static enum dma_data_direction mapping_direction(enum dma_data_direction direction)
+{
+	return direction == DMA_FROM_DEVICE ? DMA_BIDIRECTIONAL : direction;
 }
 
 /**
@@ -266,6 +301,7 @@ struct sg_table *bulk_mapping_map(struct dma_buf_attachment *attachment,
 	mapping = mapping_get(buffer, ours);
 	if (IS_ERR(mapping))
 		return ERR_CAST(mapping);
+	direction = mapping_direction(direction);
 	ret = dma_map_sgtable(ours->device, &mapping->table, direction, MAP_ATTRIBUTES);
 	if (ret) {
 		mapping_put(buffer, ours, mapping);
@@ -289,6 +325,7 @@ void bulk_mapping_unmap(struct dma_buf_attachment *attachment, struct sg_table *
 	struct bulk_buffer *buffer = bulk_buffer_of(attachment->dmabuf);
 	struct bulk_attachment *ours = attachment->priv;
 
+	direction = mapping_direction(direction);
 	mapping_set(buffer, mapping, DMA_NONE);
 	dma_sync_sgtable_for_cpu(ours->device, table, direction);
 	dma_unmap_sgtable(ours->device, table, direction, MAP_ATTRIBUTES);
