@@ -19,7 +19,10 @@
 #include "pool.h"
 #include "trace.h"
 
-/* Pages to give back in one go: short enough not to hold up anybody. */
+/*
+ * Pages to give back in one go: short enough not to hold up anybody. None of them lies beyond a
+ * multiple of it, as a new range of an area may begin there (7.2).
+ */
 #define RUN_PAGES		4096UL
 
 /* What is no more goes back at once: that takes less time than waking the worker. */
@@ -57,7 +60,7 @@ static void run_release(struct bulk_engine *engine, struct run *run)
 static void run_add(struct bulk_engine *engine, struct run *run, struct page *page,
 		    unsigned long nr_pages)
 {
-	if (run->first && run->nr_pages + nr_pages <= RUN_PAGES &&
+	if (run->first && !IS_ALIGNED(page_to_pfn(page), RUN_PAGES) &&
 	    page_to_pfn(run->first) + run->nr_pages == page_to_pfn(page)) {
 		run->nr_pages += nr_pages;
 		return;

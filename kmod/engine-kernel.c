@@ -120,7 +120,7 @@ int bulk_engine_kernel_open(struct bulk_engine *engine, const char *area)
 	engine->ops = &kernel_ops;
 	engine->cma = search->found;
 	strscpy(engine->area, area, sizeof(engine->area));
-	engine->first_pfn = PHYS_PFN(cma_get_base(search->found));
+	cma_bulk_area_span(search->found, &engine->first_pfn, &engine->end_pfn);
 	engine->nr_pages = cma_get_size(search->found) >> PAGE_SHIFT;
 	engine->order_per_bit = cma_bulk_order_per_bit(search->found);
 	engine->max_order = cma_bulk_max_order(search->found);

@@ -146,6 +146,7 @@ int bulk_engine_stock_open(struct bulk_engine *engine, const char *area)
 	engine->stock = stock;
 	strscpy(engine->area, area, sizeof(engine->area));
 	engine->first_pfn = stock->area.base_pfn;
+	engine->end_pfn = stock->area.base_pfn + stock->area.count;
 	engine->nr_pages = stock->area.count;
 	engine->order_per_bit = stock->area.order_per_bit;
 	engine->max_order = ilog2(stock->area.count);

@@ -57,23 +57,25 @@ void bulk_engine_close(struct bulk_engine *engine)
  * @other:	another
  *
  * Kernel engines are kept apart by the kernel, which lets two areas lie next to
- * each other. A free page, though, may reach over the border between two
- * pageblocks, and two who isolate one half each do harm: a stock engine needs
- * all of the largest free pages that reach into its area to itself.
+ * each other, or one between the ranges of the other. A free page, though, may
+ * reach over the border between two pageblocks, and two who isolate one half each
+ * do harm: a stock engine needs all of the largest free pages that reach into its
+ * area to itself. Of an area of several ranges what lies between them counts, too.
  *
  * Return: whether they would.
  */
 bool bulk_engine_overlaps(const struct bulk_engine *one,
 			  const struct bulk_engine *other)
 {
-	const bool kernel = one->ops->kind == CMABULK_ENGINE_KERNEL &&
-			    other->ops->kind == CMABULK_ENGINE_KERNEL;
-	const unsigned long align = kernel ? 1 : MAX_ORDER_NR_PAGES;
+	const unsigned long align = MAX_ORDER_NR_PAGES;
 
+	if (one->ops->kind == CMABULK_ENGINE_KERNEL &&
+	    other->ops->kind == CMABULK_ENGINE_KERNEL)
+		return one->cma == other->cma;
 	return ALIGN_DOWN(one->first_pfn, align) <
-	       ALIGN(other->first_pfn + other->nr_pages, align) &&
+	       ALIGN(other->end_pfn, align) &&
 	       ALIGN_DOWN(other->first_pfn, align) <
-	       ALIGN(one->first_pfn + one->nr_pages, align);
+	       ALIGN(one->end_pfn, align);
 }
 
 /**

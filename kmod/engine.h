@@ -75,6 +75,7 @@ struct bulk_engine_ops {
  * @stock:		the area of a stock engine
  * @area:		its name, or where it lies
  * @first_pfn:		its first page
+ * @end_pfn:		the page behind its last one
  * @nr_pages:		its size
  * @order_per_bit:	smallest order it can hand out
  * @max_order:		largest order it can hand out
@@ -89,6 +90,7 @@ struct bulk_engine {
 	};
 	char area[BULK_AREA_NAME_LEN];
 	unsigned long first_pfn;
+	unsigned long end_pfn;
 	unsigned long nr_pages;
 	unsigned int order_per_bit;
 	unsigned int max_order;

@@ -72,6 +72,30 @@ unsigned int cma_bulk_max_order(struct cma *cma)
 EXPORT_SYMBOL_GPL(cma_bulk_max_order);
 
 /**
+ * cma_bulk_area_span() - where an area lies
+ * @cma:	the area, which is not empty
+ * @first_pfn:	out: its first page
+ * @end_pfn:	out: the page behind its last one
+ *
+ * What lies in between is all of the area, unless it has several extents.
+ */
+void cma_bulk_area_span(struct cma *cma, unsigned long *first_pfn,
+			unsigned long *end_pfn)
+{
+	unsigned int i;
+
+	*first_pfn = ULONG_MAX;
+	*end_pfn = 0;
+	for (i = 0; i < cma_bulk_nr_extents(cma); i++) {
+		const struct cma_bulk_extent *extent = cma_bulk_extent_at(cma, i);
+
+		*first_pfn = min(*first_pfn, extent->base_pfn);
+		*end_pfn = max(*end_pfn, extent->base_pfn + extent->count);
+	}
+}
+EXPORT_SYMBOL_GPL(cma_bulk_area_span);
+
+/**
  * cma_bulk_pages_available() - pages that CMA has not handed out
  * @cma:	the area
  *

@@ -134,6 +134,8 @@ int cma_alloc_bulk(struct cma *cma, unsigned int align, bool fast,
 		   struct page **page_array, size_t *nr_allocated);
 unsigned int cma_bulk_order_per_bit(const struct cma *cma);
 unsigned int cma_bulk_max_order(struct cma *cma);
+void cma_bulk_area_span(struct cma *cma, unsigned long *first_pfn,
+			unsigned long *end_pfn);
 unsigned long cma_bulk_pages_available(struct cma *cma);
 
 #endif /* _LINUX_CMA_BULK_H */

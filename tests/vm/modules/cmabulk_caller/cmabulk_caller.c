@@ -212,6 +212,7 @@ static int caller_ioctl_release(struct caller *caller, void __user *argp)
 
 static int caller_ioctl_area(void __user *argp)
 {
+	unsigned long first_pfn, end_pfn;
 	struct caller_area arg;
 	struct cma *cma;
 
@@ -220,7 +221,8 @@ static int caller_ioctl_area(void __user *argp)
 	cma = caller_find(arg.area);
 	if (!cma)
 		return -ENOENT;
-	arg.base = PHYS_PFN(cma_get_base(cma));
+	cma_bulk_area_span(cma, &first_pfn, &end_pfn);
+	arg.base = first_pfn;
 	arg.pages = cma_get_size(cma) >> PAGE_SHIFT;
 	arg.available = cma_bulk_pages_available(cma);
 	arg.order_per_bit = cma_bulk_order_per_bit(cma);
