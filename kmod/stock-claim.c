@@ -65,6 +65,11 @@ static int alloc_span(struct stock_call *stock_call, struct span span, u64 migra
 		ret = -ENOMEM;
 		goto out;
 	}
+	/* By who should not be here, but whose isolation an unpatched kernel would undo. */
+	if (bulk_stock_isolated(span.start, span.end)) {
+		ret = -EBUSY;
+		goto out;
+	}
 
 	ret = alloc_contig_range(span.start, span.end, BULK_CONTIG_CMA, GFP_KERNEL | __GFP_NOWARN);
 	if (ret)
