@@ -37,14 +37,14 @@ static int read_changes(sd_bus_message *message, void *target)
 {
 	struct line *line = target;
 
-	return sd_bus_message_read_strv(message, &line->changes) < 0 ? -EPROTO : 0;
+	return bus_read_strings(message, &line->changes);
 }
 
 static int read_persistent(sd_bus_message *message, void *target)
 {
 	struct line *line = target;
 
-	return sd_bus_message_read_strv(message, &line->persistent) < 0 ? -EPROTO : 0;
+	return bus_read_strings(message, &line->persistent);
 }
 
 static const struct bus_field line_fields[] = {

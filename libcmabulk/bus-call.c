@@ -93,7 +93,11 @@ static void end(struct asking *asking, int r, char *sentence)
 	}
 	unlink_asking(asking);
 	asking->connection->bus->has_ended_call = true;
-	request_publish_wakeup(asking->request, -1);
+	/* In a child nobody is left who could be at it. */
+	if (asking->connection->opener == getpid())
+		request_publish_wakeup(asking->request, -1);
+	else
+		request_forget_wakeup(asking->request);
 	sd_bus_slot_unref(asking->slot);
 	bus_reply_clear(&asking->reply);
 	sd_bus_message_unref(asking->message);
@@ -132,10 +136,12 @@ static int fetch_rest(struct asking *asking)
 	sd_bus_message *message CLEANUP(bus_message_unrefp) = NULL;
 	int r;
 
+	/* Before the test for completeness: who cancels gets nothing, however far it is. */
+	if (request_is_cancelled(asking->request) &&
+	    asking->reply.allocation->status != CMABULK_ALLOCATION_CANCELLED)
+		return -ETIMEDOUT;
 	if (asking->reply.allocation->n_buffers >= asking->reply.n_buffers)
 		return 0;
-	if (request_is_cancelled(asking->request))
-		return -ETIMEDOUT;
 	r = bus_ask_fetch(asking->connection, &asking->reply, &message);
 	if (r >= 0)
 		r = send_call(asking, message);

@@ -22,7 +22,7 @@ static int read_problems(sd_bus_message *message, void *target)
 {
 	struct properties *properties = target;
 
-	return sd_bus_message_read_strv(message, &properties->problems) < 0 ? -EPROTO : 0;
+	return bus_read_strings(message, &properties->problems);
 }
 
 static const struct bus_field property_fields[] = {

@@ -110,3 +110,12 @@ int bus_read_array(sd_bus_message *message, const char *contents,
 		return r == -ENOMEM ? r : -EPROTO;
 	return sd_bus_message_exit_container(message) < 0 ? -EPROTO : 0;
 }
+
+int bus_read_strings(sd_bus_message *message, char ***ret)
+{
+	int r = sd_bus_message_read_strv(message, ret);
+
+	if (r == -ENOMEM)
+		return r;
+	return r < 0 ? -EPROTO : 0;
+}

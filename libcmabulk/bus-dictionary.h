@@ -30,6 +30,9 @@ struct bus_field {
 int bus_read_dictionary(sd_bus_message *message, const struct bus_field *fields, size_t count,
 			void *target);
 
+/* A field of type as; -EPROTO, -ENOMEM. */
+int bus_read_strings(sd_bus_message *message, char ***ret);
+
 /* Calls @read for every element of an array of @contents; -EPROTO, or what @read says. */
 int bus_read_array(sd_bus_message *message, const char *contents,
 		   int (*read)(sd_bus_message *message, void *userdata), void *userdata);

@@ -3,8 +3,10 @@
  * The connection to the daemon, and calls of it. There is no thread: whatever
  * else arrives (pings, release signals) is handled while a call waits.
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 
 #include "bus-call.h"
 #include "bus.h"
@@ -276,7 +278,21 @@ static int set_allow_interactive_authorization(struct cmabulk_connection *connec
 	return 0;
 }
 
-/* A child may only let go: the socket is its parent's, and no good-bye may go over it. */
+/*
+ * A child may only let go: the socket is its parent's, and no good-bye may go over it. From systemd 254 on
+ * sd-bus does nothing at all in a child, and would leave it open: so its number gets another file, of which
+ * it does not matter whether it is closed.
+ */
+static void let_go_in_child(struct bus *bus)
+{
+	struct stat status;
+
+	if (fstat(bus->socket, &status) == 0 && S_ISSOCK(status.st_mode) &&
+	    status.st_ino == bus->socket_inode)
+		dup3(bus->wakeup, bus->socket, O_CLOEXEC);
+	sd_bus_unref(bus->connection);
+}
+
 static void bus_close(struct cmabulk_connection *connection)
 {
 	struct bus *bus = connection->bus;
@@ -287,7 +303,7 @@ static void bus_close(struct cmabulk_connection *connection)
 	if (connection->opener == getpid())
 		sd_bus_close_unref(bus->connection);
 	else
-		sd_bus_unref(bus->connection);
+		let_go_in_child(bus);
 	/* After that, so that they say nothing over it either. */
 	sd_bus_slot_unref(bus->owner_changes);
 	sd_bus_slot_unref(bus->asked_signals);
@@ -355,6 +371,7 @@ static int open_error(int r)
 	case -EMFILE:
 	case -ENFILE:
 	case -EACCES:
+	case -ENOBUFS:
 		return r;
 	case -EPERM:
 		return -EACCES;
@@ -374,6 +391,7 @@ static int bus_new(const char *address, struct bus **ret)
 	if (!bus)
 		return -ENOMEM;
 	bus->loop = -1;
+	bus->socket = -1;
 	bus->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = bus->wakeup < 0 ? -errno : connect_to(address, &bus->connection);
 	if (r < 0) {
@@ -383,6 +401,18 @@ static int bus_new(const char *address, struct bus **ret)
 	}
 	*ret = bus;
 	return 0;
+}
+
+/* A child is not told which it is. */
+static void remember_socket(struct bus *bus)
+{
+	struct stat status;
+	int fd = sd_bus_get_fd(bus->connection);
+
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return;
+	bus->socket = fd;
+	bus->socket_inode = status.st_ino;
 }
 
 /* Speaks with the bus and the daemon for the first time. */
@@ -399,6 +429,7 @@ static int greet(struct cmabulk_connection *connection)
 		return open_error(r);
 	if (r == 0)
 		return -EADDRNOTAVAIL;
+	remember_socket(connection->bus);
 	r = bus_get_daemon(connection, &daemon);
 	cmabulk_daemon_unref(daemon);
 	return r == -ENOTCONN ? -EHOSTUNREACH : r;

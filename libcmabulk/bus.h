@@ -7,6 +7,7 @@
 #define LIBCMABULK_BUS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include <systemd/sd-bus.h>
 
@@ -26,6 +27,8 @@
 
 struct bus {
 	sd_bus *connection;
+	int socket; /* the connection's */
+	ino_t socket_inode;
 	int wakeup; /* eventfd: look whether what is waited for is still wanted */
 	uint64_t last_token;
 	bool is_interactive; /* a person may be asked whether the daemon is to do what it is told */

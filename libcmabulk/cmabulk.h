@@ -1275,7 +1275,7 @@ int cmabulk_buffer_map(const struct cmabulk_buffer *buffer, enum cmabulk_buffer_
 /**
  * @brief Undo cmabulk_buffer_map().
  * @param address As it returned; NULL does nothing.
- * @return 0, or `-EINVAL`: not the address of a mapping.
+ * @return 0, or `-EINVAL`: no mapping begins at such an address.
  */
 int cmabulk_buffer_unmap(const struct cmabulk_buffer *buffer, void *address);
 

@@ -218,14 +218,14 @@ static int export_buffer(int reservation, const struct cmabulk_request *request,
 	return 0;
 }
 
-static int export_buffers(int reservation, const struct cmabulk_request *request,
+static int export_buffers(int reservation, struct cmabulk_request *request,
 			  const struct cmabulk_pool *pool, struct cmabulk_allocation *allocation)
 {
 	uint64_t chunks = allocation->claimed;
 	unsigned int count = spread_buffers(chunks, request->buffers);
 	int r = allocation_make_room(allocation, count);
 
-	for (unsigned int i = 0; r >= 0 && i < count; i++) {
+	for (unsigned int i = 0; r >= 0 && i < count && !request_is_cancelled(request); i++) {
 		char name[CMABULK_BUFFER_NAME_LEN];
 		struct cmabulk_buffer *buffer;
 
@@ -256,9 +256,12 @@ static int fill_and_export(struct filling *filling, const struct cmabulk_pool *p
 	request_publish(request, -1);
 	if (r < 0)
 		return r;
-	return is_enough(filling->allocation, request) ?
-		       export_buffers(filling->reservation, request, pool, filling->allocation) :
-		       0;
+	if (is_enough(filling->allocation, request))
+		r = export_buffers(filling->reservation, request, pool, filling->allocation);
+	/* Who cancels gets nothing, however far it is. */
+	if (r >= 0 && request_is_cancelled(request))
+		allocation_cancel(filling->allocation);
+	return r;
 }
 
 int direct_allocate(struct cmabulk_connection *connection, struct cmabulk_request *request,

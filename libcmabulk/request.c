@@ -83,6 +83,12 @@ void request_publish_wakeup(struct cmabulk_request *request, int wakeup)
 	publish(request, &request->wakeup, wakeup);
 }
 
+void request_forget_wakeup(struct cmabulk_request *request)
+{
+	atomic_store(&request->wakeup, -1);
+	atomic_store(&request->cancelling, 0);
+}
+
 static void wake_up(int wakeup)
 {
 	static const uint64_t one = 1;

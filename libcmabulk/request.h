@@ -61,6 +61,9 @@ void request_publish(struct cmabulk_request *request, int reservation);
 /* Make cancellation write to this eventfd; -1 before it is closed. */
 void request_publish_wakeup(struct cmabulk_request *request, int wakeup);
 
+/* In a child: there is none, and the threads that used it are its parent's. */
+void request_forget_wakeup(struct cmabulk_request *request);
+
 static inline bool request_is_cancelled(struct cmabulk_request *request)
 {
 	return atomic_load(&request->cancelled);

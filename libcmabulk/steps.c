@@ -13,8 +13,9 @@ static uint64_t add_timeout(uint64_t now_ns, uint64_t timeout_usec)
 	uint64_t timeout_ns;
 	uint64_t deadline_ns;
 
+	/* The kernel's times end where signed numbers do. */
 	if (__builtin_mul_overflow(timeout_usec, NSEC_PER_USEC, &timeout_ns) ||
-	    __builtin_add_overflow(now_ns, timeout_ns, &deadline_ns))
+	    __builtin_add_overflow(now_ns, timeout_ns, &deadline_ns) || deadline_ns > INT64_MAX)
 		return UINT64_MAX;
 	return deadline_ns;
 }

@@ -353,6 +353,33 @@ static void late_is_given_up(void)
 	talk_end(&talk);
 }
 
+/* It came, and before anybody looked it was wanted no more. */
+static void cancelled_when_all_is_there(void)
+{
+	struct cmabulk_call *call CLEANUP(cmabulk_call_unrefp) = NULL;
+	unsigned int descriptors;
+	struct script script;
+	struct talk talk;
+
+	script_init(&script);
+	script.granted = script.claimed = 10;
+	script.buffers = script.layout = script.first = 10;
+	talk_begin(&talk, &script);
+	g_assert_cmpint(cmabulk_request_set_buffers(talk.request, 10), ==, 0);
+	g_assert_cmpint(cmabulk_request_set_count(talk.request, 10), ==, 0);
+	/* Makes one. */
+	what_to_poll(&talk);
+	descriptors = talk_count_descriptors();
+	call = start(&talk, talk.request);
+	talk_expect_event(&talk, "Allocate l1");
+	cmabulk_request_cancel(talk.request);
+	turn_until_done(&talk, call);
+	expect_status(call, CMABULK_ALLOCATION_CANCELLED, 0);
+	g_assert_cmpuint(talk_count_descriptors(), ==, descriptors);
+	g_assert_cmpint(cmabulk_connection_reload(talk.connection), ==, 0);
+	talk_end(&talk);
+}
+
 static int let_go_in_child(struct talk *talk, struct cmabulk_call *call)
 {
 	struct cmabulk_call *other = UNTOUCHED;
@@ -403,5 +430,6 @@ void add_calls(void)
 	g_test_add_func("/call/a-closed-connection-ends-it", a_closed_connection_ends_it);
 	g_test_add_func("/call/a-lost-bus-ends-it", a_lost_bus_ends_it);
 	g_test_add_func("/call/late-is-given-up", late_is_given_up);
+	g_test_add_func("/call/cancelled-when-all-is-there", cancelled_when_all_is_there);
 	g_test_add_func("/call/a-child-lets-go", a_child_lets_go);
 }

@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -270,13 +271,26 @@ static void a_lost_bus_is_said(void)
 	}
 }
 
+static unsigned int count_sockets(void)
+{
+	unsigned int count = 0;
+	struct stat status;
+
+	for (int fd = 0; fd < 1024; fd++)
+		count += fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+	return count;
+}
+
 /* The child can do nothing with it, and does not disturb the parent by letting go. */
 static int use_and_drop(struct cmabulk_connection *connection)
 {
+	unsigned int before = count_sockets();
+
 	if (cmabulk_connection_reload(connection) != -ECHILD)
 		return 1;
 	cmabulk_connection_unref(connection);
-	return 0;
+	/* Or the bus would not know when the parent is gone. */
+	return count_sockets() == before - 1 ? 0 : 2;
 }
 
 static void a_child_lets_go(void)

@@ -123,6 +123,10 @@ static void a_huge_timeout_is_none(void)
 	steps_init(&steps, 1, 0, START_NS, UINT64_MAX / 2);
 	g_assert_true(steps_next(&steps, START_NS, false, &order));
 	g_assert_cmpuint(order.budget_ns, ==, 0);
+	/* In nanoseconds more than the kernel counts, and less than overflows. */
+	steps_init(&steps, 1, 0, START_NS, INT64_MAX / 1000);
+	g_assert_true(steps_next(&steps, START_NS, false, &order));
+	g_assert_cmpuint(order.budget_ns, ==, 0);
 }
 
 static void late_but_complete(void)
