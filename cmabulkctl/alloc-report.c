@@ -113,7 +113,7 @@ static void add_step(struct table *table, const struct cmabulk_step *step)
 	table_add(table, "%" PRIu64, step->ranges_tried);
 	table_add(table, "%" PRIu64, step->ranges_failed);
 	table_add(table, "%s", time_format(elapsed, step->elapsed_usec));
-	table_add(table, "%s", step->error ? strerrorname_np(abs(step->error)) : "ok");
+	table_add(table, "%s", step->error ? error_name(step->error) : "ok");
 	table_add(table, "%s", left_out);
 }
 

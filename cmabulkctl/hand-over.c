@@ -136,7 +136,8 @@ int hand_over(const struct cmabulk_allocation *allocation, char **command)
 	if (r < 0)
 		return cli_fail(r, "cannot hand the buffers to %s", command[0]);
 	execvp(command[0], command);
+	r = errno;
 	fprintf(stderr, "cmabulkctl: cannot run %s: %s; the buffers are given back\n", command[0],
-		strerror(errno));
-	return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
+		strerror(r));
+	return r == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
 }

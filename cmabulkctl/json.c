@@ -21,7 +21,7 @@ void json_add_number(struct json_object *object, const char *name, uint64_t valu
 static void add_error(struct json_object *object, const char *name, int error)
 {
 	json_object_object_add(object, name,
-			       error ? json_object_new_string(strerrorname_np(abs(error))) : NULL);
+			       error ? json_object_new_string(error_name(error)) : NULL);
 }
 
 void json_print_line(struct json_object *object, FILE *file)
@@ -50,6 +50,13 @@ const char *effort_name(unsigned int effort)
 	};
 
 	return effort < ARRAY_SIZE(names) ? names[effort] : "unknown";
+}
+
+const char *error_name(int error)
+{
+	const char *name = strerrorname_np(abs(error));
+
+	return name ? name : "unknown";
 }
 
 /* A text, or null for none. */

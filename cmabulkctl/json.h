@@ -31,4 +31,7 @@ void json_print(struct json_object *object, FILE *file);
 /* "fast", "normal", "hard" */
 const char *effort_name(unsigned int effort);
 
+/* As errno(3) calls it. */
+const char *error_name(int error);
+
 #endif

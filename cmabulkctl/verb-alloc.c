@@ -164,8 +164,8 @@ static int parse(struct context *context, int argc, char **argv, struct argument
 }
 
 /* A command has standard output for itself. */
-static int print_report(const struct context *context, const struct arguments *arguments,
-			const struct cmabulk_allocation *allocation)
+static void print_report(const struct context *context, const struct arguments *arguments,
+			 const struct cmabulk_allocation *allocation)
 {
 	FILE *file = arguments->command ? stderr : stdout;
 
@@ -175,7 +175,6 @@ static int print_report(const struct context *context, const struct arguments *a
 	} else {
 		alloc_report_print(allocation, arguments->chunk_size, file);
 	}
-	return ferror(file) ? EXIT_FAILED : EXIT_OK;
 }
 
 static int complain_short(const struct cmabulk_allocation *allocation)
@@ -190,8 +189,11 @@ static int complain_short(const struct cmabulk_allocation *allocation)
 static int use(const struct context *context, const struct arguments *arguments,
 	       const struct cmabulk_allocation *allocation, struct watch *watch)
 {
-	int code = print_report(context, arguments, allocation);
-
+	if (watch->cancelled && cmabulk_allocation_get_n_buffers(allocation) > 0) {
+		fputs("cmabulkctl: cancelled when all had come, which is given back\n", stderr);
+		return EXIT_SHORT;
+	}
+	print_report(context, arguments, allocation);
 	if (cmabulk_allocation_get_n_buffers(allocation) == 0)
 		return complain_short(allocation);
 	if (arguments->hold) {
@@ -200,7 +202,7 @@ static int use(const struct context *context, const struct arguments *arguments,
 		watch_wait(watch);
 	}
 	watch_restore(watch);
-	return arguments->command ? hand_over(allocation, arguments->command) : code;
+	return arguments->command ? hand_over(allocation, arguments->command) : EXIT_OK;
 }
 
 static int allocate(const struct context *context, const struct arguments *arguments)

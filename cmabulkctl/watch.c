@@ -29,7 +29,6 @@ static void *run(void *userdata)
 	bool terminal = progress_is_possible();
 	uint64_t start = clock_now_usec();
 	int timeout = terminal ? PROGRESS_QUIET_MSEC : -1;
-	bool cancelled = false;
 	bool shown = false;
 
 	for (;;) {
@@ -41,11 +40,11 @@ static void *run(void *userdata)
 			break;
 		if (polled[1].revents) {
 			drain(watch->signals);
-			cancelled = true;
+			watch->cancelled = true;
 			timeout = PROGRESS_REFRESH_MSEC;
 		}
 		/* Again each time: the first may have come between two steps. */
-		if (cancelled)
+		if (watch->cancelled)
 			cmabulk_request_cancel(watch->request);
 		if (ready == 0 && terminal) {
 			progress_show_time(watch->what, clock_now_usec() - start,
@@ -69,6 +68,15 @@ static void close_descriptors(struct watch *watch)
 	watch->stop = -1;
 }
 
+/* One that is blocked would arrive even if it is ignored, as nohup and shells have it. */
+static void add_unless_ignored(sigset_t *signals, int number)
+{
+	struct sigaction action;
+
+	if (sigaction(number, NULL, &action) < 0 || action.sa_handler != SIG_IGN)
+		sigaddset(signals, number);
+}
+
 int watch_begin(struct watch *watch, struct cmabulk_request *request, const char *what)
 {
 	sigset_t signals;
@@ -76,9 +84,9 @@ int watch_begin(struct watch *watch, struct cmabulk_request *request, const char
 
 	*watch = (struct watch){ .request = request, .what = what, .signals = -1, .stop = -1 };
 	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGHUP);
+	add_unless_ignored(&signals, SIGINT);
+	add_unless_ignored(&signals, SIGTERM);
+	add_unless_ignored(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, &watch->previous);
 	watch->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	watch->stop = eventfd(0, EFD_CLOEXEC);

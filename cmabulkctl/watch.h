@@ -2,7 +2,7 @@
 /*
  * Watches over a slow call from a thread of its own: a progress line on a
  * terminal, and cancellation by SIGINT, SIGTERM and SIGHUP, which no longer end the
- * program from watch_begin() to watch_restore().
+ * program from watch_begin() to watch_restore(). What is ignored stays so.
  */
 #ifndef CMABULKCTL_WATCH_H
 #define CMABULKCTL_WATCH_H
@@ -21,6 +21,7 @@ struct watch {
 	int signals;
 	int stop;
 	bool running;
+	bool cancelled; /* by a signal; known after watch_end() */
 };
 
 /* 0 or a negative errno, then nothing is changed. */

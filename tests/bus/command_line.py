@@ -2,12 +2,15 @@
 """cmabulkctl with the daemon, as people and scripts use it."""
 
 import ctypes
+import fcntl
 import json
 import mmap
 import os
 import re
 import signal
 import subprocess
+import sys
+import termios
 import threading
 import unittest
 
@@ -621,6 +624,41 @@ def held_until_told(bus):
     _, errors = holder.communicate(timeout=PATIENCE)
     assert holder.returncode == 0, errors
     root.wait_whole()
+
+
+def what_is_ignored_ends_nothing(bus):
+    """Who is started by nohup, or in the background of a script, goes on."""
+    daemon_with_clients(bus)
+    root = administrator(bus)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    holder = start(bus, "CMABULKCTL", "alloc", "1M", "--hold")
+    signal.signal(signal.SIGHUP, before)
+    root.wait_for_buffers(1)
+    holder.send_signal(signal.SIGHUP)
+    # It reads and forgets what it gets, and looks for signals first.
+    holder.stdin.write("and now?\n")
+    holder.stdin.flush()
+    eventually("it has read on, or ended", lambda: holder.poll() is not None or not unread(holder.stdin))
+    assert holder.poll() is None, holder.communicate(timeout=PATIENCE)
+    holder.send_signal(signal.SIGTERM)
+    _, errors = holder.communicate(timeout=PATIENCE)
+    assert holder.returncode == 0, errors
+    root.wait_whole()
+
+
+def unread(pipe):
+    """Bytes in a pipe that its reader has not taken yet."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def full_disk_is_told(bus):
+    daemon_with_clients(bus)
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([install(bus, environment("CMABULKCTL")), "alloc", "16x64K"],
+                              stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE,
+                              text=True, timeout=PATIENCE, check=False, **options_for(bus))
+    assert done.returncode == 1 and "standard output" in done.stderr, done
+    administrator(bus).wait_whole()
 
 
 def interrupted_while_waiting(bus):
