@@ -102,10 +102,12 @@ static void end_waits(struct broker *broker, uint64_t id, bool is_all)
 	for (GList *link = broker->requests.head; link; link = link->next) {
 		struct broker_request *request = link->data;
 
-		if (has_given_back(request, id, is_all))
+		if (has_given_back(request, id, is_all)) {
 			end_wait_for_pages(request);
-		else
-			request_end_wait(request);
+			continue;
+		}
+		request->was_released |= request->stage == REQUEST_FILLING;
+		request_end_wait(request);
 	}
 }
 

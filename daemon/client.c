@@ -480,6 +480,9 @@ void client_warning(const struct client *client, const char *format, ...)
 	g_autofree char *sentence = NULL;
 	va_list arguments;
 
+	/* Then there is no account that it could be about, and what fails is an answer to nobody. */
+	if (!client->is_known)
+		return;
 	va_start(arguments, format);
 	sentence = g_strdup_vprintf(format, arguments);
 	va_end(arguments);

@@ -60,6 +60,9 @@ static void raise_effort(struct broker *broker, struct broker_request *request, 
 	case POLICY_NEXT_WAIT:
 		/* Nobody holds, while he waits, what others may wait for. */
 		request->gives_back = true;
+		/* The fill may have been past it. */
+		if (request->was_released)
+			request_end_wait(request);
 		break;
 	case POLICY_NEXT_NONE:
 		broker_end(broker, request);

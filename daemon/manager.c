@@ -109,7 +109,8 @@ void manager_reload(struct manager *manager)
 		   "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=Reading the configuration",
 		   clock_now_usec());
 	load_config(manager);
-	manager_tell_status(manager, "READY=1\n");
+	/* Before it has its name it never was. */
+	manager_tell_status(manager, manager->has_name ? "READY=1\n" : "");
 }
 
 /* --- The loop -------------------------------------------------------------------------------- */

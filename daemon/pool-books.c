@@ -95,10 +95,15 @@ void pool_books_changed(struct pool *pool)
 	pool->is_query_stale = true;
 }
 
-/* However much lives in it: a tenth of the loop's time is what looks may take. */
+/*
+ * However much lives in it: a tenth of the loop's time is what looks may take. One that took very long was
+ * rather stopped in the middle.
+ */
 static uint64_t next_look(uint64_t begin_ns, uint64_t end_ns)
 {
-	return MAX(begin_ns + LOOK_NS, end_ns + 9 * (end_ns - begin_ns));
+	uint64_t pause = MIN(9 * (end_ns - begin_ns), PACE_LOADING_MAX_NS);
+
+	return MAX(begin_ns + LOOK_NS, end_ns + pause);
 }
 
 /*

@@ -67,6 +67,8 @@ int pool_submit(struct pool *pool, const struct account_rule *rule,
 		  sizeof(request->owner.account));
 	take_over(request);
 	g_queue_push_tail_link(&pool->requests, &request->link);
+	/* What other users of the area did since no event told. */
+	pool->is_query_stale = true;
 	pool_wake(pool);
 	*ret = request;
 	return 0;

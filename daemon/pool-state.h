@@ -18,7 +18,10 @@ struct pool {
 	struct broker *broker;
 	struct worker *worker;
 	sd_event_source *run; /* defer: facts came */
-	sd_event_source *timer; /* broker_wakeup(), or the retry of a snapshot */
+	sd_event_source
+		*busy; /* the same, some time later, when there is no end of what comes first */
+	sd_event_source
+		*timer; /* broker_wakeup(), a look at what is free, or the retry of a snapshot */
 	struct cmabulk_query query;
 	bool is_query_stale;
 	struct backend_snapshot snapshot; /* the last, in order of ids */

@@ -16,9 +16,20 @@
 /* After a snapshot failed (no memory): nothing is decided on books that may be wrong. */
 #define RESYNC_RETRY_USEC (100 * USEC_PER_MSEC)
 
+/* While clients keep the loop busy, decisions are taken so late. */
+#define BUSY_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
+#define BUSY_USEC     (50 * USEC_PER_MSEC)
+
+/* Of what other users of the area give back no event tells: how often to look while somebody waits. */
+#define LOOK_FREE_NS (250 * USEC_PER_MSEC * NSEC_PER_USEC)
+
 void pool_wake(struct pool *pool)
 {
 	sd_event_source_set_enabled(pool->run, SD_EVENT_ONESHOT);
+	if (sd_event_source_get_enabled(pool->busy, NULL) > 0)
+		return;
+	sd_event_source_set_time(pool->busy, clock_now_usec() + BUSY_USEC);
+	sd_event_source_set_enabled(pool->busy, SD_EVENT_ONESHOT);
 }
 
 /* --- What the backend tells ------------------------------------------------------------------ */
@@ -250,10 +261,19 @@ static void pool_watch_guarantees(struct pool *pool)
 	journal_guarantee(pool_get_name(pool), pages * pool->query.page_size);
 }
 
+static uint64_t next_look_at_free(const struct pool *pool)
+{
+	if (pool->is_gone || pool->filling || !broker_get_pending(pool->broker))
+		return UINT64_MAX;
+	return clock_now_ns() + LOOK_FREE_NS;
+}
+
 static void pool_run(struct pool *pool)
 {
 	struct broker_action action;
 
+	sd_event_source_set_enabled(pool->run, SD_EVENT_OFF);
+	sd_event_source_set_enabled(pool->busy, SD_EVENT_OFF);
 	if (!pool_settle(pool))
 		return;
 	pool_tell(pool);
@@ -264,7 +284,7 @@ static void pool_run(struct pool *pool)
 		if (action.type != BROKER_NOTHING)
 			carry_out(pool, &action);
 	} while (action.type != BROKER_NOTHING);
-	pool_set_timer(pool, broker_wakeup(pool->broker));
+	pool_set_timer(pool, MIN(broker_wakeup(pool->broker), next_look_at_free(pool)));
 	pool_watch_guarantees(pool);
 	pool->listener->changed(pool, pool->userdata);
 	pool_tell(pool);
@@ -277,9 +297,18 @@ static int on_run(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-static int on_timer(sd_event_source *source, uint64_t time_usec, void *userdata)
+static int on_busy(sd_event_source *source, uint64_t time_usec, void *userdata)
 {
 	pool_run(userdata);
+	return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t time_usec, void *userdata)
+{
+	struct pool *pool = userdata;
+
+	pool->is_query_stale = true;
+	pool_run(pool);
 	return 0;
 }
 
@@ -301,6 +330,7 @@ struct pool *pool_free(struct pool *pool)
 	pool_forget_live(pool);
 	free(pool->snapshot.entries);
 	sd_event_source_disable_unref(pool->run);
+	sd_event_source_disable_unref(pool->busy);
 	sd_event_source_disable_unref(pool->timer);
 	g_free(pool);
 	return NULL;
@@ -315,6 +345,12 @@ static int pool_add_sources(struct pool *pool, sd_event *event)
 	/* After all that came by I/O: decisions are taken on all facts there are. */
 	if (r >= 0)
 		r = sd_event_source_set_priority(pool->run, SD_EVENT_PRIORITY_NORMAL + 10);
+	if (r >= 0)
+		r = sd_event_add_time(event, &pool->busy, CLOCK_MONOTONIC, 0, 1, on_busy, pool);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(pool->busy, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_source_set_priority(pool->busy, BUSY_PRIORITY);
 	if (r >= 0)
 		r = sd_event_add_time(event, &pool->timer, CLOCK_MONOTONIC, 0, 1, on_timer, pool);
 	if (r >= 0)

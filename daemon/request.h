@@ -69,6 +69,7 @@ struct broker_request {
 	unsigned int waits_done; /* of the steps that are waits */
 	bool has_retried; /* the first effort, because pages were coming back */
 	bool was_draining; /* when the fill that runs was started */
+	bool was_released; /* memory, by anybody else, since it was started */
 	bool is_continued; /* the next slice belongs to the last step */
 	bool is_protected; /* was interrupted for others: has a turn to itself now */
 	bool gives_back; /* to be said */

@@ -10,14 +10,30 @@
 #include "policy.h"
 #include "pressure.h"
 
+/* What is booked is in the way of an older one that waited for a release, and so has to be done first. */
+static struct broker_request *running_of(const struct queue_member *member)
+{
+	for (const GList *link = member->requests.head; link; link = link->next) {
+		struct broker_request *request = link->data;
+
+		if (request_is_running(request) && !request->ask.is_ahead &&
+		    request->wait != REQUEST_WAITS_FOR_RELEASE)
+			return request;
+	}
+	return NULL;
+}
+
 /*
- * The oldest that does not wait for a release, which would hold up those behind it; what is ahead comes
- * last.
+ * What runs, or the oldest that does not wait for a release, which would hold up those behind it; what is
+ * ahead comes last.
  */
 static struct broker_request *head_of(const struct queue_member *member)
 {
+	struct broker_request *running = running_of(member);
 	struct broker_request *ahead = NULL;
 
+	if (running)
+		return running;
 	for (const GList *link = member->requests.head; link; link = link->next) {
 		struct broker_request *request = link->data;
 
@@ -241,6 +257,7 @@ static void start_fill(struct broker *broker, struct broker_request *request, ui
 	request->has_started = true;
 	request->is_protected = false;
 	request->was_draining = broker_is_draining(broker);
+	request->was_released = false;
 	request->stage = REQUEST_FILLING;
 	*ret = (struct broker_action){
 		.type = BROKER_FILL,

@@ -271,6 +271,60 @@ static void an_empty_reservation_ends_no_wait(void)
 	scene_clear(&scene);
 }
 
+/* The fill was past it, so that who waited now might wait for ever. */
+static void a_release_while_it_fills_counts(void)
+{
+	struct broker_request *request;
+	struct scene scene;
+	uint64_t id;
+
+	init(&scene, "fast wait hard");
+	id = scene_give(&scene, 1004, 200);
+	scene_give(&scene, 1004, 200);
+	request = scene_submit(&scene, 1000, 100);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
+	broker_request_set_reservation(request, 77);
+	scene_released(&scene, id, 200);
+	scene_filled(&scene, request, -EBUSY, 60);
+	scene_expect_give_back(&scene, request);
+	g_assert_cmpint(scene_event(&scene, CMABULK_CMD_DROPPED, 77, 60), ==, 0);
+	scene_free_pages(&scene, scene.free_pages + 60);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
+	scene_filled(&scene, request, -EBUSY, 80);
+	scene_expect_fill(&scene, request, CMABULK_EFFORT_HARD, 20);
+	scene_filled(&scene, request, 0, 20);
+	scene_expect_export(&scene, request, BROKER_COMPLETE, 0, 100);
+	scene_clear(&scene);
+}
+
+/* It would not fit beside the one that runs, which only has to go on. */
+static void what_runs_is_done_before_who_waited(void)
+{
+	struct broker_request *first, *second;
+	struct scene scene;
+	uint64_t id;
+
+	init(&scene, "fast wait normal");
+	id = scene_give(&scene, 1004, 100);
+	first = scene_submit(&scene, 1000, 700);
+	scene_expect_fill(&scene, first, CMABULK_EFFORT_FAST, 700);
+	broker_request_set_reservation(first, 77);
+	scene_filled(&scene, first, -EBUSY, 600);
+	scene_expect_give_back(&scene, first);
+	g_assert_cmpint(scene_event(&scene, CMABULK_CMD_DROPPED, 77, 600), ==, 0);
+	scene_free_pages(&scene, scene.free_pages + 600);
+	second = scene_submit(&scene, 1000, 400);
+	scene_expect_fill(&scene, second, CMABULK_EFFORT_FAST, 400);
+	scene_released(&scene, id, 100);
+	scene_filled(&scene, second, -EBUSY, 100);
+	scene_expect_fill(&scene, second, CMABULK_EFFORT_NORMAL, 300);
+	scene_filled(&scene, second, 0, 300);
+	scene_expect_export(&scene, second, BROKER_COMPLETE, 0, 400);
+	broker_cancel(scene.broker, first);
+	scene_expect_finish(&scene, first, BROKER_CANCELLED, -ECANCELED, 0);
+	scene_clear(&scene);
+}
+
 /* The event got lost: the snapshot does not have it any more, though somebody else has as much. */
 static void a_snapshot_ends_the_wait(void)
 {
@@ -429,6 +483,9 @@ void add_retry(void)
 	g_test_add_func("/retry/others-have-their-turns-meanwhile",
 			others_have_their_turns_meanwhile);
 	g_test_add_func("/retry/a-release-ends-the-wait", a_release_ends_the_wait);
+	g_test_add_func("/retry/a-release-while-it-fills-counts", a_release_while_it_fills_counts);
+	g_test_add_func("/retry/what-runs-is-done-before-who-waited",
+			what_runs_is_done_before_who_waited);
 	g_test_add_func("/retry/what-came-back-is-forgotten", what_came_back_is_forgotten);
 	g_test_add_func("/retry/a-wait-ends-with-the-time", a_wait_ends_with_the_time);
 	g_test_add_func("/retry/nobody-to-wait-for", nobody_to_wait_for);

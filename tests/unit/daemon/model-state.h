@@ -45,9 +45,9 @@ bool model_has_waits(const struct model_request *request);
 bool model_has_requests(const struct model *model, unsigned int account);
 /* What broker and model know of those ahead must be the same. */
 void model_look_ahead(struct model *model);
-/* The oldest of the account that is not done, and not kept; of those ahead only when there is no other; NULL for none. */
+/* What runs of the account, or the oldest that is not done, and not kept; of those ahead only when there is no other; NULL for none. */
 struct model_request *model_head(const struct model *model, unsigned int account);
-/* Are all older ones of its account done, or waiting for what somebody releases? */
+/* Does it run, or are all older ones of its account done, or waiting for what somebody releases, and none runs? */
 bool model_is_first(const struct model *model, const struct model_request *request);
 /* It waits for memory that is not there. */
 bool model_lacks_memory(const struct model *model, const struct model_request *request);

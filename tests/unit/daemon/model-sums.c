@@ -168,8 +168,17 @@ static bool is_at_work(const struct model_request *request, unsigned int account
 	       request->stage != MODEL_KEPT;
 }
 
+static bool is_running(const struct model_request *request, unsigned int account)
+{
+	return request->account == account && !request->ask.is_ahead &&
+	       (request->stage == MODEL_RUNS || request->stage == MODEL_FILLS);
+}
+
 struct model_request *model_head(const struct model *model, unsigned int account)
 {
+	for (unsigned int i = 0; i < model->requests->len; i++)
+		if (is_running(model_request_at(model, i), account))
+			return model_request_at(model, i);
 	for (unsigned int i = 0; i < model->requests->len; i++)
 		if (is_at_work(model_request_at(model, i), account) &&
 		    !model_request_at(model, i)->ask.is_ahead)
@@ -186,6 +195,11 @@ bool model_is_first(const struct model *model, const struct model_request *reque
 		const struct model_request *other = model_request_at(model, i);
 
 		if (other == request || !is_at_work(other, request->account) || other->may_wait)
+			continue;
+		/* What runs is done before one that waited when it began, and before any other begins. */
+		if (is_running(other, request->account))
+			return false;
+		if (is_running(request, request->account))
 			continue;
 		/* What is ahead comes after all others. */
 		if (other->ask.is_ahead == request->ask.is_ahead ? other->number < request->number :
