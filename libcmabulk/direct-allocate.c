@@ -218,7 +218,7 @@ static int export_buffer(int reservation, const struct cmabulk_request *request,
 	return 0;
 }
 
-static int export_buffers(int reservation, struct cmabulk_request *request,
+static int export_buffers(int reservation, const struct cmabulk_request *request,
 			  const struct cmabulk_pool *pool, struct cmabulk_allocation *allocation)
 {
 	uint64_t chunks = allocation->claimed;

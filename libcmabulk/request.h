@@ -64,7 +64,7 @@ void request_publish_wakeup(struct cmabulk_request *request, int wakeup);
 /* In a child: there is none, and the threads that used it are its parent's. */
 void request_forget_wakeup(struct cmabulk_request *request);
 
-static inline bool request_is_cancelled(struct cmabulk_request *request)
+static inline bool request_is_cancelled(const struct cmabulk_request *request)
 {
 	return atomic_load(&request->cancelled);
 }
