@@ -271,6 +271,14 @@ static void an_empty_reservation_ends_no_wait(void)
 	scene_clear(&scene);
 }
 
+static void expect_all_given_back(struct scene *scene, struct broker_request *request, uint64_t id,
+				  uint64_t pages)
+{
+	scene_expect_give_back(scene, request);
+	g_assert_cmpint(scene_event(scene, CMABULK_CMD_DROPPED, id, pages), ==, 0);
+	scene_free_pages(scene, scene->free_pages + pages);
+}
+
 /* The fill was past it, so that who waited now might wait for ever. */
 static void a_release_while_it_fills_counts(void)
 {
@@ -286,9 +294,7 @@ static void a_release_while_it_fills_counts(void)
 	broker_request_set_reservation(request, 77);
 	scene_released(&scene, id, 200);
 	scene_filled(&scene, request, -EBUSY, 60);
-	scene_expect_give_back(&scene, request);
-	g_assert_cmpint(scene_event(&scene, CMABULK_CMD_DROPPED, 77, 60), ==, 0);
-	scene_free_pages(&scene, scene.free_pages + 60);
+	expect_all_given_back(&scene, request, 77, 60);
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_FAST, 100);
 	scene_filled(&scene, request, -EBUSY, 80);
 	scene_expect_fill(&scene, request, CMABULK_EFFORT_HARD, 20);
@@ -310,9 +316,7 @@ static void what_runs_is_done_before_who_waited(void)
 	scene_expect_fill(&scene, first, CMABULK_EFFORT_FAST, 700);
 	broker_request_set_reservation(first, 77);
 	scene_filled(&scene, first, -EBUSY, 600);
-	scene_expect_give_back(&scene, first);
-	g_assert_cmpint(scene_event(&scene, CMABULK_CMD_DROPPED, 77, 600), ==, 0);
-	scene_free_pages(&scene, scene.free_pages + 600);
+	expect_all_given_back(&scene, first, 77, 600);
 	second = scene_submit(&scene, 1000, 400);
 	scene_expect_fill(&scene, second, CMABULK_EFFORT_FAST, 400);
 	scene_released(&scene, id, 100);
