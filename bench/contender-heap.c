@@ -2,6 +2,7 @@
 /* Upstream's dma-heaps, which zero before they return: what is owned is ready. */
 #include "contender-heap.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/dma-heap.h>
 #include <unistd.h>
@@ -42,9 +43,12 @@ void run_heap(const struct contender *contender, struct scene *scene, const stru
 	guint64 made = 0, migrated = migrated_pages();
 	gint64 start = machine_now();
 
-	for (; made < pieces && !ret->error; made += !ret->error) {
+	while (made < pieces && !ret->error) {
 		buffers[made] = heap_allocate(heap, chunks * chunk);
 		ret->error = MIN(buffers[made], 0);
+		made += !ret->error;
+		if (made < pieces && task->limit && (guint64)(machine_now() - start) >= task->limit)
+			ret->error = -ETIME;
 	}
 	outcome_owned(ret, start, migrated);
 	ret->ready = ret->own;

@@ -16,6 +16,7 @@ static void claim(struct scene *scene, const struct task *task, int method, stru
 		.wanted = task->wanted,
 		.order = task->order,
 		.method = (guint32)method,
+		.limit_ns = task->limit,
 	};
 	guint64 migrated = migrated_pages();
 

@@ -13,10 +13,8 @@
 #include "lib/machine.h"
 #include "lib/pool.h"
 
-/* As long as the slowest condition may take. */
-#define TIMEOUT_US G_GUINT64_CONSTANT(120000000)
 /* Round trips, of which the median is taken. */
-#define PINGS	   51
+#define PINGS 51
 
 /* Waits until all of it is zero, helping with that. */
 static void wait_until_zero(int buffer)
@@ -192,6 +190,11 @@ static struct cmabulk_connection *daemon_connection(void)
 	return connection;
 }
 
+static guint64 timeout_of(const struct task *task)
+{
+	return task->limit ? MAX(task->limit / 1000, 1) : CMABULK_REQUEST_TIMEOUT_INFINITE;
+}
+
 static struct cmabulk_request *daemon_request(const struct task *task)
 {
 	struct cmabulk_request *request;
@@ -202,7 +205,7 @@ static struct cmabulk_request *daemon_request(const struct task *task)
 	g_assert_cmpint(cmabulk_request_set_count(request, task->wanted), ==, 0);
 	g_assert_cmpint(cmabulk_request_set_buffers(request, task->buffers), ==, 0);
 	g_assert_cmpint(cmabulk_request_set_minimum(request, 1), ==, 0);
-	g_assert_cmpint(cmabulk_request_set_timeout(request, TIMEOUT_US), ==, 0);
+	g_assert_cmpint(cmabulk_request_set_timeout(request, timeout_of(task)), ==, 0);
 	return request;
 }
 

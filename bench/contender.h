@@ -14,6 +14,7 @@ struct task {
 	guint64 wanted; /* chunks */
 	guint buffers; /* they are exported in, where a contender exports */
 	guint calls; /* how often one chunk is asked for, by those that make a series */
+	guint64 limit; /* nanoseconds after which who goes on and on is stopped; 0: never */
 };
 
 /* What came of it; times in nanoseconds from the start. */
@@ -25,7 +26,7 @@ struct outcome {
 	guint64 ranges; /* that were claimed, 0 where nobody tells */
 	guint64 migrated; /* pages, until they were owned */
 	guint64 survey, plan, drain, claim; /* parts of @fill, as the report has them */
-	int error; /* 0 or a negative errno */
+	int error; /* 0 or a negative errno; -ETIME where it was stopped */
 };
 
 struct contender {
@@ -35,7 +36,7 @@ struct contender {
 	void (*run)(const struct contender *contender, struct scene *scene, const struct task *task,
 		    struct outcome *ret);
 	int detail; /* for @run: which of several */
-	bool elsewhere; /* takes its memory from outside the area */
+	guint outside; /* MiB that it takes from outside the area for the reference request */
 	bool special; /* answers one question; not part of a comparison unless named */
 };
 

@@ -21,6 +21,7 @@
 static char *chosen_conditions, *chosen_contenders, *area;
 static int chosen_order = 4, chosen_runs = 5, chosen_calls = 1000, chosen_buffers = BUFFERS;
 static gint64 chosen_wanted = 4800;
+static double chosen_limit = 30;
 
 static const GOptionEntry options[] = {
 	{ "conditions", 0, 0, G_OPTION_ARG_STRING, &chosen_conditions,
@@ -35,6 +36,8 @@ static const GOptionEntry options[] = {
 	  "COUNT" },
 	{ "calls", 0, 0, G_OPTION_ARG_INT, &chosen_calls, "Calls of a series (1000)", "COUNT" },
 	{ "runs", 0, 0, G_OPTION_ARG_INT, &chosen_runs, "Runs of each (5)", "COUNT" },
+	{ "limit", 0, 0, G_OPTION_ARG_DOUBLE, &chosen_limit,
+	  "Stop those that go on and on (30), 0 to let them", "SECONDS" },
 	{ "area", 0, 0, G_OPTION_ARG_STRING, &area, "CMA area", "NAME" },
 	{ NULL },
 };
@@ -68,6 +71,7 @@ static struct task make_task(const struct scene *scene, const struct condition *
 		.wanted = condition->whole || !chosen_wanted ? most :
 							       MIN((guint64)chosen_wanted, most),
 		.calls = (guint)chosen_calls,
+		.limit = (guint64)(chosen_limit * 1e9),
 	};
 
 	task.buffers = (guint)MIN((guint64)chosen_buffers, task.wanted);
@@ -120,6 +124,12 @@ static void run_one(struct scene *scene, const struct condition *condition,
 		milliseconds(outcome.own), milliseconds((guint64)built) / 1000);
 }
 
+/* Where there is not enough memory for it, it is not stopped but killed. */
+static bool is_possible(const struct condition *condition, const struct contender *contender)
+{
+	return !condition->spare || contender->outside <= condition->spare;
+}
+
 /* Each in turn, so that what changes in the course of time hits all alike. */
 static void run_condition(struct scene *scene, const struct condition *condition)
 {
@@ -127,7 +137,7 @@ static void run_condition(struct scene *scene, const struct condition *condition
 		for (const struct contender *contender = contenders; contender->name; contender++) {
 			if (!is_chosen(chosen_contenders, contender->name, !contender->special))
 				continue;
-			if (condition->hogs && contender->elsewhere)
+			if (!is_possible(condition, contender))
 				continue;
 			run_one(scene, condition, contender, run);
 		}

@@ -35,6 +35,15 @@ def joined(old, new):
     }
 
 
+# In the field error of a run that was stopped, which counts for as long as it was allowed to take: -ETIME.
+STOPPED = -62
+
+
+def stopped(runs):
+    """How many of them were."""
+    return sum(run["error"] == STOPPED for run in runs)
+
+
 def median(runs, field):
     return statistics.median(run[field] for run in runs)
 

@@ -32,7 +32,7 @@ struct condition {
 	const char *name;
 	const char *description;
 	void (*build)(struct scene *scene);
-	bool hogs; /* leaves so little other memory that who needs much of it cannot run */
+	guint spare; /* MiB that it leaves outside the area, roughly; 0: enough for everybody */
 	bool whole; /* the request is for the whole area */
 	bool special; /* answers one question; not built unless named */
 };

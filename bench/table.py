@@ -17,6 +17,7 @@ def line(contender, runs):
         f" {milliseconds(measured.median(runs, 'ready_us')):>11}"
         f" {measured.median(runs, 'migrated'):8.0f} {measured.median(runs, 'ranges'):7.0f}"
         f" {100 * measured.spread(runs, 'own_us'):6.0f}%"
+        + (f"  {measured.stopped(runs)} stopped" if measured.stopped(runs) else "")
     )
 
 

@@ -72,6 +72,7 @@ struct claim {
 	struct bench_claim *arg;
 	unsigned long end;
 	unsigned long chunk;
+	ktime_t start;
 };
 
 static u64 missing(const struct claim *claim)
@@ -96,6 +97,21 @@ static int take(struct claim *claim, unsigned long start, unsigned long pages, b
 	return 0;
 }
 
+static u64 elapsed(const struct claim *claim)
+{
+	return ktime_to_ns(ktime_sub(ktime_get(), claim->start));
+}
+
+/* Between two calls: why not to go on, or 0. */
+static int stopped(const struct claim *claim)
+{
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (claim->arg->limit_ns && elapsed(claim) >= claim->arg->limit_ns)
+		return -ETIME;
+	return 0;
+}
+
 /* One call per @step pages, which are whole chunks, or for as many as are still missing. */
 static int scan(struct claim *claim, unsigned long step, bool fast, unsigned int tries)
 {
@@ -114,8 +130,9 @@ static int scan(struct claim *claim, unsigned long step, bool fast, unsigned int
 		}
 		if (ret && ret != -EBUSY)
 			return ret;
-		if (fatal_signal_pending(current))
-			return -EINTR;
+		ret = missing(claim) ? stopped(claim) : 0;
+		if (ret)
+			return ret;
 		cond_resched();
 	}
 	return missing(claim) ? -EBUSY : 0;
@@ -130,8 +147,8 @@ static int single(struct claim *claim)
 
 	for (; start + pages <= claim->end && ret == -EBUSY; start += step) {
 		ret = take(claim, start, pages, false);
-		if (fatal_signal_pending(current))
-			return -EINTR;
+		if (ret == -EBUSY)
+			ret = stopped(claim) ?: -EBUSY;
 	}
 	return ret;
 }
@@ -183,7 +200,6 @@ int bench_claim(struct bench *bench, struct bench_claim *arg)
 		.end = arg->base + arg->pages,
 		.chunk = 1UL << min(arg->order, (u32)MAX_PAGE_ORDER),
 	};
-	ktime_t start;
 	int ret = check(bench, arg);
 
 	if (ret)
@@ -194,9 +210,9 @@ int bench_claim(struct bench *bench, struct bench_claim *arg)
 	bench->ranges = kvmalloc_array(arg->wanted, sizeof(*bench->ranges), GFP_KERNEL);
 	if (!bench->ranges)
 		return -ENOMEM;
-	start = ktime_get();
+	claim.start = ktime_get();
 	arg->result = run(&claim);
-	arg->ns = ktime_to_ns(ktime_sub(ktime_get(), start));
+	arg->ns = elapsed(&claim);
 	return 0;
 }
 

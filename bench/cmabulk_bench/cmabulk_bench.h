@@ -32,10 +32,12 @@ enum bench_method {
  * @wanted:	chunks
  * @order:	of every chunk, and its alignment
  * @method:	enum bench_method
+ * @limit_ns:	how long to go on: what has begun by then is still ended; 0: to the end
  * @got:	out: chunks now held
  * @ns:		out: until they were
  * @ranges:	out: calls of alloc_contig_range()
- * @result:	out: 0, or the error that ended it; -EBUSY when the area was exhausted
+ * @result:	out: 0, or the error that ended it; -EBUSY when the area was exhausted, -ETIME when
+ *		it was stopped
  * @pad:	zero
  */
 struct bench_claim {
@@ -44,6 +46,7 @@ struct bench_claim {
 	__u64 wanted;
 	__u32 order;
 	__u32 method;
+	__u64 limit_ns;
 	__u64 got;
 	__u64 ns;
 	__u64 ranges;
