@@ -55,6 +55,7 @@ struct manager {
 	char *bus_id; /* whose unique names those of the clients are; NULL: not known yet */
 	GHashTable *clients; /* unique name -> struct client */
 	GHashTable *users; /* uid -> struct user */
+	unsigned int n_pings; /* of all users */
 	GHashTable *preparations; /* struct preparation: set */
 	GHashTable *askers; /* cookie -> struct asker: who hears of a release */
 	struct bus_changes *changes;

@@ -14,8 +14,32 @@
 /* Sixteen users of the worst kind can have this before the bus stops. */
 #define USER_UNREAD_MAX	  UINT64_C(8388608)
 
-/* Of a user's clients; the bus permits us 128 calls that nobody answers. */
+/*
+ * Of all clients together, and of a user's. The bus permits us 128 calls that nobody answers: the
+ * rest is for what polkit is asked (AUTHORIZATION_QUESTIONS_MAX), and for our own.
+ */
+#define PINGS_MAX      80
 #define USER_PINGS_MAX 16
+
+/* A user takes no more than half of what is left, so that there is some for the next one. */
+static bool may_ping(const struct client *client)
+{
+	unsigned int left = PINGS_MAX - client->manager->n_pings;
+
+	return client->user->n_pings < MIN(USER_PINGS_MAX, (left + 1) / 2);
+}
+
+static void count_ping(struct client *client)
+{
+	client->user->n_pings++;
+	client->manager->n_pings++;
+}
+
+static void uncount_ping(struct client *client)
+{
+	client->user->n_pings--;
+	client->manager->n_pings--;
+}
 
 static int on_pong(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
@@ -24,8 +48,7 @@ static int on_pong(sd_bus_message *message, void *userdata, sd_bus_error *error)
 	const char *sender = sd_bus_message_get_sender(message);
 
 	reader->ping = sd_bus_slot_unref(reader->ping);
-	if (client->user)
-		client->user->n_pings--;
+	uncount_ping(client);
 	/* The bus answers for those that leave or may not be called: that is no sign of reading. */
 	if (!sender || strcmp(sender, client->name) != 0) {
 		const sd_bus_error *reason = sd_bus_message_get_error(message);
@@ -61,7 +84,7 @@ void reader_ping(struct client *client)
 	uint64_t cookie = random_cookie();
 	sd_bus_message *ping = NULL;
 
-	if (reader->ping || !client->user || cookie == 0 || client->user->n_pings >= USER_PINGS_MAX)
+	if (reader->ping || !client->user || cookie == 0 || !may_ping(client))
 		return;
 	/* Without a timeout: the answer may come late, but nothing else says that it was read. */
 	if (sd_bus_message_new_method_call(client->manager->bus, &ping, client->name, "/",
@@ -75,7 +98,7 @@ void reader_ping(struct client *client)
 	}
 	sd_bus_message_unref(ping);
 	reader->pinged = reader->sent;
-	client->user->n_pings++;
+	count_ping(client);
 }
 
 void reader_charge(struct client *client, uint64_t bytes)
@@ -112,8 +135,8 @@ void reader_done(struct client *client)
 {
 	struct reader *reader = &client->reader;
 
-	if (reader->ping && client->user)
-		client->user->n_pings--;
+	if (reader->ping)
+		uncount_ping(client);
 	reader->ping = sd_bus_slot_unref(reader->ping);
 	if (client->user)
 		client->user->unread -= reader_get_unread(reader);

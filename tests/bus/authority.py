@@ -3,6 +3,7 @@
 one knows sessions, which only a booted system has.
 """
 
+import pwd
 import signal
 import time
 
@@ -18,6 +19,10 @@ ALLOCATE, MANAGE = "org.cmabulk1.allocate", "org.cmabulk1.manage"
 WAIT, GRANT = 4, 5
 QUESTIONS, USER_QUESTIONS, INTERACTIVE, USER_INTERACTIVE = 32, 4, 16, 2
 USER_CALLS = 16
+# As in reader.c; and how often one is told what there is until it is pinged.
+PINGS, USER_PINGS, PINGED_AFTER = 80, 16, 4
+# Some that every Debian has, and no other name here is.
+SYSTEM_USERS = ("daemon", "bin", "sys", "mail", "backup", "list", "irc", "www-data", "nobody")
 LIMITS = f"{BUS}.Error.LimitsExceeded"
 ALLOW_INTERACTION = Gio.DBusMessageFlags.ALLOW_INTERACTIVE_AUTHORIZATION
 
@@ -544,6 +549,37 @@ def what_is_refused_anyway_is_not_asked(bus):
             ("NoSuchPool", lambda: stranger.list_buffers(long), {})):
         expect_error(name, function, **arguments)
     polkit.expect_nothing(stranger)
+
+
+def pings_that_nobody_answers_leave_room(bus):
+    """The bus has the daemon wait for 128 answers at a time: users who answer nothing leave some to others, and to polkit."""
+    daemon_with_clients(bus)
+    polkit, stranger, root = authority(bus), person(bus), administrator(bus)
+    silent = [user(bus, pwd.getpwnam(name).pw_uid, answers_pings=False)
+              for name in SYSTEM_USERS for _ in range(USER_PINGS)]
+    for client in silent:
+        have_pinged(client)
+    pings = [len(client.pings) for client in silent]
+    print(f"{sum(pings)} of {len(silent)} were pinged")
+    of_users = [sum(pings[first:first + USER_PINGS]) for first in range(0, len(pings), USER_PINGS)]
+    assert of_users[0] == USER_PINGS and all(of_users[:len(of_users) // 2]), of_users
+    assert sum(pings) <= PINGS, of_users
+    serial = stranger.start_allocate(count=1)
+    polkit.next().answer(True)
+    finish_alloc(stranger, serial)
+    # Where some leave there is room again.
+    late = user(bus, answers_pings=False)
+    for client in silent[:USER_PINGS]:
+        client.close()
+    root.pools()
+    have_pinged(late)
+    assert late.pings
+
+
+def have_pinged(client):
+    """Have so much sent to a client that it is pinged for it, if it may be."""
+    for _ in range(PINGED_AFTER):
+        client.call(NAME, PATH, f"{BUS}.Introspectable", "Introspect")
 
 
 def no_reply_expected(bus):
