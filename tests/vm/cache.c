@@ -253,46 +253,49 @@ static void test_no_free_pageblock(struct fixture *fixture, gconstpointer data)
 	frames_drop_all(fixture->frames);
 }
 
+/* Nobody else has a page in the area from here on. */
+static void move_all_out(struct fixture *fixture)
+{
+	int all = reservation_new(fixture->pool, 0, 0);
+
+	fill_some(all, fixture->area.pages);
+	close(all);
+	books_settled(fixture->pool);
+}
+
+static void fill_new(int pool, GArray *reservations, unsigned int order, unsigned int align,
+		     guint64 chunks)
+{
+	int reservation = reservation_new(pool, order, align);
+
+	fill_some(reservation, chunks);
+	g_array_append_val(reservations, reservation);
+}
+
 /*
  * A request takes the last of each pageblock that is kept, and more: what it took from the one that
  * then has to make room for another must not be forgotten when there is no other.
  */
 static void test_nothing_is_forgotten(struct fixture *fixture, gconstpointer data)
 {
-	static const struct {
-		unsigned int order;
-		unsigned int align;
-		guint64 chunks;
-	} requests[] = {
-		/* Two in a pageblock: there are four then, as many as are kept. */
-		{ 0, 8, 1 },
-		{ 0, 8, 1 },
-		{ 0, 8, 1 },
-		{ 0, 8, 1 },
-		{ 0, 8, 1 },
-		{ 0, 8, 1 },
-		{ 0, 8, 1 },
-		{ 0, 8, 1 },
-		/* And all of these, so that 31 pages of each half are left. */
-		{ 7, 0, 3 },
-		{ 7, 0, 3 },
-		{ 7, 0, 2 },
-		{ 6, 0, 7 },
-		{ 6, 0, 1 },
-		{ 5, 0, 8 },
-	};
-	const guint64 left = G_GUINT64_CONSTANT(4) * 2 * 31;
+	const guint64 halves = 4 * 2, left = halves * 31;
 	unsigned int block_order = g_bit_storage(FRAMES_PER_BLOCK) - 1;
 	int others = reservation_new(fixture->pool, block_order, 0);
 	int last = reservation_new(fixture->pool, 0, 0);
-	int reservations[G_N_ELEMENTS(requests)];
+	g_autoptr(GArray) reservations = g_array_new(false, false, sizeof(int));
 	struct cmabulk_fill fill;
 
+	move_all_out(fixture);
 	fill_some(others, fixture->area.pages / FRAMES_PER_BLOCK - 4);
-	for (size_t i = 0; i < G_N_ELEMENTS(requests); i++) {
-		reservations[i] =
-			reservation_new(fixture->pool, requests[i].order, requests[i].align);
-		fill_some(reservations[i], requests[i].chunks);
+	/* A page in each half of a pageblock: then there are as many as are kept. */
+	for (guint64 half = 0; half < halves; half++)
+		fill_new(fixture->pool, reservations, 0, block_order - 1, 1);
+	/* And of each half what there is down to order 5, in requests that are small. */
+	for (unsigned int order = block_order - 2; order >= 5; order--) {
+		const guint64 most = (FRAMES_PER_BLOCK >> order) - 1;
+
+		for (guint64 got = 0; got < halves; got += MIN(most, halves - got))
+			fill_new(fixture->pool, reservations, order, 0, MIN(most, halves - got));
 	}
 	assert_books(fixture, left, fixture->area.pages - left);
 	g_assert_cmpint(reservation_fill(last, CMABULK_EFFORT_NORMAL, left + 1, 0, &fill), ==,
@@ -300,8 +303,8 @@ static void test_nothing_is_forgotten(struct fixture *fixture, gconstpointer dat
 	g_assert_cmpuint(fill.nr_allocated, ==, left);
 	assert_books(fixture, 0, fixture->area.pages);
 
-	for (size_t i = 0; i < G_N_ELEMENTS(requests); i++)
-		close(reservations[i]);
+	for (guint i = 0; i < reservations->len; i++)
+		close(g_array_index(reservations, int, i));
 	close(last);
 	close(others);
 }

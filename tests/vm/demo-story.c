@@ -36,12 +36,12 @@
 #define OCCUPY_LEAST (130ULL * MIB)
 
 /*
- * Pageblocks with a page that is pinned for good: so many that whole pageblocks alone do not make
- * 4800 chunks. And pageblocks where pins come and go, every so often.
+ * Of all pageblocks, how many have a page that is pinned for good: so many that the others alone do
+ * not make 4800 chunks. And in how many pins come and go, every so often.
  */
-#define PINNED_BLOCKS  80
-#define FLICKER_BLOCKS 30
-#define FLICKER_MS     80
+#define PINNED_PERCENT	40
+#define FLICKER_PERCENT 15
+#define FLICKER_MS	80
 
 /* As cmabulkctl(1) says: the account may not have that much. */
 #define EXIT_OVER_LIMIT 6
@@ -114,12 +114,13 @@ static void pressure_occupy(struct pressure *pressure)
 }
 
 /*
- * One page of the program in each of @count random pageblocks in which it has some and nothing is
- * pinned for good. Fewer when there are not so many.
+ * One page of the program in each of @percent random pageblocks in which it has some and nothing is
+ * pinned for good. Fewer when there are not so many. @ret_blocks, which may be NULL, and @ret_pages have room for all.
  */
-static size_t pressure_choose(struct pressure *pressure, size_t count, size_t *ret_blocks,
+static size_t pressure_choose(struct pressure *pressure, unsigned int percent, size_t *ret_blocks,
 			      void **ret_pages)
 {
+	size_t count = pressure_blocks(pressure) * percent / 100;
 	size_t occupied, chosen = 0, tries = 100 * pressure_blocks(pressure);
 	g_autofree void **pages = NULL;
 
@@ -130,7 +131,8 @@ static size_t pressure_choose(struct pressure *pressure, size_t count, size_t *r
 
 		if (!pages[block] || pressure->pinned[block])
 			continue;
-		ret_blocks[chosen] = block;
+		if (ret_blocks)
+			ret_blocks[chosen] = block;
 		ret_pages[chosen++] = pages[block];
 		pages[block] = NULL;
 	}
@@ -139,10 +141,10 @@ static size_t pressure_choose(struct pressure *pressure, size_t count, size_t *r
 
 static void pressure_pin(struct pressure *pressure)
 {
-	size_t blocks[PINNED_BLOCKS], count;
-	void *pages[PINNED_BLOCKS];
+	g_autofree size_t *blocks = g_new(size_t, pressure_blocks(pressure));
+	g_autofree void **pages = g_new(void *, pressure_blocks(pressure));
+	size_t count = pressure_choose(pressure, PINNED_PERCENT, blocks, pages);
 
-	count = pressure_choose(pressure, PINNED_BLOCKS, blocks, pages);
 	for (size_t i = 0; i < count; i++) {
 		pins_add(&pressure->pins, pages[i]);
 		pressure->pinned[blocks[i]] = true;
@@ -155,10 +157,9 @@ static void pressure_pin(struct pressure *pressure)
 
 static void pressure_flicker(struct pressure *pressure)
 {
-	size_t blocks[FLICKER_BLOCKS], count;
-	void *pages[FLICKER_BLOCKS];
+	g_autofree void **pages = g_new(void *, pressure_blocks(pressure));
+	size_t count = pressure_choose(pressure, FLICKER_PERCENT, NULL, pages);
 
-	count = pressure_choose(pressure, FLICKER_BLOCKS, blocks, pages);
 	g_print("                and pins that come and go in %zu others\n", count);
 	expect(count > 0, "there are such");
 	if (count)
