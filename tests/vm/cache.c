@@ -278,7 +278,7 @@ static void fill_new(int pool, GArray *reservations, unsigned int order, unsigne
  */
 static void test_nothing_is_forgotten(struct fixture *fixture, gconstpointer data)
 {
-	const guint64 halves = 4 * 2, left = halves * 31;
+	const guint64 halves = 8, left = halves * 31;
 	unsigned int block_order = g_bit_storage(FRAMES_PER_BLOCK) - 1;
 	int others = reservation_new(fixture->pool, block_order, 0);
 	int last = reservation_new(fixture->pool, 0, 0);
