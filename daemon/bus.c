@@ -59,7 +59,7 @@ bool bus_refuse_behind(struct client *client, sd_bus_message *call)
 
 	if (!reader_is_behind(client, &is_far))
 		return false;
-	/* Unless it could not be pinged when that was due. */
+	/* It may not have been pinged when that was due, as there were too many unanswered. */
 	reader_ping(client);
 	/* Errors lie unread too. What gets no answer the bus bounds by itself: 128 calls a peer. */
 	if (is_far)
