@@ -288,47 +288,6 @@ static guint64 spare_pages(const struct fixture *fixture)
 	return spare;
 }
 
-/*
- * FILL takes no memory from who cannot use the area's: with next to nothing free elsewhere the
- * kernel is left what it keeps, and what FILL got can be exported.
- */
-static void test_starves_nobody(struct fixture *fixture, gconstpointer data)
-{
-	const guint64 kept_before = keep_more(), kept = kept_pages();
-	guint64 leave = kept + (guint64)machine_scale(4, 40) * 1024 / 4, before, spare;
-	struct occupant occupant;
-	struct cmabulk_fill fill;
-	int buffer, ret;
-
-	/* This program's own code is file pages, too. */
-	g_assert_cmpint(mlockall(MCL_CURRENT), ==, 0);
-	occupant_fill(&occupant, fixture->frames, &fixture->area, OCCUPANT_ANONYMOUS,
-		      fixture->area.pages * 6 / 10);
-	/* Memory may be too scattered to have all of it: what is in the area is still more. */
-	pool_ioctl(fixture->frames, PIN_HOG, &leave);
-	before = spare_pages(fixture);
-	ret = reservation_fill(fixture->reservation, CMABULK_EFFORT_FAST, pool_chunks(fixture), 0,
-			       &fill);
-	spare = spare_pages(fixture);
-	buffer = reservation_export(fixture->reservation, fill.nr_allocated, O_RDWR | O_CLOEXEC, "",
-				    NULL);
-	g_assert_cmpint(pool_ioctl(fixture->frames, PIN_UNHOG, NULL), ==, 0);
-	g_print("# %llu chunks, %" G_GUINT64_FORMAT " pages left of %" G_GUINT64_FORMAT
-		", of which %" G_GUINT64_FORMAT " are kept\n",
-		fill.nr_allocated, spare, before, kept);
-	/* It went on as long as there was anything. */
-	g_assert_cmpint(ret, ==, -ENOMEM);
-	g_assert_cmpint(buffer, >=, 0);
-	g_assert_cmpuint(spare, >=, kept * 3 / 4);
-	/* The stock engine does not begin where that is more than half of what is free. */
-	if (!machine_is_stock())
-		g_assert_cmpuint(fill.report.chunks_moved, >, 0);
-	munlockall();
-	close(buffer);
-	occupant_free(&occupant);
-	keep_again(kept_before);
-}
-
 /* Reads files until no more than @spare pages are free outside the areas. */
 static void read_until_scarce(const struct fixture *fixture, const char *directory, guint64 spare)
 {
@@ -344,6 +303,60 @@ static void read_until_scarce(const struct fixture *fixture, const char *directo
 			g_file_get_contents(path, &text, NULL, NULL);
 	}
 	g_assert_cmpuint(spare_pages(fixture), <=, spare);
+}
+
+/*
+ * FILL takes no memory from who cannot use the area's: with next to nothing free elsewhere but @files pages,
+ * most of which hold files, the kernel is left what it keeps, and what FILL got can be exported.
+ */
+static int fill_starving_nobody(struct fixture *fixture, guint64 files)
+{
+	const guint64 kept_before = keep_more(), kept = kept_pages();
+	guint64 leave = kept + (guint64)machine_scale(4, 40) * 1024 / 4 + files, before, spare;
+	struct occupant occupant;
+	struct cmabulk_fill fill;
+	int buffer, ret;
+
+	/* This program's own code is file pages, too. */
+	g_assert_cmpint(mlockall(MCL_CURRENT), ==, 0);
+	occupant_fill(&occupant, fixture->frames, &fixture->area, OCCUPANT_ANONYMOUS,
+		      fixture->area.pages * 6 / 10);
+	/* Memory may be too scattered to have all of it: what is in the area is still more. */
+	pool_ioctl(fixture->frames, PIN_HOG, &leave);
+	if (files)
+		read_until_scarce(fixture, "/usr/lib/x86_64-linux-gnu", leave - files * 3 / 4);
+	before = spare_pages(fixture);
+	ret = reservation_fill(fixture->reservation, CMABULK_EFFORT_FAST, pool_chunks(fixture), 0,
+			       &fill);
+	spare = spare_pages(fixture);
+	buffer = reservation_export(fixture->reservation, fill.nr_allocated, O_RDWR | O_CLOEXEC, "",
+				    NULL);
+	g_assert_cmpint(pool_ioctl(fixture->frames, PIN_UNHOG, NULL), ==, 0);
+	g_print("# %llu chunks, %" G_GUINT64_FORMAT " pages left of %" G_GUINT64_FORMAT
+		", of which %" G_GUINT64_FORMAT " are kept\n",
+		fill.nr_allocated, spare, before, kept);
+	g_assert_cmpint(buffer, >=, 0);
+	g_assert_cmpuint(spare, >=, kept * 3 / 4);
+	/* The stock engine does not begin where that is more than half of what is free. */
+	if (!machine_is_stock())
+		g_assert_cmpuint(fill.report.chunks_moved, >, 0);
+	munlockall();
+	close(buffer);
+	occupant_free(&occupant);
+	keep_again(kept_before);
+	return ret;
+}
+
+static void test_starves_nobody(struct fixture *fixture, gconstpointer data)
+{
+	/* It went on as long as there was anything. */
+	g_assert_cmpint(fill_starving_nobody(fixture, 0), ==, -ENOMEM);
+}
+
+/* To reclaim what files hold is no reason to take what is kept first. */
+static void test_starves_nobody_beside_files(struct fixture *fixture, gconstpointer data)
+{
+	fill_starving_nobody(fixture, CACHE_PAGES);
 }
 
 /* A machine that has been up for a while has all memory in use, by files it has read: that is room. */
@@ -645,6 +658,7 @@ int main(int argc, char **argv)
 	ADD("kinds", test_kinds);
 	ADD("page-cache", test_page_cache);
 	ADD("starves-nobody", test_starves_nobody);
+	ADD("starves-nobody-beside-files", test_starves_nobody_beside_files);
 	ADD("cache-makes-room", test_cache_makes_room);
 	ADD("taken", test_taken);
 	ADD("budget", test_budget);
