@@ -85,7 +85,9 @@ static gboolean capture(gpointer data)
 	struct frame *frame = g_queue_pop_head(&camera->queued);
 
 	if (frame) {
-		frame_fill(frame, (int)(camera->n_captured++ & 0xff));
+		frame_fill(frame, (int)(camera->n_captured & 0xff));
+		if (!camera->n_captured++)
+			printf("the first picture\n");
 		g_queue_push_tail(&camera->shown, frame);
 	}
 	if (camera->shown.length > FRAMES_SHOWN)
