@@ -336,10 +336,17 @@ static int fill_starving_nobody(struct fixture *fixture, guint64 files)
 		", of which %" G_GUINT64_FORMAT " are kept\n",
 		fill.nr_allocated, spare, before, kept);
 	g_assert_cmpint(buffer, >=, 0);
-	g_assert_cmpuint(spare, >=, kept * 3 / 4);
-	/* The stock engine does not begin where that is more than half of what is free. */
-	if (!machine_is_stock())
+	if (machine_is_stock()) {
+		/* It has no say in where pages go, and does not begin where others would pay: files would. */
+		if (!files)
+			g_assert_cmpuint(spare, >=, kept * 3 / 4);
+	} else {
+		g_assert_cmpuint(spare, >=, kept);
 		g_assert_cmpuint(fill.report.chunks_moved, >, 0);
+		/* Without reclaim there is room to move as much as two thirds need. A debug kernel has less. */
+		if (files && machine_scale(1, 0))
+			g_assert_cmpuint(fill.nr_allocated * 4, >=, pool_chunks(fixture) * 3);
+	}
 	munlockall();
 	close(buffer);
 	occupant_free(&occupant);
