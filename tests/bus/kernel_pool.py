@@ -2,8 +2,10 @@
 """The module's pools, where the tests run in a VM, and what the kernel says of them: read without
 the daemon, to be held against what the daemon says."""
 
+import contextlib
 import errno
 import json
+import mmap
 import os
 import re
 import subprocess
@@ -188,6 +190,25 @@ def expect_whole(manager=None):
 
 
 TRACING = "/sys/kernel/tracing"
+
+
+def free_in_areas():
+    """Bytes in all CMA areas that nobody uses."""
+    return int(re.search(r"^CmaFree: +(\d+) kB$", read("/proc/meminfo"), re.MULTILINE)[1]) << 10
+
+
+@contextlib.contextmanager
+def lent(size):
+    """As much of the areas is lent to this process, once it has what it takes of other memory first."""
+    pieces, least = [], free_in_areas() - size
+    try:
+        while free_in_areas() > least:
+            pieces.append(mmap.mmap(-1, 1 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+            pieces[-1].write(bytes(1 << 20))
+        yield
+    finally:
+        for piece in pieces:
+            piece.close()
 
 
 class Trace:

@@ -559,7 +559,7 @@ def client_crashes_while_it_is_served():
     scene.waiter.finish_allocate(scene.serial).close()
     scene.waiter.pools()  # what was delivered is confirmed
     trace = kernel_pool.Trace()
-    lent, most = "/dev/shm/lent", scene.wanted() * 9 // 10
+    most = scene.wanted() * 9 // 10
 
     def ask(child):
         client = User(BUS_SOCKET, ALICE, groups_of("alice"))
@@ -568,10 +568,7 @@ def client_crashes_while_it_is_served():
         child.linger()
 
     # There is something to move out of the area, so that it takes long.
-    with open(lent, "wb") as file, connect() as root:
-        os.unlink(lent)
-        for _ in range(600):
-            file.write(bytes(MIB))
+    with kernel_pool.lent(200 * MIB), connect() as root:
         with machine.starved(scene.pid):
             child = Child(ask, ALICE, groups_of("alice"))
             child.hear()
