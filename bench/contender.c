@@ -31,7 +31,9 @@ const struct contender contenders[] = {
 	  CMABULK_EFFORT_HARD },
 	{ "cmabulk-total", "RESERVE, FILL and EXPORT, with as much effort as it takes", run_total },
 	{ "cmabulk-daemon", "the same through libcmabulk, the bus and cmabulkd", run_daemon },
-	{ "memset", "zeroing as much memory, one thread per CPU", run_memset, .special = true },
+	/* Its threads, when the RFC's scan has taken what there was. */
+	{ "memset", "zeroing as much memory, one thread per CPU", run_memset, .special = true,
+	  .outside = 5 },
 	{ "dma-heap-series", "upstream's CMA heap, single chunks one after the other",
 	  run_heap_series, .special = true },
 	{ "cmabulk-series", "RESERVE, FILL and EXPORT of single chunks one after the other",

@@ -44,7 +44,7 @@ def tasks(runs):
     """The runs of each task, in the order of what was asked for, then of conditions."""
     found = {}
     for run in runs:
-        found.setdefault(tuple(run[field] for field in measured.TASK), []).append(run)
+        found.setdefault(measured.task_of(run), []).append(run)
     return sorted(found.values(), key=lambda task: (task[0]["series"], CONDITIONS.index(task[0]["condition"])))
 
 

@@ -19,13 +19,22 @@ def groups(runs):
 TASK = tuple(field for field in KEY if field != "contender")
 
 
+def task_of(run):
+    return tuple(run[field] for field in TASK)
+
+
+def finished(runs):
+    """Those of a guest that died, without the task that it was at: contenders take turns, so of that some have fewer."""
+    return [run for run in runs if task_of(run) != task_of(runs[-1])]
+
+
 def joined(old, new):
     """The results @old, where @new has not measured the same task: contenders are compared within one boot only."""
     for field in ("kernel", "clock"):
         if old[field] != new[field]:
             raise ValueError(f"these are of {field} {old[field]}, not {new[field]}")
-    tasks = {tuple(run[field] for field in TASK) for run in new["runs"]}
-    runs = [run for run in old["runs"] if tuple(run[field] for field in TASK) not in tasks] + new["runs"]
+    tasks = {task_of(run) for run in new["runs"]}
+    runs = [run for run in old["runs"] if task_of(run) not in tasks] + new["runs"]
     return {
         "kernel": new["kernel"],
         "commit": ", ".join(dict.fromkeys(run["commit"] for run in runs)),
