@@ -307,7 +307,8 @@ static void read_until_scarce(const struct fixture *fixture, const char *directo
 
 /*
  * FILL takes no memory from who cannot use the area's: with next to nothing free elsewhere but @files pages,
- * most of which hold files, the kernel is left what it keeps, and what FILL got can be exported.
+ * most of which hold files, the kernel is left what it keeps, and what FILL got can be exported. Returns what
+ * FILL did.
  */
 static int fill_starving_nobody(struct fixture *fixture, guint64 files)
 {
