@@ -288,6 +288,18 @@ static guint64 spare_pages(const struct fixture *fixture)
 	return spare;
 }
 
+/*
+ * Pages that there are for whoever asks besides those free in the areas, as the kernel estimates it: of files half
+ * or more, and some of those are in the areas.
+ */
+static guint64 available_pages(void)
+{
+	guint64 available = machine_read_key("/proc/meminfo", "MemAvailable");
+	guint64 inside = machine_read_key("/proc/meminfo", "CmaFree");
+
+	return (available - MIN(available, inside)) * 1024 / (guint64)sysconf(_SC_PAGESIZE);
+}
+
 /* Reads files until no more than @spare pages are free outside the areas. */
 static void read_until_scarce(const struct fixture *fixture, const char *directory, guint64 spare)
 {
@@ -313,7 +325,8 @@ static void read_until_scarce(const struct fixture *fixture, const char *directo
 static int fill_starving_nobody(struct fixture *fixture, guint64 files)
 {
 	const guint64 kept_before = keep_more(), kept = kept_pages();
-	guint64 leave = kept + (guint64)machine_scale(4, 40) * 1024 / 4 + files, before, spare;
+	guint64 leave = kept + (guint64)machine_scale(4, 40) * 1024 / 4 + files, before, spare,
+		available;
 	struct occupant occupant;
 	struct cmabulk_fill fill;
 	int buffer, ret;
@@ -327,6 +340,7 @@ static int fill_starving_nobody(struct fixture *fixture, guint64 files)
 	if (files)
 		read_until_scarce(fixture, "/usr/lib/x86_64-linux-gnu", leave - files * 3 / 4);
 	before = spare_pages(fixture);
+	available = available_pages();
 	ret = reservation_fill(fixture->reservation, CMABULK_EFFORT_FAST, pool_chunks(fixture), 0,
 			       &fill);
 	spare = spare_pages(fixture);
@@ -334,8 +348,11 @@ static int fill_starving_nobody(struct fixture *fixture, guint64 files)
 				    NULL);
 	g_assert_cmpint(pool_ioctl(fixture->frames, PIN_UNHOG, NULL), ==, 0);
 	g_print("# %llu chunks, %" G_GUINT64_FORMAT " pages left of %" G_GUINT64_FORMAT
-		", of which %" G_GUINT64_FORMAT " are kept\n",
-		fill.nr_allocated, spare, before, kept);
+		", of which %" G_GUINT64_FORMAT " are kept and %" G_GUINT64_FORMAT
+		" available; result %d: %llu without memory, %llu busy, %llu suspect\n",
+		fill.nr_allocated, spare, before, kept, available, ret,
+		fill.report.skipped_no_memory, fill.report.skipped_busy,
+		fill.report.skipped_suspect);
 	g_assert_cmpint(buffer, >=, 0);
 	if (machine_is_stock()) {
 		/* It has no say in where pages go, and does not begin where others would pay: files would. */
@@ -344,9 +361,14 @@ static int fill_starving_nobody(struct fixture *fixture, guint64 files)
 	} else {
 		g_assert_cmpuint(spare, >=, kept);
 		g_assert_cmpuint(fill.report.chunks_moved, >, 0);
-		/* Without reclaim there is room to move as much as two thirds need. A debug kernel has less. */
-		if (files && machine_scale(1, 0))
-			g_assert_cmpuint(fill.nr_allocated * 4, >=, pool_chunks(fixture) * 3);
+		/* Without reclaim it ends long before. What debugging keeps of a page that is moved is memory, too. */
+		if (files && machine_scale(1, 0)) {
+			const guint64 got = fill.nr_allocated << ORDER;
+			const guint64 empty = fixture->area.pages - occupant.inside;
+
+			g_assert_cmpuint(got, >=,
+					 MIN(fixture->area.pages * 3 / 4, empty + available));
+		}
 	}
 	munlockall();
 	close(buffer);
