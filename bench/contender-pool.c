@@ -47,8 +47,8 @@ static void add_report(struct outcome *outcome, const struct cmabulk_report *rep
 }
 
 /* FILL of one effort; then all in one buffer, to see when it is zero. */
-void run_fill(const struct contender *contender, struct scene *scene, const struct task *task,
-	      struct outcome *ret)
+static void fill_within(const struct contender *contender, const struct task *task, guint64 budget,
+			struct outcome *ret)
 {
 	int pool = pool_open(POOL_MEDIA), reservation, buffer;
 	struct cmabulk_fill fill;
@@ -59,10 +59,11 @@ void run_fill(const struct contender *contender, struct scene *scene, const stru
 	migrated = migrated_pages();
 	start = machine_now();
 	ret->error = reservation_fill(reservation, (enum cmabulk_effort)contender->detail,
-				      task->wanted, 0, &fill);
+				      task->wanted, budget, &fill);
 	outcome_owned(ret, start, migrated);
 	ret->got = fill.nr_allocated;
 	ret->fill = ret->own;
+	ret->budget = budget;
 	add_report(ret, &fill.report);
 	start = machine_now();
 	if (ret->got) {
@@ -75,6 +76,18 @@ void run_fill(const struct contender *contender, struct scene *scene, const stru
 	ret->ready = ret->own + (guint64)(machine_now() - start);
 	close(reservation);
 	close_pool(pool);
+}
+
+void run_fill(const struct contender *contender, struct scene *scene, const struct task *task,
+	      struct outcome *ret)
+{
+	fill_within(contender, task, 0, ret);
+}
+
+void run_fill_in_time(const struct contender *contender, struct scene *scene,
+		      const struct task *task, struct outcome *ret)
+{
+	fill_within(contender, task, task->budget, ret);
 }
 
 /* With rising effort, as the library does. */

@@ -31,9 +31,13 @@ const struct contender contenders[] = {
 	  CMABULK_EFFORT_HARD },
 	{ "cmabulk-total", "RESERVE, FILL and EXPORT, with as much effort as it takes", run_total },
 	{ "cmabulk-daemon", "the same through libcmabulk, the bus and cmabulkd", run_daemon },
-	/* Its threads, when the RFC's scan has taken what there was. */
+	/* Its threads, when a loop has taken what there was. */
 	{ "memset", "zeroing as much memory, one thread per CPU", run_memset, .special = true,
 	  .outside = 5 },
+	{ "cmabulk-normal-in-time", "FILL, effort normal, with a deadline", run_fill_in_time,
+	  CMABULK_EFFORT_NORMAL, .special = true },
+	{ "cmabulk-hard-in-time", "FILL, effort hard, with a deadline", run_fill_in_time,
+	  CMABULK_EFFORT_HARD, .special = true },
 	{ "dma-heap-series", "upstream's CMA heap, single chunks one after the other",
 	  run_heap_series, .special = true },
 	{ "cmabulk-series", "RESERVE, FILL and EXPORT of single chunks one after the other",

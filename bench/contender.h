@@ -15,6 +15,7 @@ struct task {
 	guint buffers; /* they are exported in, where a contender exports */
 	guint calls; /* how often one chunk is asked for, by those that make a series */
 	guint64 limit; /* nanoseconds after which who goes on and on is stopped; 0: never */
+	guint64 budget; /* nanoseconds that a FILL with a deadline has */
 };
 
 /* What came of it; times in nanoseconds from the start. */
@@ -26,6 +27,7 @@ struct outcome {
 	guint64 ranges; /* that were claimed, 0 where nobody tells */
 	guint64 migrated; /* pages, until they were owned */
 	guint64 survey, plan, drain, claim; /* parts of @fill, as the report has them */
+	guint64 budget; /* that FILL had, 0 for none */
 	int error; /* 0 or a negative errno; -ETIME where it was stopped */
 };
 
@@ -63,6 +65,8 @@ void run_heap_series(const struct contender *contender, struct scene *scene,
 		     const struct task *task, struct outcome *ret);
 void run_fill(const struct contender *contender, struct scene *scene, const struct task *task,
 	      struct outcome *ret);
+void run_fill_in_time(const struct contender *contender, struct scene *scene,
+		      const struct task *task, struct outcome *ret);
 void run_fill_stock(const struct contender *contender, struct scene *scene, const struct task *task,
 		    struct outcome *ret);
 void run_total(const struct contender *contender, struct scene *scene, const struct task *task,

@@ -21,7 +21,7 @@
 static char *chosen_conditions, *chosen_contenders, *area;
 static int chosen_order = 4, chosen_runs = 5, chosen_calls = 1000, chosen_buffers = BUFFERS;
 static gint64 chosen_wanted = 4800;
-static double chosen_limit = 30;
+static double chosen_limit = 30, chosen_budget = 20;
 
 static const GOptionEntry options[] = {
 	{ "conditions", 0, 0, G_OPTION_ARG_STRING, &chosen_conditions,
@@ -38,6 +38,8 @@ static const GOptionEntry options[] = {
 	{ "runs", 0, 0, G_OPTION_ARG_INT, &chosen_runs, "Runs of each (5)", "COUNT" },
 	{ "limit", 0, 0, G_OPTION_ARG_DOUBLE, &chosen_limit,
 	  "Stop those that go on and on (30), 0 to let them", "SECONDS" },
+	{ "budget", 0, 0, G_OPTION_ARG_DOUBLE, &chosen_budget,
+	  "What a FILL with a deadline has (20)", "MILLISECONDS" },
 	{ "area", 0, 0, G_OPTION_ARG_STRING, &area, "CMA area", "NAME" },
 	{ NULL },
 };
@@ -72,6 +74,7 @@ static struct task make_task(const struct scene *scene, const struct condition *
 							       MIN((guint64)chosen_wanted, most),
 		.calls = (guint)chosen_calls,
 		.limit = (guint64)(chosen_limit * 1e9),
+		.budget = (guint64)(chosen_budget * 1e6),
 	};
 
 	task.buffers = (guint)MIN((guint64)chosen_buffers, task.wanted);
@@ -94,6 +97,8 @@ static void print_outcome(const struct condition *condition, const struct conten
 		printf(",\"survey_us\":%.1f,\"plan_us\":%.1f,\"drain_us\":%.1f,\"claim_us\":%.1f",
 		       (double)outcome->survey / 1e3, (double)outcome->plan / 1e3,
 		       (double)outcome->drain / 1e3, (double)outcome->claim / 1e3);
+	if (outcome->budget)
+		printf(",\"budget_us\":%.1f", (double)outcome->budget / 1e3);
 	printf(",\"occupied\":%zu", occupied);
 	if (least != G_MAXUINT64)
 		printf(",\"least_migrated\":%" G_GUINT64_FORMAT, least);

@@ -9,7 +9,7 @@ import runs as measured
 CONDITIONS = ("empty", "clean-cache", "movable", "thp", "dirty-shmem", "writeback", "pinned-47", "pinned-every-block",
               "pinned-1-in-64", "busy-cpus", "no-memory")
 # Where something has to be moved.
-MOVING = ("movable", "dirty-shmem", "pinned-1-in-64")
+MOVING = ("movable", "thp", "dirty-shmem", "pinned-1-in-64")
 # The algorithms, then what there is without either, and whole paths.
 MAIN = ("single", "rfc-scan", "rfc-scan-fast", "cmabulk-fast", "cmabulk-normal", "cmabulk-hard", "cmabulk-fast-stock",
         "cmabulk-normal-stock", "cmabulk-hard-stock")

@@ -4,9 +4,14 @@
 import random
 import statistics
 
+import runs as measured
 from runs import Comparison
 
 RESAMPLES = 1000
+# CMA_BULK_RANGE_MIGRATE in kmod/kernel/mm/cma_bulk.h.
+RANGE_MIGRATE = 2048
+# Where a request takes longer than it is given.
+DEADLINE_CONDITIONS = ("movable", "dirty-shmem", "writeback", "no-memory")
 
 REFERENCE = {"series": "reference", "init_on_alloc": 0, "order": 4}
 
@@ -47,8 +52,11 @@ class Targets:
     def ratio(self, what, comparison, left, right, limit, field="own_us"):
         """median of @left over that of @right is at most @limit."""
         above, below = comparison.median(left, field), comparison.median(right, field)
+        what = f"{what}: {left} / {right}"
         if above is not None and below:
-            self.at_most(f"{what}: {left} / {right}", above / below, limit)
+            self.at_most(what, above / below, limit)
+        elif above is not None:
+            self.missing(what)
 
 
 def share(comparison, contender):
@@ -102,10 +110,37 @@ def pressure(targets):
     targets.ratio("busy-cpus", targets.reference("busy-cpus"), "cmabulk-fast", "rfc-scan", 1 / 4)
     for condition in ("no-memory", "writeback"):
         comparison = targets.reference(condition)
-        targets.ratio(condition, comparison, "cmabulk-normal", "rfc-scan", 1.05)
-        ours, theirs = comparison.median("cmabulk-normal", "got"), comparison.median("rfc-scan", "got")
-        if ours is not None and theirs:
-            targets.at_least(f"{condition}: chunks, cmabulk-normal / rfc-scan", ours / theirs, 1)
+        for ours, theirs in (("fast", "rfc-scan-fast"), ("normal", "rfc-scan"), ("hard", "rfc-scan")):
+            targets.ratio(condition, comparison, f"cmabulk-{ours}", theirs, 1.05)
+            least = min((run["got"] for run in comparison.of(f"cmabulk-{ours}")), default=None)
+            most = max((run["got"] for run in comparison.of(theirs)), default=None)
+            if least is not None and most:
+                targets.at_least(f"{condition}: chunks, the worst run of cmabulk-{ours} / the best of {theirs}",
+                                 least / most, 1)
+
+
+def one_range(comparison, contender):
+    """
+    Microseconds that a range takes: as many pages as one may move at most, or where nothing is moved one as they are on
+    the average, of runs that had no deadline.
+    """
+    found = comparison.of(contender)
+    if not found:
+        return None
+    time, ranges, migrated = (measured.median(found, field) for field in ("own_us", "ranges", "migrated"))
+    return time * RANGE_MIGRATE / migrated if migrated > RANGE_MIGRATE else time / max(1, ranges)
+
+
+def deadline(targets):
+    for condition in DEADLINE_CONDITIONS:
+        comparison = targets.compare(series="deadline", condition=condition)
+        for effort in ("normal", "hard"):
+            length = one_range(comparison, f"cmabulk-{effort}")
+            found = comparison.of(f"cmabulk-{effort}-in-time")
+            if length and found:
+                worst = max(run["own_us"] - run["budget_us"] for run in found)
+                targets.at_most(f"{condition}: what cmabulk-{effort} takes beyond its deadline / a range of it",
+                                worst / length, 1)
 
 
 def engines(targets):
@@ -144,9 +179,11 @@ def whole_path(targets):
         ready, zeroing = comparison.median("cmabulk-total", "ready_us"), comparison.median("memset")
         # It clears what the RFC's scan got, which may be nothing: then there is nothing to compare with.
         same = comparison.median("cmabulk-total", "got") == comparison.median("memset", "got")
+        what = f"{condition}: cmabulk-total ready / (owned + parallel memset)"
         if ready is not None and zeroing and same:
-            targets.at_most(f"{condition}: cmabulk-total ready / (owned + parallel memset)",
-                            ready / (own + zeroing), 1.15)
+            targets.at_most(what, ready / (own + zeroing), 1.15)
+        elif ready is not None:
+            targets.missing(what)
 
 
 def small(targets):
@@ -171,7 +208,7 @@ def release(targets):
 def evaluate(result, cpus):
     """Lines (what, value, limit, met), for each target that was measured."""
     targets = Targets(result, cpus)
-    for check in (empty, movable, pinned, pressure, engines, shared, whole_path, small, release):
+    for check in (empty, movable, pinned, pressure, deadline, engines, shared, whole_path, small, release):
         check(targets)
     return targets.lines
 
@@ -211,10 +248,12 @@ def more_cpus(result, few, many):
     for condition in targets.conditions():
         for contender in ("cmabulk-fast", "cmabulk-normal", "cmabulk-hard"):
             sides = [turns(side.reference(condition), contender, "rfc-scan") for side in (before, targets)]
+            what = f"{condition}: {contender} / rfc-scan, as with {few} CPUs"
             if not all(sides):
+                if targets.reference(condition).of(contender):
+                    targets.missing(what)
                 continue
             allowed, found = (ratio_of_medians(pairs) for pairs in sides)
-            what = f"{condition}: {contender} / rfc-scan, as with {few} CPUs"
             if found > allowed:
                 what += f" (met by {share_of_resamples(*sides):.0%} of resamples)"
             targets.at_most(what, found, allowed)
