@@ -59,7 +59,7 @@ def draw(result, directory):
             continue
         commits = ", ".join(dict.fromkeys(run["commit"] for run in runs))
         about = f"kernel {result['kernel']}, {cpus} CPUs, commit {commits}"
-        draw_one(runs, directory, f"time-{cpus}cpus.svg", f"Until the chunks are owned, of 64 KiB ({about})",
+        draw_one(runs, directory, f"time-{cpus}cpus.svg", f"Until chunks of 64 KiB are owned ({about})",
                  "own_us", "ms, median; who was stopped: until then", "set logscale y")
         draw_one(runs, directory, f"success-{cpus}cpus.svg", f"Chunks got of those obtainable in the area ({about})",
                  "success", "%", "set yrange [0:115]")

@@ -8,8 +8,11 @@ import runs as measured
 from runs import Comparison
 
 RESAMPLES = 1000
-# CMA_BULK_RANGE_MIGRATE in kmod/kernel/mm/cma_bulk.h.
-RANGE_MIGRATE = 2048
+# What a FILL with a deadline has, and for how long the kernel takes a page then: see range_migrate_limit() in
+# kmod/kernel/mm/cma_bulk_call.c, and LOOK_MS in cma_bulk_wait.c.
+BUDGET_US = 20000
+US_PER_PAGE = 16
+LOOK_US = 10000
 # Where a request takes longer than it is given.
 DEADLINE_CONDITIONS = ("movable", "dirty-shmem", "writeback", "no-memory")
 
@@ -121,14 +124,14 @@ def pressure(targets):
 
 def one_range(comparison, contender):
     """
-    Microseconds that a range takes: as many pages as one may move at most, or where nothing is moved one as they are on
-    the average, of runs that had no deadline.
+    Microseconds that a range takes whose pages have to be moved, as many as may be with all of BUDGET_US left, going by
+    runs without a deadline; where nothing is moved, how long it sleeps before it looks again what has been written.
     """
     found = comparison.of(contender)
     if not found:
         return None
-    time, ranges, migrated = (measured.median(found, field) for field in ("own_us", "ranges", "migrated"))
-    return time * RANGE_MIGRATE / migrated if migrated > RANGE_MIGRATE else time / max(1, ranges)
+    claim, migrated = (measured.median(found, field) for field in ("claim_us", "migrated"))
+    return claim / migrated * BUDGET_US / US_PER_PAGE if migrated else LOOK_US
 
 
 def deadline(targets):
@@ -136,11 +139,14 @@ def deadline(targets):
         comparison = targets.compare(series="deadline", condition=condition)
         for effort in ("normal", "hard"):
             length = one_range(comparison, f"cmabulk-{effort}")
-            found = comparison.of(f"cmabulk-{effort}-in-time")
+            # Who is done before shows nothing.
+            found = [run for run in comparison.of(f"cmabulk-{effort}-in-time") if run["error"] == measured.STOPPED]
+            what = f"{condition}: what cmabulk-{effort} takes beyond its deadline / a range of it"
             if length and found:
-                worst = max(run["own_us"] - run["budget_us"] for run in found)
-                targets.at_most(f"{condition}: what cmabulk-{effort} takes beyond its deadline / a range of it",
-                                worst / length, 1)
+                worst = max(run["own_us"] - BUDGET_US for run in found)
+                targets.at_most(what, worst / length, 1)
+            elif length:
+                targets.missing(what)
 
 
 def engines(targets):
@@ -177,7 +183,7 @@ def whole_path(targets):
         if own is not None and fill:
             targets.at_most(f"{condition}: cmabulk-total to the last fd / its FILL", own / fill, 1.5)
         ready, zeroing = comparison.median("cmabulk-total", "ready_us"), comparison.median("memset")
-        # It clears what the RFC's scan got, which may be nothing: then there is nothing to compare with.
+        # It clears what a loop got, which may have been stopped: then there is nothing to compare with.
         same = comparison.median("cmabulk-total", "got") == comparison.median("memset", "got")
         what = f"{condition}: cmabulk-total ready / (owned + parallel memset)"
         if ready is not None and zeroing and same:
@@ -189,7 +195,7 @@ def whole_path(targets):
 def small(targets):
     comparison = targets.compare(series="one buffer")
     total, daemon, ping = (comparison.median(name) for name in ("cmabulk-total", "cmabulk-daemon", "peer-ping"))
-    if ping:
+    if None not in (total, daemon, ping):
         targets.at_most("one buffer: (cmabulk-daemon - cmabulk-total) / Peer.Ping", (daemon - total) / ping, 4)
     targets.ratio("one chunk", targets.compare(series="one chunk"), "cmabulk-total", "dma-heap", 1, "ready_us")
     targets.ratio("single chunks", targets.compare(series="single chunks"), "cmabulk-series", "dma-heap-series",
