@@ -361,13 +361,17 @@ static int fill_starving_nobody(struct fixture *fixture, guint64 files)
 	} else {
 		g_assert_cmpuint(spare, >=, kept);
 		g_assert_cmpuint(fill.report.chunks_moved, >, 0);
-		/* Without reclaim it ends long before. What debugging keeps of a page that is moved is memory, too. */
+		/*
+		 * Without reclaim it ends long before. The estimate counts what can be reclaimed by half. What
+		 * debugging keeps of a page that is moved is memory, too.
+		 */
 		if (files && machine_scale(1, 0)) {
 			const guint64 got = fill.nr_allocated << ORDER;
 			const guint64 empty = fixture->area.pages - occupant.inside;
 
 			g_assert_cmpuint(got, >=,
-					 MIN(fixture->area.pages * 3 / 4, empty + available));
+					 MIN(fixture->area.pages * 3 / 4,
+					     empty + available * 5 / 4));
 		}
 	}
 	munlockall();
