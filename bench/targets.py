@@ -52,14 +52,16 @@ class Targets:
         """A target of which only one side was measured."""
         self.lines.append((what, None, "", None))
 
-    def ratio(self, what, comparison, left, right, limit, field="own_us"):
-        """median of @left over that of @right is at most @limit."""
-        above, below = comparison.median(left, field), comparison.median(right, field)
-        what = f"{what}: {left} / {right}"
+    def quotient(self, what, above, below, limit):
+        """Ours, None where it was not measured, over what it is held against: at most @limit."""
         if above is not None and below:
             self.at_most(what, above / below, limit)
         elif above is not None:
             self.missing(what)
+
+    def ratio(self, what, comparison, left, right, limit, field="own_us"):
+        """median of @left over that of @right is at most @limit."""
+        self.quotient(f"{what}: {left} / {right}", comparison.median(left, field), comparison.median(right, field), limit)
 
 
 def share(comparison, contender):
@@ -97,16 +99,14 @@ def pinned(targets):
     comparison = targets.reference("pinned-every-block")
     targets.at_least("pinned-every-block: part of the obtainable for cmabulk-hard",
                      share(comparison, "cmabulk-hard"), 0.995)
-    ours, theirs = per_chunk(comparison, "cmabulk-hard"), per_chunk(comparison, "chunk-loop")
-    if ours and theirs:
-        targets.at_most("pinned-every-block: time per chunk, cmabulk-hard / chunk-loop", ours / theirs, 1 / 2)
+    targets.quotient("pinned-every-block: time per chunk, cmabulk-hard / chunk-loop",
+                     per_chunk(comparison, "cmabulk-hard"), per_chunk(comparison, "chunk-loop"), 1 / 2)
 
     comparison = targets.reference("pinned-1-in-64")
     targets.at_least("pinned-1-in-64: part of the obtainable for cmabulk-hard",
                      share(comparison, "cmabulk-hard"), 0.995)
-    ours, theirs = per_chunk(comparison, "cmabulk-hard"), per_chunk(comparison, "rfc-scan")
-    if ours and theirs:
-        targets.at_most("pinned-1-in-64: time per chunk, cmabulk-hard / rfc-scan", ours / theirs, 1)
+    targets.quotient("pinned-1-in-64: time per chunk, cmabulk-hard / rfc-scan",
+                     per_chunk(comparison, "cmabulk-hard"), per_chunk(comparison, "rfc-scan"), 1)
 
 
 def pressure(targets):
@@ -117,9 +117,11 @@ def pressure(targets):
             targets.ratio(condition, comparison, f"cmabulk-{ours}", theirs, 1.05)
             least = min((run["got"] for run in comparison.of(f"cmabulk-{ours}")), default=None)
             most = max((run["got"] for run in comparison.of(theirs)), default=None)
+            what = f"{condition}: chunks, the worst run of cmabulk-{ours} / the best of {theirs}"
             if least is not None and most:
-                targets.at_least(f"{condition}: chunks, the worst run of cmabulk-{ours} / the best of {theirs}",
-                                 least / most, 1)
+                targets.at_least(what, least / most, 1)
+            elif least is not None:
+                targets.missing(what)
 
 
 def one_range(comparison, contender):
@@ -139,13 +141,13 @@ def deadline(targets):
         comparison = targets.compare(series="deadline", condition=condition)
         for effort in ("normal", "hard"):
             length = one_range(comparison, f"cmabulk-{effort}")
+            tried = comparison.of(f"cmabulk-{effort}-in-time")
             # Who is done before shows nothing.
-            found = [run for run in comparison.of(f"cmabulk-{effort}-in-time") if run["error"] == measured.STOPPED]
+            late = [run["own_us"] - BUDGET_US for run in tried if run["error"] == measured.STOPPED]
             what = f"{condition}: what cmabulk-{effort} takes beyond its deadline / a range of it"
-            if length and found:
-                worst = max(run["own_us"] - BUDGET_US for run in found)
-                targets.at_most(what, worst / length, 1)
-            elif length:
+            if late and length:
+                targets.at_most(what, max(late) / length, 1)
+            elif tried or length:
                 targets.missing(what)
 
 
@@ -170,33 +172,28 @@ def shared(targets):
     for order in (0, 4):
         beside = targets.compare(series="shared area", condition="shared-cma", order=order)
         alone = targets.compare(series="shared area", condition="full-cma", order=order)
-        ours, theirs = beside.median("dma-heap-series"), alone.median("dma-heap-series")
-        if ours is not None and theirs:
-            targets.at_most(f"shared-cma: another user's call of order {order}, beside us / beside a heap",
-                            ours / theirs, 2)
+        targets.quotient(f"shared-cma: another user's call of order {order}, beside us / beside a heap",
+                         beside.median("dma-heap-series"), alone.median("dma-heap-series"), 2)
 
 
 def whole_path(targets):
     for condition in targets.conditions():
         comparison = targets.reference(condition)
         own, fill = comparison.median("cmabulk-total"), comparison.median("cmabulk-total", "fill_us")
-        if own is not None and fill:
-            targets.at_most(f"{condition}: cmabulk-total to the last fd / its FILL", own / fill, 1.5)
+        targets.quotient(f"{condition}: cmabulk-total to the last fd / its FILL", own, fill, 1.5)
         ready, zeroing = comparison.median("cmabulk-total", "ready_us"), comparison.median("memset")
         # It clears what a loop got, which may have been stopped: then there is nothing to compare with.
         same = comparison.median("cmabulk-total", "got") == comparison.median("memset", "got")
-        what = f"{condition}: cmabulk-total ready / (owned + parallel memset)"
-        if ready is not None and zeroing and same:
-            targets.at_most(what, ready / (own + zeroing), 1.15)
-        elif ready is not None:
-            targets.missing(what)
+        targets.quotient(f"{condition}: cmabulk-total ready / (owned + parallel memset)",
+                         ready, own + zeroing if zeroing and same else None, 1.15)
 
 
 def small(targets):
     comparison = targets.compare(series="one buffer")
     total, daemon, ping = (comparison.median(name) for name in ("cmabulk-total", "cmabulk-daemon", "peer-ping"))
-    if None not in (total, daemon, ping):
-        targets.at_most("one buffer: (cmabulk-daemon - cmabulk-total) / Peer.Ping", (daemon - total) / ping, 4)
+    if daemon is not None:
+        targets.quotient("one buffer: (cmabulk-daemon - cmabulk-total) / Peer.Ping", daemon - (total or 0),
+                         ping if total else None, 4)
     targets.ratio("one chunk", targets.compare(series="one chunk"), "cmabulk-total", "dma-heap", 1, "ready_us")
     targets.ratio("single chunks", targets.compare(series="single chunks"), "cmabulk-series", "dma-heap-series",
                   1 / 5)
@@ -205,10 +202,9 @@ def small(targets):
 def release(targets):
     comparison = targets.compare(series="release")
     closing, gone = comparison.median("cmabulk-release"), comparison.median("cmabulk-release", "ready_us")
-    contig = comparison.median("contig-release")
-    if closing is not None and contig:
-        targets.at_most("release: close() of 25 buffers / freeing", closing / gone, 0.05)
-        targets.at_most("release: until nothing is owned / free_contig_range()", gone / contig, 2)
+    targets.quotient("release: close() of 25 buffers / freeing", closing, gone, 0.05)
+    targets.quotient("release: until nothing is owned / free_contig_range()", gone,
+                     comparison.median("contig-release"), 2)
 
 
 def evaluate(result, cpus):
