@@ -27,7 +27,7 @@ struct page;
  * @free_only:		take what is free and move no page, whatever @effort says
  * @nr_requests:	chunks wanted; 0 only surveys and reports
  * @deadline:		ktime_get() by which to return, 0 for none; soft
- * @interrupt:		looked at between ranges; once true the engine stops
+ * @interrupt:		looked at between ranges at least; once true the engine stops
  * @pages:		out: first page of each chunk, room for @nr_requests
  * @nr_allocated:	out: chunks in @pages, whatever was returned
  * @report:		out: what was done

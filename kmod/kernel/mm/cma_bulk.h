@@ -20,8 +20,8 @@
 
 /*
  * Pages in one range, in use and in all: enough to make isolating and migrating
- * them at one go worth it, few enough that a deadline, a signal or an interrupt,
- * which are looked at between ranges, is noticed soon.
+ * them at one go worth it, few enough that little was moved in vain when a deadline, a
+ * signal or an interrupt ends the call in the midst of one.
  */
 #define CMA_BULK_RANGE_MIGRATE	2048
 #define CMA_BULK_RANGE_PAGES	(SZ_64M >> PAGE_SHIFT)
@@ -57,6 +57,7 @@ struct cma_bulk_ahead;
  * @may_move:	the first phase, which only takes what is free, is over
  * @try_suspects: what looks pinned or busy is planned, too
  * @no_memory:	there was nowhere to move pages to: go on with free memory only
+ * @grab_only:	it is time to stop: take what is empty by now, and move nothing
  * @lru_disabled: lru_cache_disable() is in force
  * @drained:	per-CPU lists were drained since the batch in hand was isolated
  * @ahead:	what is moved before the ranges of the batch in hand are claimed
@@ -80,6 +81,7 @@ struct cma_bulk_call {
 	bool may_move;
 	bool try_suspects;
 	bool no_memory;
+	bool grab_only;
 	bool lru_disabled;
 	bool drained;
 	struct cma_bulk_ahead *ahead;
@@ -115,7 +117,7 @@ static inline struct cma_bulk_span cma_bulk_span(const struct cma_bulk_call *cal
 	};
 }
 
-/* Is there a reason to stop? Looked at between ranges, units, and looks at writeback. */
+/* Is there a reason to stop? Looked at between units, ranges, pages, and looks at writeback. */
 static inline int cma_bulk_stop_reason(const struct cma_bulk_call *call)
 {
 	const struct cma_bulk_req *req = call->req;
@@ -130,6 +132,12 @@ static inline int cma_bulk_stop_reason(const struct cma_bulk_call *call)
 	if (req->deadline && ktime_compare(ktime_get(), req->deadline) >= 0)
 		return -ETIME;
 	return 0;
+}
+
+/* Does this error tell such a reason? */
+static inline bool cma_bulk_is_stop(int error)
+{
+	return error == -EINTR || error == -ETIME;
 }
 
 /* Adds the time since @since to @sum, both in nanoseconds. */
@@ -153,12 +161,16 @@ static inline void cma_bulk_clock_rest(const struct cma_bulk_report *report, u64
 }
 
 /**
- * struct cma_bulk_wait - waiting for writeback
- * @pages:	the fewest pages under writeback that were seen, in slots that are suspect
+ * struct cma_bulk_wait - waiting for devices
+ * @until:	when to wait no longer
+ * @patient:	also when there is no progress: there is nothing else to do
+ * @pages:	the fewest pages being read or written that were seen, in slots that wait
  * @idle_looks:	since there were fewer than before
  * @begun:	there was a first look
  */
 struct cma_bulk_wait {
+	ktime_t until;
+	bool patient;
 	u64 pages;
 	unsigned int idle_looks;
 	bool begun;
@@ -169,7 +181,10 @@ void cma_bulk_survey_unit(struct cma_bulk_call *call, u32 unit);
 unsigned long cma_bulk_survey_anonymous(unsigned long pfn, unsigned long end);
 unsigned long cma_bulk_survey_suspects(const struct cma_bulk_call *call, unsigned long *pfn,
 				       unsigned long end);
-u64 cma_bulk_survey_writeback(const struct cma_bulk_call *call);
+bool cma_bulk_survey_is_in_io(const struct cma_bulk_call *call, u32 first, u32 nr);
+u64 cma_bulk_survey_io(const struct cma_bulk_call *call);
+void cma_bulk_survey_set_aside(struct cma_bulk_call *call);
+bool cma_bulk_survey_recall(struct cma_bulk_call *call);
 void cma_bulk_survey_claimed(struct cma_bulk_call *call, u32 first, u32 nr);
 void cma_bulk_survey_taken(struct cma_bulk_call *call, u32 first, u32 nr);
 void cma_bulk_suspect(struct cma_bulk_call *call, u32 first, u32 nr);
@@ -188,10 +203,11 @@ void cma_bulk_ahead_begin(struct cma_bulk_call *call);
 void cma_bulk_ahead_add(struct cma_bulk_call *call, u32 index, unsigned long start,
 			unsigned long end);
 void cma_bulk_ahead_run(struct cma_bulk_call *call, ktime_t until);
+bool cma_bulk_ahead_begun(const struct cma_bulk_call *call, u32 index);
 bool cma_bulk_ahead_done(const struct cma_bulk_call *call, u32 index, int *error);
 int cma_bulk_claim(struct cma_bulk_call *call, u32 *first, u32 nr_ranges);
 u64 cma_bulk_wait_look(const struct cma_bulk_call *call);
 ktime_t cma_bulk_wait_until(const struct cma_bulk_req *req);
-bool cma_bulk_wait(const struct cma_bulk_call *call, ktime_t until, struct cma_bulk_wait *wait);
+bool cma_bulk_wait(const struct cma_bulk_call *call, struct cma_bulk_wait *wait);
 
 #endif /* _MM_CMA_BULK_H */

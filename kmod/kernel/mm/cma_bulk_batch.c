@@ -83,6 +83,22 @@ static bool costs_nothing(const struct cma_bulk_call *call, u32 index)
 	       (cma_bulk_ahead_done(call, index, &moved) && !moved);
 }
 
+/* It is time to stop, but what has been moved out of these ranges has not been in vain. */
+static void claim_begun(struct cma_bulk_call *call, u32 first, u32 last)
+{
+	u32 i;
+
+	call->grab_only = true;
+	for (i = first; i < last; i++) {
+		struct cma_bulk_range *range = &call->ranges[i];
+
+		if (!range->nr_slots || !cma_bulk_ahead_begun(call, i))
+			continue;
+		cma_bulk_claim_range(call, range);
+		range->nr_slots = 0;
+	}
+}
+
 /*
  * Claim the ranges of an isolated batch, from *@first, which moves past what is
  * settled, to @last or until the others have waited long enough. Ranges come in
@@ -118,6 +134,8 @@ static int claim_batch(struct cma_bulk_call *call, u32 *first, u32 last)
 		if (call->no_memory != no_memory || ktime_after(ktime_get(), until))
 			break;
 	} while (*first < last && !ret);
+	if (cma_bulk_is_stop(ret))
+		claim_begun(call, *first, last);
 	return ret;
 }
 

@@ -4,7 +4,8 @@
  *
  * An area may have several extents, each with what is known of it. All are asked for
  * what is free before any is asked for what has to be moved, that before what is
- * being written, and what looks pinned or busy comes last.
+ * being written, and what looks pinned or busy comes last. With a deadline what is still
+ * being written then is left for the end.
  */
 #include <linux/bitmap.h>
 #include <linux/cma.h>
@@ -194,6 +195,7 @@ static void survey_again(struct cma_bulk_call *call)
 	const ktime_t start = ktime_get();
 	u32 unit;
 
+	cma_bulk_survey_recall(call);
 	for (unit = 0; unit < call->map.nr_units; unit++)
 		if (call->map.units[unit].suspect ||
 		    (!call->map.units[unit].movable && unit_has(call, unit, CMA_SLOT_MOVABLE)))
@@ -204,8 +206,8 @@ static void survey_again(struct cma_bulk_call *call)
 
 /*
  * How many pages one range may have to move. Near the deadline less, taking
- * some 16 us per page, which is slow, so that the last range does not overshoot
- * by much.
+ * some 16 us per page, which is slow, so that it is rarely over in the midst of one,
+ * and then little was moved in vain.
  */
 static u64 range_migrate_limit(const struct cma_bulk_req *req)
 {
@@ -336,9 +338,8 @@ static int take_movable(struct cma_bulk_call *call)
  * Third phase: what has been written meanwhile, and before that what has changed since
  * the survey. LRU caches stay disabled, as they would be while a claim waits.
  */
-static int take_written(struct cma_bulk_call *call, ktime_t until)
+static int take_written(struct cma_bulk_call *call, struct cma_bulk_wait wait)
 {
-	struct cma_bulk_wait wait = {};
 	int ret;
 
 	if (!call->may_move || call->req->effort == CMA_BULK_FAST)
@@ -347,7 +348,7 @@ static int take_written(struct cma_bulk_call *call, ktime_t until)
 		survey_again(call);
 		ret = claim_plans(call);
 	} while (!ret && cma_bulk_missing(call) && !call->no_memory &&
-		 cma_bulk_wait(call, until, &wait));
+		 cma_bulk_wait(call, &wait));
 	return ret;
 }
 
@@ -361,8 +362,23 @@ static int take_suspects(struct cma_bulk_call *call)
 	ret = cma_bulk_stop_reason(call);
 	if (ret)
 		return ret;
+	if (call->req->deadline)
+		cma_bulk_survey_set_aside(call);
 	call->try_suspects = true;
 	return claim_plans(call);
+}
+
+/* Fifth phase: what was left alone because a device would have had to be waited for. */
+static int take_set_aside(struct cma_bulk_call *call)
+{
+	const struct cma_bulk_wait wait = { .until = call->req->deadline, .patient = true };
+	int ret;
+
+	if (!cma_bulk_survey_recall(call))
+		return 0;
+	call->try_suspects = false;
+	ret = take_written(call, wait);
+	return ret ?: cma_bulk_stop_reason(call);
 }
 
 /* Why the slots that did not come did not come. */
@@ -412,9 +428,9 @@ static int survey_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
 /* What should move anywhere goes before what may not. */
 static int move_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
 {
+	struct cma_bulk_wait wait = {};
 	bool moved = false;
 	unsigned int i;
-	ktime_t until;
 	int ret = 0;
 
 	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++) {
@@ -426,11 +442,13 @@ static int move_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
 	if (!moved || !cma_bulk_missing(calls) || ret)
 		return ret;
 
-	until = cma_bulk_wait_until(calls->req);
+	wait.until = cma_bulk_wait_until(calls->req);
 	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++)
-		ret = take_written(&calls[i], until);
+		ret = take_written(&calls[i], wait);
 	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++)
 		ret = take_suspects(&calls[i]);
+	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++)
+		ret = take_set_aside(&calls[i]);
 	drain_targets(calls);
 	return ret;
 }

@@ -9,6 +9,7 @@
 #include <linux/bitmap.h>
 #include <linux/cma.h>
 #include <linux/ktime.h>
+#include <linux/migrate_mode.h>
 #include <linux/mm.h>
 
 #include <trace/events/cma_bulk.h>
@@ -80,19 +81,41 @@ static void take_slots(struct cma_bulk_call *call, u32 first, u32 nr)
 	set_slots(call, first, nr, CMA_SLOT_DONE);
 }
 
+/* Who has a deadline does not wait for a device, which may take longer. */
+static enum migrate_mode migrate_mode(const struct cma_bulk_call *call)
+{
+	if (call->req->effort == CMA_BULK_FAST)
+		return MIGRATE_ASYNC;
+	return call->req->deadline ? MIGRATE_SYNC_LIGHT : MIGRATE_SYNC;
+}
+
+static bool stop_is_asked(const void *call)
+{
+	return cma_bulk_stop_reason(call);
+}
+
 /**
  * cma_bulk_migrate() - move what is in use out of isolated pages
  * @call:	the call
  * @start:	first PFN
  * @end:	one-past-the-last PFN
  *
- * Return: as contig_range_migrate().
+ * Ends before its time when there is a reason to stop: memory may have to be reclaimed
+ * for every page, and the processor may be wanted elsewhere.
+ *
+ * Return: as contig_range_migrate(), or -ETIME or -EINTR.
  */
 int cma_bulk_migrate(struct cma_bulk_call *call, unsigned long start, unsigned long end)
 {
+	const struct contig_range_stop stop = { .asked = stop_is_asked, .data = call };
+	int ret;
+
 	KUNIT_STATIC_STUB_REDIRECT(cma_bulk_migrate, call, start, end);
-	return cma_bulk_contig_migrate(start, end, call->req->effort == CMA_BULK_FAST,
-				       call->lru_disabled);
+	ret = cma_bulk_contig_migrate(start, end, migrate_mode(call), call->lru_disabled, &stop);
+	/* That there is no memory is also what it says when it was stopped. */
+	if (ret == -ENOMEM)
+		ret = cma_bulk_stop_reason(call) ?: ret;
+	return ret;
 }
 
 /**
@@ -184,12 +207,15 @@ static int probe_suspects(struct cma_bulk_call *call, u32 first, u32 nr)
 /*
  * What these slots, which could not be claimed and whose bits are still set,
  * become: out of the question for this call or, while only free memory is
- * taken, suspect. A busy page does not end the call, nor does a lack of memory,
+ * taken, suspect, or for later, when a device was not waited for. A busy page does not end the call, nor does a lack of memory,
  * unless the caller wants that. Returns the error to stop for, or 0.
  */
 static int fail_slots(struct cma_bulk_call *call, u32 first, u32 nr, int error)
 {
 	cma_bulk_release_bits(call, first, nr);
+	/* Nothing is known about them. */
+	if (cma_bulk_is_stop(error))
+		return error;
 	if (error == -ENOMEM && !call->req->stop_on_error) {
 		call->no_memory = true;
 		set_slots(call, first, nr, CMA_SLOT_NO_MEMORY);
@@ -197,10 +223,13 @@ static int fail_slots(struct cma_bulk_call *call, u32 first, u32 nr, int error)
 	}
 	if (error == -ENOMEM)
 		set_slots(call, first, nr, CMA_SLOT_NO_MEMORY);
-	else if (call->may_move)
-		set_slots(call, first, nr, CMA_SLOT_BUSY);
-	else
+	else if (!call->may_move)
 		cma_bulk_suspect(call, first, nr);
+	else if (migrate_mode(call) == MIGRATE_SYNC_LIGHT &&
+		 cma_bulk_survey_is_in_io(call, first, nr))
+		set_slots(call, first, nr, CMA_SLOT_IN_IO);
+	else
+		set_slots(call, first, nr, CMA_SLOT_BUSY);
 	return error == -EBUSY ? 0 : error;
 }
 
@@ -268,7 +297,7 @@ static int claim_piece(struct cma_bulk_call *call, u32 first, u32 nr)
 		return 0;
 	}
 	/* Not now: what was thought to be free is in use. The next phase may. */
-	if (move && (!call->may_move || call->no_memory)) {
+	if (move && (!call->may_move || call->no_memory || call->grab_only)) {
 		cma_bulk_release_bits(call, first, nr);
 		return 0;
 	}
@@ -316,16 +345,17 @@ static u32 next_piece(const struct cma_bulk_call *call, u32 first, u32 end)
  * looking where pages are still in use and claiming what lies between them:
  * whole units or, with CMA_BULK_HARD, single slots. The range is still isolated,
  * so this repeats neither isolation nor drain, and what has been moved out by
- * the first try stays out.
+ * the first try stays out. When it is time to stop, what is empty by then is not left
+ * behind.
  */
 static int salvage_range(struct cma_bulk_call *call, u32 first, u32 nr)
 {
 	struct cma_bulk_report *report = &call->req->report;
 	const u64 before = call->req->nr_allocated;
 	const u32 end = first + nr;
+	int ret = 0, stopped = 0;
 	u64 clocked;
 	ktime_t start;
-	int ret = 0;
 
 	cma_bulk_drain_batch(call);
 	cma_bulk_survey_claimed(call, first, nr);
@@ -336,11 +366,17 @@ static int salvage_range(struct cma_bulk_call *call, u32 first, u32 nr)
 
 		ret = claim_piece(call, first, piece);
 		first += piece;
-		if (!ret)
+		if (!ret && !call->grab_only)
 			ret = cma_bulk_stop_reason(call);
+		if (cma_bulk_is_stop(ret)) {
+			call->grab_only = true;
+			stopped = ret;
+			ret = 0;
+		}
 	}
 	if (first < end)
 		cma_bulk_release_bits(call, first, end - first);
+	ret = ret ?: stopped;
 
 	cma_bulk_clock_rest(report, &report->salvage_ns, start, clocked);
 	trace_cma_bulk_salvage(call->cma->name, cma_bulk_slot_pfn(&call->map, end - nr), nr,
@@ -378,6 +414,10 @@ static int claim_rest(struct cma_bulk_call *call, const struct cma_bulk_range *r
 	const bool isolated = cma_bulk_is_isolated(call, range->first_slot, range->nr_slots);
 	bool last_try = false;
 
+	if (cma_bulk_is_stop(error) && isolated) {
+		call->grab_only = true;
+		return salvage_range(call, range->first_slot, range->nr_slots) ?: error;
+	}
 	if (call->req->effort == CMA_BULK_FAST)
 		last_try = move && one_unit && isolated;
 	else if (call->req->effort == CMA_BULK_NORMAL)

@@ -32,12 +32,14 @@
 /**
  * struct ahead_range - a range whose pages are moved before it is claimed
  * @index:	its index in the call's ranges
+ * @begun:	a piece of it has been handed out
  * @error:	the worst that came of a piece
  * @next:	PFN up to which pieces have been handed out
  * @end:	one past its last PFN
  */
 struct ahead_range {
 	u32 index;
+	bool begun;
 	int error;
 	unsigned long next;
 	unsigned long end;
@@ -60,7 +62,7 @@ struct cma_bulk_ahead {
 	struct cma_bulk_call *call;
 	ktime_t until;
 	u64 anonymous;
-	spinlock_t lock;	/* @stop, @next, and @next and @error of @ranges */
+	spinlock_t lock;	/* @stop, @next, and all of @ranges but @index and @end */
 	bool stop;
 	u32 nr_ranges;
 	u32 next;
@@ -88,6 +90,7 @@ static bool take_piece(struct cma_bulk_ahead *ahead, struct ahead_range **ret_ra
 	if (!ahead->stop && ahead->next < ahead->nr_ranges &&
 	    !ktime_after(ktime_get(), ahead->until) && !cma_bulk_stop_reason(ahead->call)) {
 		range = &ahead->ranges[ahead->next];
+		range->begun = true;
 		*ret_range = range;
 		*ret_start = range->next;
 		range->next = min(range->end, ALIGN_DOWN(range->next, piece_pages()) +
@@ -216,6 +219,22 @@ void cma_bulk_ahead_run(struct cma_bulk_call *call, ktime_t until)
 	/* If it has not begun there is nothing to do any more. */
 	if (with_worker)
 		cancel_work_sync(&ahead->work);
+}
+
+/**
+ * cma_bulk_ahead_begun() - was some of a range moved ahead?
+ * @call:	the call
+ * @index:	the range's index in call->ranges
+ */
+bool cma_bulk_ahead_begun(const struct cma_bulk_call *call, u32 index)
+{
+	const struct cma_bulk_ahead *ahead = call->ahead;
+	u32 i;
+
+	for (i = 0; i < ahead->nr_ranges; i++)
+		if (ahead->ranges[i].index == index)
+			return ahead->ranges[i].begun;
+	return false;
 }
 
 /**

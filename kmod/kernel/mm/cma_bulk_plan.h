@@ -28,6 +28,7 @@ enum cma_bulk_slot {
 	CMA_SLOT_BUSY,		/* tried by this call, did not come */
 	CMA_SLOT_NO_MEMORY,	/* tried by this call, nowhere to move pages to */
 	CMA_SLOT_ISOLATED,	/* somebody else is working on its pageblock */
+	CMA_SLOT_IN_IO,		/* left alone while a device reads or writes a page */
 };
 
 /* Mark of the planner for slots of the plan in hand; clear between calls. */

@@ -385,19 +385,53 @@ unsigned long cma_bulk_survey_suspects(const struct cma_bulk_call *call, unsigne
 	return 0;
 }
 
-/* Is a device writing the page? */
-static bool survey_is_written(const struct page *page)
+/* Is a device writing the page, or reading it? */
+static bool survey_is_in_io(const struct page *page)
 {
 	const struct page *head = (const struct page *)_compound_head(page);
+	const unsigned long flags = cma_bulk_page_flags(head);
+	const unsigned long read = BIT(PG_lru) | BIT(PG_locked);
 
-	return page_ref_count(head) && (cma_bulk_page_flags(head) & BIT(PG_writeback));
+	if (!page_ref_count(head))
+		return false;
+	return (flags & BIT(PG_writeback)) || (flags & (read | BIT(PG_uptodate))) == read;
+}
+
+static u64 survey_slot_io(const struct cma_bulk_call *call, u32 slot)
+{
+	const unsigned long pfn = cma_bulk_slot_pfn(&call->map, slot);
+	unsigned long i;
+	u64 nr = 0;
+
+	for (i = 0; i < 1UL << call->map.order; i++) {
+		nr += survey_is_in_io(pfn_to_page(pfn + i));
+		if (pageblock_aligned(pfn + i))
+			cond_resched();
+	}
+	return nr;
 }
 
 /**
- * cma_bulk_survey_writeback() - count pages under writeback in slots that are suspect
+ * cma_bulk_survey_is_in_io() - is a page of these slots being read or written?
+ * @call:	the call
+ * @first:	first slot
+ * @nr:		slots
+ */
+bool cma_bulk_survey_is_in_io(const struct cma_bulk_call *call, u32 first, u32 nr)
+{
+	u32 slot;
+
+	for (slot = first; slot < first + nr; slot++)
+		if (survey_slot_io(call, slot))
+			return true;
+	return false;
+}
+
+/**
+ * cma_bulk_survey_io() - count pages that are read or written, in slots that wait for that
  * @call:	the call
  */
-u64 cma_bulk_survey_writeback(const struct cma_bulk_call *call)
+u64 cma_bulk_survey_io(const struct cma_bulk_call *call)
 {
 	const struct cma_bulk_map *map = &call->map;
 	const u32 nr_slots = map->nr_units * cma_bulk_unit_slots(map);
@@ -406,21 +440,58 @@ u64 cma_bulk_survey_writeback(const struct cma_bulk_call *call)
 	u32 slot;
 
 	for (slot = 0; slot < nr_slots; slot++) {
-		const unsigned long pfn = cma_bulk_slot_pfn(map, slot);
-		unsigned long i;
-
 		if (!(slot % cma_bulk_unit_slots(map)))
 			cond_resched();
-		if (map->slots[slot] != CMA_SLOT_SUSPECT)
-			continue;
-		for (i = 0; i < 1UL << map->order; i++) {
-			nr += survey_is_written(pfn_to_page(pfn + i));
-			if (pageblock_aligned(pfn + i))
-				cond_resched();
-		}
+		if (map->slots[slot] == CMA_SLOT_SUSPECT || map->slots[slot] == CMA_SLOT_IN_IO)
+			nr += survey_slot_io(call, slot);
 	}
 	cma_bulk_clock(&call->req->report.survey_ns, start);
 	return nr;
+}
+
+/**
+ * cma_bulk_survey_set_aside() - leave alone what is being read or written
+ * @call:	the call
+ *
+ * Until cma_bulk_survey_recall(). Who takes whole units leaves whole units.
+ */
+void cma_bulk_survey_set_aside(struct cma_bulk_call *call)
+{
+	const struct cma_bulk_map *map = &call->map;
+	const u32 nr_slots = map->nr_units * cma_bulk_unit_slots(map);
+	const u32 step = call->req->effort == CMA_BULK_HARD ? 1 : cma_bulk_unit_slots(map);
+	u32 first, slot;
+
+	for (first = 0; first < nr_slots; first += step) {
+		cond_resched();
+		if (!memchr(map->slots + first, CMA_SLOT_SUSPECT, step) ||
+		    !cma_bulk_survey_is_in_io(call, first, step))
+			continue;
+		for (slot = first; slot < first + step; slot++)
+			if (map->slots[slot] < CMA_SLOT_TAKEN)
+				map->slots[slot] = CMA_SLOT_IN_IO;
+	}
+}
+
+/**
+ * cma_bulk_survey_recall() - have what was set aside, or was found so, looked at again
+ * @call:	the call
+ *
+ * Return: whether there was any.
+ */
+bool cma_bulk_survey_recall(struct cma_bulk_call *call)
+{
+	const u32 nr_slots = call->map.nr_units * cma_bulk_unit_slots(&call->map);
+	bool any = false;
+	u32 slot;
+
+	for (slot = 0; slot < nr_slots; slot++) {
+		if (call->map.slots[slot] != CMA_SLOT_IN_IO)
+			continue;
+		cma_bulk_suspect(call, slot, 1);
+		any = true;
+	}
+	return any;
 }
 
 /**

@@ -35,6 +35,7 @@ struct fixture {
 	unsigned long pins[NR_BLOCKS];
 	unsigned int nr_pins;
 	unsigned int calls;
+	unsigned int written_at;
 	unsigned long hidden_pfn;
 	bool interrupt;
 };
@@ -461,7 +462,7 @@ static void interrupt_keeps_what_has_come(struct kunit *test)
 	release(test, req.nr_allocated, ORDER);
 }
 
-/* At the third look the second of two pages under writeback has been written, and is free. */
+/* At a look the second of two pages under writeback has been written, and is free. */
 static u64 look_and_end_write(const struct cma_bulk_call *call)
 {
 	struct kunit *test = kunit_get_current_test();
@@ -470,13 +471,13 @@ static u64 look_and_end_write(const struct cma_bulk_call *call)
 	u64 pages;
 
 	kunit_deactivate_static_stub(test, cma_bulk_wait_look);
-	if (++fix->calls == 3) {
+	if (++fix->calls == fix->written_at) {
 		pfn = fix->pins[--fix->nr_pins];
 		TestClearPageWriteback(pfn_to_page(pfn));
 		free_contig_range(pfn, 1);
 	}
 	pages = cma_bulk_wait_look(call);
-	if (fix->calls < 3)
+	if (fix->calls < fix->written_at)
 		kunit_activate_static_stub(test, cma_bulk_wait_look, look_and_end_write);
 	return pages;
 }
@@ -486,6 +487,7 @@ static void begin_writes(struct kunit *test)
 	struct fixture *fix = test->priv;
 	unsigned int i;
 
+	fix->written_at = 3;
 	pin(test, 2, 0);
 	pin(test, 5, 0);
 	for (i = 0; i < fix->nr_pins; i++)
@@ -514,6 +516,38 @@ static void what_is_written_first_is_taken(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - BLOCK_CHUNKS);
 	KUNIT_EXPECT_EQ(test, req.report.ranges_failed, 0);
 	expect_sound(test, req.nr_allocated, ORDER, 0);
+	release(test, req.nr_allocated, ORDER);
+}
+
+static void what_is_written_late_is_taken(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_NORMAL, NR_CHUNKS - BLOCK_CHUNKS);
+
+	begin_writes(test);
+	/* After half a second it goes on to what is pinned, and then comes back. */
+	fix->written_at = 60;
+	req.deadline = ktime_add_ms(ktime_get(), 60 * MSEC_PER_SEC);
+	kunit_activate_static_stub(test, cma_bulk_wait_look, look_and_end_write);
+	KUNIT_EXPECT_EQ(test, 0, cma_alloc_bulk_req(&fix->cma, &req));
+	end_writes(test);
+	KUNIT_EXPECT_EQ(test, fix->calls, 60);
+	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - BLOCK_CHUNKS);
+	KUNIT_EXPECT_EQ(test, req.report.ranges_failed, 0);
+	release(test, req.nr_allocated, ORDER);
+}
+
+static void deadline_waits_for_no_device(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_HARD, NR_CHUNKS);
+
+	begin_writes(test);
+	req.deadline = ktime_add_ms(ktime_get(), 100);
+	KUNIT_EXPECT_EQ(test, -ETIME, cma_alloc_bulk_req(&fix->cma, &req));
+	end_writes(test);
+	KUNIT_EXPECT_EQ(test, req.report.skipped_busy, 0);
+	KUNIT_EXPECT_EQ(test, req.report.ranges_failed, 0);
 	release(test, req.nr_allocated, ORDER);
 }
 
@@ -628,6 +662,36 @@ static void lack_of_memory_is_met_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fix->calls, 1);
 	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - 3);
 	KUNIT_EXPECT_EQ(test, req.report.skipped_no_memory, 3);
+	expect_sound(test, req.nr_allocated, ORDER, 0);
+	release(test, req.nr_allocated, ORDER);
+}
+
+static int migrate_until_interrupted(struct cma_bulk_call *call, unsigned long start,
+				     unsigned long end)
+{
+	struct fixture *fix = kunit_get_current_test()->priv;
+
+	fix->calls++;
+	WRITE_ONCE(fix->interrupt, true);
+	return -EINTR;
+}
+
+static void what_is_interrupted_was_not_busy(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_HARD, NR_CHUNKS);
+
+	req.interrupt = &fix->interrupt;
+	pin(test, 1, 0);
+	pin(test, 6, 100);
+	kunit_activate_static_stub(test, cma_bulk_migrate, migrate_until_interrupted);
+	KUNIT_EXPECT_EQ(test, -EINTR, cma_alloc_bulk_req(&fix->cma, &req));
+	kunit_deactivate_static_stub(test, cma_bulk_migrate);
+
+	KUNIT_EXPECT_EQ(test, fix->calls, 1);
+	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - 2);
+	KUNIT_EXPECT_EQ(test, req.report.skipped_busy, 0);
+	KUNIT_EXPECT_EQ(test, req.report.skipped_no_memory, 0);
 	expect_sound(test, req.nr_allocated, ORDER, 0);
 	release(test, req.nr_allocated, ORDER);
 }
@@ -786,11 +850,14 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(interrupt_keeps_what_has_come),
 	KUNIT_CASE(page_on_a_cpu_list_costs_a_drain),
 	KUNIT_CASE(what_is_written_first_is_taken),
+	KUNIT_CASE(what_is_written_late_is_taken),
+	KUNIT_CASE(deadline_waits_for_no_device),
 	KUNIT_CASE(fast_waits_for_no_writeback),
 	KUNIT_CASE(interrupt_ends_the_wait_for_writeback),
 	KUNIT_CASE(what_is_never_written_is_tried),
 	KUNIT_CASE(wait_leaves_time_for_what_is_pinned),
 	KUNIT_CASE(lack_of_memory_is_met_once),
+	KUNIT_CASE(what_is_interrupted_was_not_busy),
 	KUNIT_CASE(page_on_no_list_costs_its_piece),
 	KUNIT_CASE(last_slot_needs_room_for_its_chunk_only),
 	KUNIT_CASE(dropped_range_stays_dropped),

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Waiting for what a device is writing.
+ * Waiting for what a device is writing, or reading.
  *
  * A page under writeback moves once it has been written. Which of many that will be
  * first nobody knows: who waits for the one at hand may wait for the last. So before
  * the claim does that, look now and then at what has been written meanwhile, and take
  * it, for as long as there is progress. Nothing is isolated and no lock is held then.
+ *
+ * With a deadline the claim waits for no such page at all: how long it takes is the
+ * device's affair.
  */
 #include <linux/cma.h>
 #include <linux/jiffies.h>
@@ -28,7 +31,7 @@
 #define MAX_WAIT_MS	5000
 
 /**
- * cma_bulk_wait_look() - count what is still being written
+ * cma_bulk_wait_look() - count what is still being read or written
  * @call:	the call
  *
  * Return: pages.
@@ -36,7 +39,7 @@
 u64 cma_bulk_wait_look(const struct cma_bulk_call *call)
 {
 	KUNIT_STATIC_STUB_REDIRECT(cma_bulk_wait_look, call);
-	return cma_bulk_survey_writeback(call);
+	return cma_bulk_survey_io(call);
 }
 
 /**
@@ -55,27 +58,34 @@ ktime_t cma_bulk_wait_until(const struct cma_bulk_req *req)
 	return ktime_add_ns(now, wait_ns);
 }
 
+static void sleep_until_next_look(ktime_t until)
+{
+	const s64 left_us = ktime_us_delta(until, ktime_get());
+
+	schedule_timeout_killable(usecs_to_jiffies(clamp_t(s64, left_us, 0,
+							   LOOK_MS * USEC_PER_MSEC)));
+}
+
 /**
  * cma_bulk_wait() - wait until some pages may have been written
  * @call:	the call, whose effort is not fast
- * @until:	as of cma_bulk_wait_until()
- * @wait:	the wait, all 0 before the first of a call
+ * @wait:	the wait
  *
  * Context: sleeps, without any lock.
  * Return: whether to survey again, and to wait again when that brings too little; not
  * when there was nothing to wait for, no progress, or a reason to stop.
  */
-bool cma_bulk_wait(const struct cma_bulk_call *call, ktime_t until, struct cma_bulk_wait *wait)
+bool cma_bulk_wait(const struct cma_bulk_call *call, struct cma_bulk_wait *wait)
 {
 	u64 pages;
 
 	if (!wait->begun)
 		wait->pages = cma_bulk_wait_look(call);
 	wait->begun = true;
-	while (wait->pages && wait->idle_looks < MAX_IDLE_LOOKS) {
-		if (cma_bulk_stop_reason(call) || ktime_after(ktime_get(), until))
+	while (wait->pages && (wait->patient || wait->idle_looks < MAX_IDLE_LOOKS)) {
+		if (cma_bulk_stop_reason(call) || ktime_after(ktime_get(), wait->until))
 			break;
-		schedule_timeout_killable(msecs_to_jiffies(LOOK_MS));
+		sleep_until_next_look(wait->until);
 		pages = cma_bulk_wait_look(call);
 		if (pages < wait->pages) {
 			wait->pages = pages;

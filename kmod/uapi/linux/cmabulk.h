@@ -331,10 +331,11 @@ struct cmabulk_report {
  * @nr_requests:	in: chunks wanted on top of those already held; 0 only
  *			surveys and reports
  * @budget_ns:		in: nanoseconds this call may take, 0 for no limit; soft:
- *			it is looked at between ranges and, but for stock pools, every
- *			10 ms of waiting for writeback with nothing locked; not while
- *			one range waits for a page, or FILL for another user of CMA or
- *			another FILL on a stock pool
+ *			it is looked at between ranges and, but for stock pools, before
+ *			a page is moved, and what a device reads or writes is not waited
+ *			for with anything locked; not while memory is reclaimed for one
+ *			page, or FILL waits for another user of CMA or another FILL on
+ *			a stock pool
  * @nr_allocated:	out: chunks this call added
  * @total:		out: chunks the reservation holds now, not exported
  * @report:		out: what was done, and why it came up short
@@ -357,7 +358,7 @@ struct cmabulk_report {
  * request or a survey.
  *
  * CMABULK_IOC_INTERRUPT makes one FILL with @nr_requests > 0 return -EINTR: the
- * one that runs, at its next range, or else the next one, at once. It is never
+ * one that runs, at its next range or page, or else the next one, at once. It is never
  * lost, and several before that FILL returns count as one.
  */
 struct cmabulk_fill {

@@ -8,6 +8,7 @@
 
 #include <linux/cma.h>
 #include <linux/gfp.h>
+#include <linux/migrate_mode.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/page-isolation.h>
@@ -91,15 +92,18 @@ static inline void cma_bulk_unisolate_taken(unsigned long start, unsigned long e
 }
 
 static inline int cma_bulk_contig_migrate(unsigned long start, unsigned long end,
-					  bool fast, bool lru_disabled)
+					  enum migrate_mode mode, bool lru_disabled,
+					  const struct contig_range_stop *stop)
 {
 	unsigned int flags = CONTIG_RANGE_BULK;
 
-	if (fast)
+	if (mode == MIGRATE_ASYNC)
 		flags |= CONTIG_RANGE_FAST;
+	else if (mode == MIGRATE_SYNC_LIGHT)
+		flags |= CONTIG_RANGE_LIGHT;
 	if (lru_disabled)
 		flags |= CONTIG_RANGE_LRU_DISABLED;
-	return contig_range_migrate(start, end, GFP_KERNEL | __GFP_NOWARN, flags);
+	return contig_range_migrate(start, end, GFP_KERNEL | __GFP_NOWARN, flags, stop);
 }
 
 static inline int cma_bulk_contig_grab(unsigned long start, unsigned long end)

@@ -9,6 +9,7 @@
 #include <kunit/static_stub.h>
 #include <linux/cma.h>
 #include <linux/gfp.h>
+#include <linux/migrate_mode.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/page-isolation.h>
@@ -80,15 +81,18 @@ static inline void cma_bulk_unisolate_taken(unsigned long start, unsigned long e
 }
 
 static inline int cma_bulk_contig_migrate(unsigned long start, unsigned long end,
-					  bool fast, bool lru_disabled)
+					  enum migrate_mode mode, bool lru_disabled,
+					  const struct contig_range_stop *stop)
 {
 	acr_flags_t flags = ACR_FLAGS_CMA | ACR_FLAGS_BULK;
 
-	if (fast)
+	if (mode == MIGRATE_ASYNC)
 		flags |= ACR_FLAGS_FAST;
+	else if (mode == MIGRATE_SYNC_LIGHT)
+		flags |= ACR_FLAGS_LIGHT;
 	if (lru_disabled)
 		flags |= ACR_FLAGS_LRU_DISABLED;
-	return contig_range_migrate(start, end, flags, GFP_KERNEL | __GFP_NOWARN);
+	return contig_range_migrate(start, end, flags, GFP_KERNEL | __GFP_NOWARN, stop);
 }
 
 static inline int cma_bulk_contig_grab(unsigned long start, unsigned long end)

@@ -105,10 +105,12 @@ struct cma_bulk_report {
  * @free_only:		in: take free memory only and move no page, whatever
  *			@effort says
  * @deadline:		in: ktime_get() by which to return, 0 for none; soft, it
- *			is looked at between ranges, and every 10 ms of waiting for
- *			writeback with nothing locked
+ *			is looked at between ranges, before a page is moved, and
+ *			while it waits for writeback with nothing locked; pages that
+ *			are being moved are moved, and what is empty then is taken
  * @interrupt:		in: when not NULL, looked at where @deadline is with
- *			READ_ONCE(); once true the call returns -EINTR
+ *			READ_ONCE(), and every 10 ms of waiting for writeback; once
+ *			true the call returns -EINTR
  * @pages:		out: first page of each chunk, room for @nr_requests
  * @nr_allocated:	out: chunks in @pages; the caller owns them whatever the
  *			call returned
