@@ -64,7 +64,7 @@ struct backend_ops {
 	 * in: effort, nr_requests, budget_ns.
 	 */
 	int (*fill)(struct backend_reservation *reservation, struct cmabulk_fill *fill);
-	/* Any thread: a fill that runs, or the next to begin, returns -EINTR at the next range or page. */
+	/* Any thread: a fill that runs, or the next to begin, returns -EINTR before the next range or page. */
 	void (*interrupt)(struct backend_reservation *reservation);
 	/* Moves chunks into a new buffer. -ENODATA: not so many held. */
 	int (*export)(struct backend_reservation *reservation, uint64_t chunks, const char *name,

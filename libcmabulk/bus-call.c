@@ -15,7 +15,7 @@
 
 /* The daemon looks at the request's timeout; this is for when it does not answer at all. */
 #define REPLY_GRACE_NS	(UINT64_C(5) * NSEC_PER_SEC)
-/* A cancelled request ends at the next range or page of memory. */
+/* A cancelled request ends before the next range or page of memory. */
 #define CANCEL_GRACE_NS (UINT64_C(10) * NSEC_PER_SEC)
 
 /* File descriptors in one message, at most. */

@@ -401,7 +401,7 @@ int cmabulk_connection_prepare(struct cmabulk_connection *connection,
  * got, until everything is there or the request's timeout is over; then makes the buffers. When
  * fewer chunks than the request's minimum could be had, all are given back: the allocation then
  * has no buffers, but still says what happened. The timeout is soft: the kernel looks at it
- * between two ranges or pages of memory. Memory that somebody let go of goes back in the
+ * between two ranges of memory and before a page is moved. Memory that somebody let go of goes back in the
  * background: when `fast` comes short meanwhile, it is waited for, and `fast` tried once more.
  *
  * Through the daemon, other clients may be before this one: waiting for them is part of the timeout
@@ -995,7 +995,7 @@ const char *cmabulk_request_get_label(const struct cmabulk_request *request);
 /**
  * @brief Cancel the allocate that runs with this request, from another thread or a signal handler.
  *
- * The allocate stops at the next range or page of memory, gives everything back and returns
+ * The allocate stops before the next range or page of memory, gives everything back and returns
  * #CMABULK_ALLOCATION_CANCELLED. A request stays cancelled, so that it does not matter who comes
  * first: an allocate with a cancelled request returns at once, until
  * cmabulk_request_rearm(). Async-signal-safe; preserves errno.

@@ -168,6 +168,8 @@ static int check_request(struct cma *cma, const struct cma_bulk_req *req)
  *
  * Unless the effort is fast, it waits up to 5 s, with nothing locked, for pages under
  * writeback, of which it takes what is done, before it tries what looks pinned or busy.
+ * Those that are not done then are waited for one by one without a deadline; with one
+ * they are left alone, but for CMA_BULK_HARD, which comes back to them until then.
  *
  * Context: Process context, may sleep. Holds the mutex under which cma_alloc()
  * isolates pageblocks for a batch of ranges at a time.

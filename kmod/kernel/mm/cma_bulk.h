@@ -57,7 +57,7 @@ struct cma_bulk_ahead;
  * @may_move:	the first phase, which only takes what is free, is over
  * @try_suspects: what looks pinned or busy is planned, too
  * @no_memory:	there was nowhere to move pages to: go on with free memory only
- * @grab_only:	it is time to stop: take what is empty by now, and move nothing
+ * @grab_only:	it is time to stop: take what is empty by now, move nothing
  * @lru_disabled: lru_cache_disable() is in force
  * @drained:	per-CPU lists were drained since the batch in hand was isolated
  * @ahead:	what is moved before the ranges of the batch in hand are claimed
@@ -162,15 +162,11 @@ static inline void cma_bulk_clock_rest(const struct cma_bulk_report *report, u64
 
 /**
  * struct cma_bulk_wait - waiting for devices
- * @until:	when to wait no longer
- * @patient:	also when there is no progress: there is nothing else to do
  * @pages:	the fewest pages being read or written that were seen, in slots that wait
  * @idle_looks:	since there were fewer than before
  * @begun:	there was a first look
  */
 struct cma_bulk_wait {
-	ktime_t until;
-	bool patient;
 	u64 pages;
 	unsigned int idle_looks;
 	bool begun;
@@ -184,7 +180,7 @@ unsigned long cma_bulk_survey_suspects(const struct cma_bulk_call *call, unsigne
 bool cma_bulk_survey_is_in_io(const struct cma_bulk_call *call, u32 first, u32 nr);
 u64 cma_bulk_survey_io(const struct cma_bulk_call *call);
 void cma_bulk_survey_set_aside(struct cma_bulk_call *call);
-bool cma_bulk_survey_recall(struct cma_bulk_call *call);
+void cma_bulk_survey_recall(struct cma_bulk_call *call);
 void cma_bulk_survey_claimed(struct cma_bulk_call *call, u32 first, u32 nr);
 void cma_bulk_survey_taken(struct cma_bulk_call *call, u32 first, u32 nr);
 void cma_bulk_suspect(struct cma_bulk_call *call, u32 first, u32 nr);
@@ -208,6 +204,7 @@ bool cma_bulk_ahead_done(const struct cma_bulk_call *call, u32 index, int *error
 int cma_bulk_claim(struct cma_bulk_call *call, u32 *first, u32 nr_ranges);
 u64 cma_bulk_wait_look(const struct cma_bulk_call *call);
 ktime_t cma_bulk_wait_until(const struct cma_bulk_req *req);
-bool cma_bulk_wait(const struct cma_bulk_call *call, struct cma_bulk_wait *wait);
+bool cma_bulk_wait(const struct cma_bulk_call *call, ktime_t until, struct cma_bulk_wait *wait);
+int cma_bulk_pause(const struct cma_bulk_call *call);
 
 #endif /* _MM_CMA_BULK_H */

@@ -11,6 +11,7 @@
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/sched/signal.h>
 
 #include "internal.h"
 #include "cma_bulk.h"
@@ -83,15 +84,21 @@ static bool costs_nothing(const struct cma_bulk_call *call, u32 index)
 	       (cma_bulk_ahead_done(call, index, &moved) && !moved);
 }
 
-/* It is time to stop, but what has been moved out of these ranges has not been in vain. */
+/*
+ * It is time to stop, but what has been moved out of these ranges was not meant to be in
+ * vain. Not for who is killed, and not for long.
+ */
 static void claim_begun(struct cma_bulk_call *call, u32 first, u32 last)
 {
+	const ktime_t until = ktime_add_ns(ktime_get(), CMA_BULK_BATCH_NS);
 	u32 i;
 
 	call->grab_only = true;
-	for (i = first; i < last; i++) {
+	for (i = first; i < last && !fatal_signal_pending(call->task); i++) {
 		struct cma_bulk_range *range = &call->ranges[i];
 
+		if (ktime_after(ktime_get(), until))
+			break;
 		if (!range->nr_slots || !cma_bulk_ahead_begun(call, i))
 			continue;
 		cma_bulk_claim_range(call, range);

@@ -5,7 +5,7 @@
  * An area may have several extents, each with what is known of it. All are asked for
  * what is free before any is asked for what has to be moved, that before what is
  * being written, and what looks pinned or busy comes last. With a deadline what is still
- * being written then is left for the end.
+ * being written then is left alone, or for the very end.
  */
 #include <linux/bitmap.h>
 #include <linux/cma.h>
@@ -334,21 +334,29 @@ static int take_movable(struct cma_bulk_call *call)
 	return claim_plans(call);
 }
 
+/* What has changed since the survey, as far as it should move. */
+static int take_changed(struct cma_bulk_call *call)
+{
+	call->try_suspects = false;
+	survey_again(call);
+	return claim_plans(call);
+}
+
 /*
  * Third phase: what has been written meanwhile, and before that what has changed since
  * the survey. LRU caches stay disabled, as they would be while a claim waits.
  */
-static int take_written(struct cma_bulk_call *call, struct cma_bulk_wait wait)
+static int take_written(struct cma_bulk_call *call, ktime_t until)
 {
+	struct cma_bulk_wait wait = {};
 	int ret;
 
 	if (!call->may_move || call->req->effort == CMA_BULK_FAST)
 		return 0;
 	do {
-		survey_again(call);
-		ret = claim_plans(call);
+		ret = take_changed(call);
 	} while (!ret && cma_bulk_missing(call) && !call->no_memory &&
-		 cma_bulk_wait(call, &wait));
+		 cma_bulk_wait(call, until, &wait));
 	return ret;
 }
 
@@ -362,23 +370,65 @@ static int take_suspects(struct cma_bulk_call *call)
 	ret = cma_bulk_stop_reason(call);
 	if (ret)
 		return ret;
+	/* With a deadline it would not move. */
 	if (call->req->deadline)
 		cma_bulk_survey_set_aside(call);
 	call->try_suspects = true;
 	return claim_plans(call);
 }
 
-/* Fifth phase: what was left alone because a device would have had to be waited for. */
-static int take_set_aside(struct cma_bulk_call *call)
+/* Was anything left alone because a device would have had to be waited for? */
+static bool anything_in_io(const struct cma_bulk_call *calls, unsigned int nr_calls)
 {
-	const struct cma_bulk_wait wait = { .until = call->req->deadline, .patient = true };
-	int ret;
+	const struct cma_bulk_map *map;
+	unsigned int i;
 
-	if (!cma_bulk_survey_recall(call))
+	for (i = 0; i < nr_calls; i++) {
+		map = &calls[i].map;
+		if (calls[i].no_memory)
+			return false;
+		if (map->nr_units && memchr(map->slots, CMA_SLOT_IN_IO,
+					    (size_t)map->nr_units * cma_bulk_unit_slots(map)))
+			return true;
+	}
+	return false;
+}
+
+static void enable_lru(struct cma_bulk_call *calls, unsigned int nr_calls)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_calls; i++) {
+		if (calls[i].lru_disabled)
+			lru_cache_enable();
+		calls[i].lru_disabled = false;
+	}
+}
+
+/*
+ * Fifth phase, of the hardest effort alone, after which there is no other: what was left
+ * alone, until the deadline. Between the rounds nobody else has to do without LRU caches.
+ */
+static int take_patiently(struct cma_bulk_call *calls, unsigned int nr_calls)
+{
+	unsigned int i;
+	int ret = 0;
+
+	if (calls->req->effort != CMA_BULK_HARD || !calls->req->deadline)
 		return 0;
-	call->try_suspects = false;
-	ret = take_written(call, wait);
-	return ret ?: cma_bulk_stop_reason(call);
+	while (cma_bulk_missing(calls) && !ret && anything_in_io(calls, nr_calls)) {
+		enable_lru(calls, nr_calls);
+		ret = cma_bulk_pause(calls);
+		for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++) {
+			if (!calls[i].may_move)
+				continue;
+			drain_lru(&calls[i]);
+			ret = take_changed(&calls[i]);
+			if (!ret && cma_bulk_missing(calls))
+				ret = take_suspects(&calls[i]);
+		}
+	}
+	return ret;
 }
 
 /* Why the slots that did not come did not come. */
@@ -394,6 +444,7 @@ static void report_skipped(struct cma_bulk_call *call)
 			report->skipped_taken++;
 			break;
 		case CMA_SLOT_BUSY:
+		case CMA_SLOT_IN_IO:
 			report->skipped_busy++;
 			break;
 		case CMA_SLOT_ISOLATED:
@@ -428,9 +479,9 @@ static int survey_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
 /* What should move anywhere goes before what may not. */
 static int move_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
 {
-	struct cma_bulk_wait wait = {};
 	bool moved = false;
 	unsigned int i;
+	ktime_t until;
 	int ret = 0;
 
 	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++) {
@@ -442,13 +493,13 @@ static int move_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
 	if (!moved || !cma_bulk_missing(calls) || ret)
 		return ret;
 
-	wait.until = cma_bulk_wait_until(calls->req);
+	until = cma_bulk_wait_until(calls->req);
 	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++)
-		ret = take_written(&calls[i], wait);
+		ret = take_written(&calls[i], until);
 	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++)
 		ret = take_suspects(&calls[i]);
-	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++)
-		ret = take_set_aside(&calls[i]);
+	if (!ret)
+		ret = take_patiently(calls, nr_calls);
 	drain_targets(calls);
 	return ret;
 }
@@ -464,11 +515,9 @@ static int run_calls(struct cma_bulk_call *calls, unsigned int nr_calls)
 		ret = take_free(&calls[i]);
 	if (cma_bulk_missing(calls) && !ret)
 		ret = move_calls(calls, nr_calls);
-	for (i = 0; i < nr_calls; i++) {
-		if (calls[i].lru_disabled)
-			lru_cache_enable();
+	enable_lru(calls, nr_calls);
+	for (i = 0; i < nr_calls; i++)
 		no_memory |= calls[i].no_memory;
-	}
 	if (!cma_bulk_missing(calls))
 		return 0;
 	if (ret)

@@ -11,6 +11,7 @@
 #include <linux/ktime.h>
 #include <linux/migrate_mode.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 
 #include <trace/events/cma_bulk.h>
 
@@ -81,7 +82,7 @@ static void take_slots(struct cma_bulk_call *call, u32 first, u32 nr)
 	set_slots(call, first, nr, CMA_SLOT_DONE);
 }
 
-/* Who has a deadline does not wait for a device, which may take longer. */
+/* Who has a deadline does not wait for writeback, which may take longer. */
 static enum migrate_mode migrate_mode(const struct cma_bulk_call *call)
 {
 	if (call->req->effort == CMA_BULK_FAST)
@@ -91,7 +92,7 @@ static enum migrate_mode migrate_mode(const struct cma_bulk_call *call)
 
 static bool stop_is_asked(const void *call)
 {
-	return cma_bulk_stop_reason(call);
+	return !!cma_bulk_stop_reason(call);
 }
 
 /**
@@ -207,8 +208,9 @@ static int probe_suspects(struct cma_bulk_call *call, u32 first, u32 nr)
 /*
  * What these slots, which could not be claimed and whose bits are still set,
  * become: out of the question for this call or, while only free memory is
- * taken, suspect, or for later, when a device was not waited for. A busy page does not end the call, nor does a lack of memory,
- * unless the caller wants that. Returns the error to stop for, or 0.
+ * taken, suspect, or for later, when a device was not waited for. A busy page
+ * does not end the call, nor does a lack of memory, unless the caller wants that.
+ * Returns the error to stop for, or 0.
  */
 static int fail_slots(struct cma_bulk_call *call, u32 first, u32 nr, int error)
 {
@@ -414,7 +416,7 @@ static int claim_rest(struct cma_bulk_call *call, const struct cma_bulk_range *r
 	const bool isolated = cma_bulk_is_isolated(call, range->first_slot, range->nr_slots);
 	bool last_try = false;
 
-	if (cma_bulk_is_stop(error) && isolated) {
+	if (cma_bulk_is_stop(error) && !fatal_signal_pending(call->task)) {
 		call->grab_only = true;
 		return salvage_range(call, range->first_slot, range->nr_slots) ?: error;
 	}
@@ -441,6 +443,8 @@ static int claim_whole(struct cma_bulk_call *call, const struct cma_bulk_range *
 		return -EBUSY;
 	if (cma_bulk_ahead_done(call, range - call->ranges, &ret))
 		return grab_slots(call, range->first_slot, range->nr_slots, ret);
+	if (call->grab_only)
+		return cma_bulk_stop_reason(call) ?: -EBUSY;
 	if (range->kind == CMA_RANGE_SUSPECT)
 		ret = probe_suspects(call, range->first_slot, range->nr_slots);
 	if (!ret)

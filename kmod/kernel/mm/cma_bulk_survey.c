@@ -51,9 +51,17 @@ static enum cma_bulk_slot survey_small_page(const struct page *page,
 	return page_ref_count(page) > expected ? CMA_SLOT_SUSPECT : CMA_SLOT_MOVABLE;
 }
 
+/* Is a device writing the page, or reading it? */
+static bool flags_tell_io(unsigned long flags)
+{
+	const unsigned long read = BIT(PG_lru) | BIT(PG_locked);
+
+	return (flags & BIT(PG_writeback)) || (flags & (read | BIT(PG_uptodate))) == read;
+}
+
 /*
- * A page of a compound page: movable when the whole is on the LRU lists and not
- * being written, is hugetlb's or has movable operations. Returns how many pages from @pfn on
+ * A page of a compound page: movable when the whole is on the LRU lists and neither
+ * read nor written, is hugetlb's or has movable operations. Returns how many pages from @pfn on
  * belong to it.
  */
 static unsigned long survey_compound(const struct page *page, unsigned long pfn,
@@ -73,7 +81,7 @@ static unsigned long survey_compound(const struct page *page, unsigned long pfn,
 
 	if (cma_bulk_is_hugetlb(head, type) || cma_bulk_has_movable_ops(flags, mapping, type))
 		*kind = CMA_SLOT_MOVABLE;
-	else if ((flags & BIT(PG_lru)) && !(flags & BIT(PG_writeback)))
+	else if ((flags & BIT(PG_lru)) && !flags_tell_io(flags))
 		*kind = CMA_SLOT_MOVABLE;
 	return head_pfn + (1UL << order) - pfn;
 }
@@ -385,16 +393,11 @@ unsigned long cma_bulk_survey_suspects(const struct cma_bulk_call *call, unsigne
 	return 0;
 }
 
-/* Is a device writing the page, or reading it? */
 static bool survey_is_in_io(const struct page *page)
 {
 	const struct page *head = (const struct page *)_compound_head(page);
-	const unsigned long flags = cma_bulk_page_flags(head);
-	const unsigned long read = BIT(PG_lru) | BIT(PG_locked);
 
-	if (!page_ref_count(head))
-		return false;
-	return (flags & BIT(PG_writeback)) || (flags & (read | BIT(PG_uptodate))) == read;
+	return page_ref_count(head) && flags_tell_io(cma_bulk_page_flags(head));
 }
 
 static u64 survey_slot_io(const struct cma_bulk_call *call, u32 slot)
@@ -460,6 +463,7 @@ void cma_bulk_survey_set_aside(struct cma_bulk_call *call)
 	const struct cma_bulk_map *map = &call->map;
 	const u32 nr_slots = map->nr_units * cma_bulk_unit_slots(map);
 	const u32 step = call->req->effort == CMA_BULK_HARD ? 1 : cma_bulk_unit_slots(map);
+	const ktime_t start = ktime_get();
 	u32 first, slot;
 
 	for (first = 0; first < nr_slots; first += step) {
@@ -471,27 +475,21 @@ void cma_bulk_survey_set_aside(struct cma_bulk_call *call)
 			if (map->slots[slot] < CMA_SLOT_TAKEN)
 				map->slots[slot] = CMA_SLOT_IN_IO;
 	}
+	cma_bulk_clock(&call->req->report.survey_ns, start);
 }
 
 /**
  * cma_bulk_survey_recall() - have what was set aside, or was found so, looked at again
  * @call:	the call
- *
- * Return: whether there was any.
  */
-bool cma_bulk_survey_recall(struct cma_bulk_call *call)
+void cma_bulk_survey_recall(struct cma_bulk_call *call)
 {
 	const u32 nr_slots = call->map.nr_units * cma_bulk_unit_slots(&call->map);
-	bool any = false;
 	u32 slot;
 
-	for (slot = 0; slot < nr_slots; slot++) {
-		if (call->map.slots[slot] != CMA_SLOT_IN_IO)
-			continue;
-		cma_bulk_suspect(call, slot, 1);
-		any = true;
-	}
-	return any;
+	for (slot = 0; slot < nr_slots; slot++)
+		if (call->map.slots[slot] == CMA_SLOT_IN_IO)
+			cma_bulk_suspect(call, slot, 1);
 }
 
 /**

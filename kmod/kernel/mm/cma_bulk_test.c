@@ -16,6 +16,7 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/page-flags.h>
+#include <linux/workqueue.h>
 
 #include "cma.h"
 #include "cma_bulk.h"
@@ -35,7 +36,7 @@ struct fixture {
 	unsigned long pins[NR_BLOCKS];
 	unsigned int nr_pins;
 	unsigned int calls;
-	unsigned int written_at;
+	struct delayed_work late;
 	unsigned long hidden_pfn;
 	bool interrupt;
 };
@@ -462,7 +463,7 @@ static void interrupt_keeps_what_has_come(struct kunit *test)
 	release(test, req.nr_allocated, ORDER);
 }
 
-/* At a look the second of two pages under writeback has been written, and is free. */
+/* At the third look the second of two pages under writeback has been written, and is free. */
 static u64 look_and_end_write(const struct cma_bulk_call *call)
 {
 	struct kunit *test = kunit_get_current_test();
@@ -471,13 +472,13 @@ static u64 look_and_end_write(const struct cma_bulk_call *call)
 	u64 pages;
 
 	kunit_deactivate_static_stub(test, cma_bulk_wait_look);
-	if (++fix->calls == fix->written_at) {
+	if (++fix->calls == 3) {
 		pfn = fix->pins[--fix->nr_pins];
 		TestClearPageWriteback(pfn_to_page(pfn));
 		free_contig_range(pfn, 1);
 	}
 	pages = cma_bulk_wait_look(call);
-	if (fix->calls < fix->written_at)
+	if (fix->calls < 3)
 		kunit_activate_static_stub(test, cma_bulk_wait_look, look_and_end_write);
 	return pages;
 }
@@ -487,7 +488,6 @@ static void begin_writes(struct kunit *test)
 	struct fixture *fix = test->priv;
 	unsigned int i;
 
-	fix->written_at = 3;
 	pin(test, 2, 0);
 	pin(test, 5, 0);
 	for (i = 0; i < fix->nr_pins; i++)
@@ -519,36 +519,54 @@ static void what_is_written_first_is_taken(struct kunit *test)
 	release(test, req.nr_allocated, ORDER);
 }
 
+static void end_one_write(struct work_struct *work)
+{
+	struct fixture *fix = container_of(to_delayed_work(work), struct fixture, late);
+	const unsigned long pfn = fix->pins[--fix->nr_pins];
+
+	TestClearPageWriteback(pfn_to_page(pfn));
+	free_contig_range(pfn, 1);
+}
+
 static void what_is_written_late_is_taken(struct kunit *test)
 {
 	struct fixture *fix = test->priv;
-	struct cma_bulk_req req = request(fix, CMA_BULK_NORMAL, NR_CHUNKS - BLOCK_CHUNKS);
+	struct cma_bulk_req req = request(fix, CMA_BULK_HARD, NR_CHUNKS - 1);
 
 	begin_writes(test);
-	/* After half a second it goes on to what is pinned, and then comes back. */
-	fix->written_at = 60;
 	req.deadline = ktime_add_ms(ktime_get(), 60 * MSEC_PER_SEC);
-	kunit_activate_static_stub(test, cma_bulk_wait_look, look_and_end_write);
+	/* Half a second without progress later it has gone on to what is pinned. */
+	INIT_DELAYED_WORK(&fix->late, end_one_write);
+	schedule_delayed_work(&fix->late, msecs_to_jiffies(1000));
 	KUNIT_EXPECT_EQ(test, 0, cma_alloc_bulk_req(&fix->cma, &req));
+	flush_delayed_work(&fix->late);
 	end_writes(test);
-	KUNIT_EXPECT_EQ(test, fix->calls, 60);
-	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - BLOCK_CHUNKS);
+	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - 1);
 	KUNIT_EXPECT_EQ(test, req.report.ranges_failed, 0);
 	release(test, req.nr_allocated, ORDER);
 }
 
-static void deadline_waits_for_no_device(struct kunit *test)
+static void expect_left_alone(struct kunit *test, enum cma_bulk_effort effort, int error,
+			      size_t chunks)
 {
 	struct fixture *fix = test->priv;
-	struct cma_bulk_req req = request(fix, CMA_BULK_HARD, NR_CHUNKS);
+	struct cma_bulk_req req = request(fix, effort, NR_CHUNKS);
 
-	begin_writes(test);
 	req.deadline = ktime_add_ms(ktime_get(), 100);
-	KUNIT_EXPECT_EQ(test, -ETIME, cma_alloc_bulk_req(&fix->cma, &req));
-	end_writes(test);
-	KUNIT_EXPECT_EQ(test, req.report.skipped_busy, 0);
+	KUNIT_EXPECT_EQ(test, error, cma_alloc_bulk_req(&fix->cma, &req));
+	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - chunks);
+	KUNIT_EXPECT_EQ(test, req.report.skipped_busy, chunks);
 	KUNIT_EXPECT_EQ(test, req.report.ranges_failed, 0);
 	release(test, req.nr_allocated, ORDER);
+}
+
+static void deadline_leaves_what_is_written_alone(struct kunit *test)
+{
+	begin_writes(test);
+	/* There is a harder one, which has to have its time. */
+	expect_left_alone(test, CMA_BULK_NORMAL, -EBUSY, 2 * BLOCK_CHUNKS);
+	expect_left_alone(test, CMA_BULK_HARD, -ETIME, 2);
+	end_writes(test);
 }
 
 static void fast_waits_for_no_writeback(struct kunit *test)
@@ -851,7 +869,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(page_on_a_cpu_list_costs_a_drain),
 	KUNIT_CASE(what_is_written_first_is_taken),
 	KUNIT_CASE(what_is_written_late_is_taken),
-	KUNIT_CASE(deadline_waits_for_no_device),
+	KUNIT_CASE(deadline_leaves_what_is_written_alone),
 	KUNIT_CASE(fast_waits_for_no_writeback),
 	KUNIT_CASE(interrupt_ends_the_wait_for_writeback),
 	KUNIT_CASE(what_is_never_written_is_tried),

@@ -7,7 +7,7 @@
  * the claim does that, look now and then at what has been written meanwhile, and take
  * it, for as long as there is progress. Nothing is isolated and no lock is held then.
  *
- * With a deadline the claim waits for no such page at all: how long it takes is the
+ * With a deadline the claim waits for no writeback at all: how long that takes is the
  * device's affair.
  */
 #include <linux/cma.h>
@@ -21,7 +21,7 @@
 /* Between two looks. A device with a queue writes some hundred pages meanwhile. */
 #define LOOK_MS		10
 
-/* Looks in a row without progress, half a second: then wait for the page at hand. */
+/* Looks in a row without progress, half a second: then the claim may wait for the page at hand. */
 #define MAX_IDLE_LOOKS	50
 
 /* Of those, so many are worth a survey: others may begin as much as is done. */
@@ -29,6 +29,9 @@
 
 /* Somebody may be writing without end. */
 #define MAX_WAIT_MS	5000
+
+/* Looks that would fit into a pause. A round after it costs as much as all of them. */
+#define PAUSE_LOOKS	10
 
 /**
  * cma_bulk_wait_look() - count what is still being read or written
@@ -69,23 +72,24 @@ static void sleep_until_next_look(ktime_t until)
 /**
  * cma_bulk_wait() - wait until some pages may have been written
  * @call:	the call, whose effort is not fast
- * @wait:	the wait
+ * @until:	as of cma_bulk_wait_until()
+ * @wait:	the wait, all 0 before the first of a call
  *
  * Context: sleeps, without any lock.
  * Return: whether to survey again, and to wait again when that brings too little; not
  * when there was nothing to wait for, no progress, or a reason to stop.
  */
-bool cma_bulk_wait(const struct cma_bulk_call *call, struct cma_bulk_wait *wait)
+bool cma_bulk_wait(const struct cma_bulk_call *call, ktime_t until, struct cma_bulk_wait *wait)
 {
 	u64 pages;
 
 	if (!wait->begun)
 		wait->pages = cma_bulk_wait_look(call);
 	wait->begun = true;
-	while (wait->pages && (wait->patient || wait->idle_looks < MAX_IDLE_LOOKS)) {
-		if (cma_bulk_stop_reason(call) || ktime_after(ktime_get(), wait->until))
+	while (wait->pages && wait->idle_looks < MAX_IDLE_LOOKS) {
+		if (cma_bulk_stop_reason(call) || ktime_after(ktime_get(), until))
 			break;
-		sleep_until_next_look(wait->until);
+		sleep_until_next_look(until);
 		pages = cma_bulk_wait_look(call);
 		if (pages < wait->pages) {
 			wait->pages = pages;
@@ -96,4 +100,23 @@ bool cma_bulk_wait(const struct cma_bulk_call *call, struct cma_bulk_wait *wait)
 			return true;
 	}
 	return false;
+}
+
+/**
+ * cma_bulk_pause() - wait without looking, until the deadline at most
+ * @call:	the call, which has a deadline
+ *
+ * Context: sleeps, without any lock.
+ * Return: a reason to stop, or 0.
+ */
+int cma_bulk_pause(const struct cma_bulk_call *call)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < PAUSE_LOOKS && !ret; i++) {
+		sleep_until_next_look(call->req->deadline);
+		ret = cma_bulk_stop_reason(call);
+	}
+	return ret;
 }

@@ -332,10 +332,10 @@ struct cmabulk_report {
  *			surveys and reports
  * @budget_ns:		in: nanoseconds this call may take, 0 for no limit; soft:
  *			it is looked at between ranges and, but for stock pools, before
- *			a page is moved, and what a device reads or writes is not waited
- *			for with anything locked; not while memory is reclaimed for one
- *			page, or FILL waits for another user of CMA or another FILL on
- *			a stock pool
+ *			a small page is moved and while writeback is waited for; not
+ *			while FILL waits for the lock of a page, for memory to be
+ *			reclaimed for one, for another user of CMA, or for another FILL
+ *			on a stock pool
  * @nr_allocated:	out: chunks this call added
  * @total:		out: chunks the reservation holds now, not exported
  * @report:		out: what was done, and why it came up short
@@ -358,7 +358,7 @@ struct cmabulk_report {
  * request or a survey.
  *
  * CMABULK_IOC_INTERRUPT makes one FILL with @nr_requests > 0 return -EINTR: the
- * one that runs, at its next range or page, or else the next one, at once. It is never
+ * one that runs, at its next range or page moved, or else the next one, at once. It is never
  * lost, and several before that FILL returns count as one.
  */
 struct cmabulk_fill {

@@ -128,7 +128,7 @@ static void generate_pages(struct source *source, u8 *pages, u32 nr_pages)
 
 static enum cma_bulk_slot generate_kind(struct source *source)
 {
-	return source_below(source, CMA_SLOT_TAKEN + 1);
+	return source_below(source, CMA_SLOT_IN_IO + 1);
 }
 
 static void generate_slots(struct area *area, struct source *source, enum pattern pattern,

@@ -106,8 +106,8 @@ struct cma_bulk_report {
  *			@effort says
  * @deadline:		in: ktime_get() by which to return, 0 for none; soft, it
  *			is looked at between ranges, before a page is moved, and
- *			while it waits for writeback with nothing locked; pages that
- *			are being moved are moved, and what is empty then is taken
+ *			while it waits for writeback with nothing locked, which it
+ *			does in no other way; what has become empty by then is taken
  * @interrupt:		in: when not NULL, looked at where @deadline is with
  *			READ_ONCE(), and every 10 ms of waiting for writeback; once
  *			true the call returns -EINTR
