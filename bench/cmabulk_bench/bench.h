@@ -43,6 +43,8 @@ u64 bench_release(struct bench *bench);
 
 int bench_zero(struct bench *bench, struct bench_zero *zero);
 
+void bench_scrub(u64 keep);
+
 int bench_file_new(u64 size);
 int bench_writeback(struct bench *bench, struct bench_writeback *writeback);
 void bench_settle(struct bench *bench);

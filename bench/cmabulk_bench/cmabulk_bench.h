@@ -94,5 +94,7 @@ struct bench_writeback {
 #define BENCH_WRITEBACK	_IOWR(BENCH_MAGIC, 4, struct bench_writeback)
 /* Wait until no writeback of this file is left. */
 #define BENCH_SETTLE	_IO(BENCH_MAGIC, 5)
+/* Write to free memory, whatever ran there, but for so many pages that are not CMA's. */
+#define BENCH_SCRUB	_IOW(BENCH_MAGIC, 6, __u64)
 
 #endif /* CMABULK_BENCH_H */

@@ -56,6 +56,16 @@ static int ioctl_file(void __user *argp)
 	return bench_file_new(size);
 }
 
+static int ioctl_scrub(void __user *argp)
+{
+	u64 keep;
+
+	if (copy_from_user(&keep, argp, sizeof(keep)))
+		return -EFAULT;
+	bench_scrub(keep);
+	return 0;
+}
+
 static int bench_ioctl_locked(struct bench *bench, unsigned int cmd, void __user *argp)
 {
 	u64 ns;
@@ -75,6 +85,8 @@ static int bench_ioctl_locked(struct bench *bench, unsigned int cmd, void __user
 	case BENCH_SETTLE:
 		bench_settle(bench);
 		return 0;
+	case BENCH_SCRUB:
+		return ioctl_scrub(argp);
 	default:
 		return -ENOTTY;
 	}
