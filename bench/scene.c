@@ -186,10 +186,10 @@ static guint64 kept_pages(void)
 
 static void build_no_memory(struct scene *scene)
 {
-	guint64 keep = kept_pages();
+	guint64 keep = kept_pages() + SCARCE_PAGES / 4;
 
 	build_movable(scene);
-	hog(scene, keep + SCARCE_PAGES);
+	hog(scene, kept_pages() + SCARCE_PAGES);
 	/* What is left are pages that programs ran from. */
 	g_assert_cmpint(pool_ioctl(scene->bench, BENCH_SCRUB, &keep), ==, 0);
 }

@@ -1064,7 +1064,7 @@ struct cmabulk_step {
 	uint64_t chunks_moved; /**< chunks that came after moving pages */
 	uint64_t chunks_salvaged; /**< chunks that came from around pages that do not move */
 	uint64_t skipped_suspect; /**< chunks this effort left alone: suspect */
-	uint64_t skipped_busy; /**< chunks that were tried and would not come */
+	uint64_t skipped_busy; /**< chunks that would not come, or at whose pages a device was */
 	uint64_t skipped_taken; /**< chunks in other CMA users' hands */
 	uint64_t skipped_no_memory; /**< chunks left alone: nowhere to move pages to */
 	uint64_t skipped_isolated; /**< chunks in pageblocks somebody else had isolated */

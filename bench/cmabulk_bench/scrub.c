@@ -60,6 +60,9 @@ void bench_scrub(u64 keep)
 	while (others_have(keep) && scrub_page(&pages, 0))
 		if (!(++nr % SCRUB_STEP))
 			cond_resched();
-	list_for_each_entry_safe(page, next, &pages, lru)
+	list_for_each_entry_safe(page, next, &pages, lru) {
 		__free_page(page);
+		if (!(--nr % SCRUB_STEP))
+			cond_resched();
+	}
 }

@@ -20,6 +20,9 @@
 #include "internal.h"
 #include "cma_bulk.h"
 
+/* Pauses in a row after which nothing has changed, a second, before it is tried all the same. */
+#define MAX_IDLE_PAUSES	10
+
 static void free_call(struct cma_bulk_call *call)
 {
 	kvfree(call->map.slots);
@@ -378,20 +381,34 @@ static int take_suspects(struct cma_bulk_call *call)
 }
 
 /* Was anything left alone because a device would have had to be waited for? */
+static bool has_in_io(const struct cma_bulk_call *call)
+{
+	const struct cma_bulk_map *map = &call->map;
+
+	return !call->no_memory && map->nr_units &&
+	       memchr(map->slots, CMA_SLOT_IN_IO,
+		      (size_t)map->nr_units * cma_bulk_unit_slots(map));
+}
+
 static bool anything_in_io(const struct cma_bulk_call *calls, unsigned int nr_calls)
 {
-	const struct cma_bulk_map *map;
 	unsigned int i;
 
-	for (i = 0; i < nr_calls; i++) {
-		map = &calls[i].map;
-		if (calls[i].no_memory)
-			return false;
-		if (map->nr_units && memchr(map->slots, CMA_SLOT_IN_IO,
-					    (size_t)map->nr_units * cma_bulk_unit_slots(map)))
+	for (i = 0; i < nr_calls; i++)
+		if (has_in_io(&calls[i]))
 			return true;
-	}
 	return false;
+}
+
+static u64 look_at_io(const struct cma_bulk_call *calls, unsigned int nr_calls)
+{
+	unsigned int i;
+	u64 pages = 0;
+
+	for (i = 0; i < nr_calls; i++)
+		if (has_in_io(&calls[i]))
+			pages += cma_bulk_wait_look(&calls[i]);
+	return pages;
 }
 
 static void enable_lru(struct cma_bulk_call *calls, unsigned int nr_calls)
@@ -405,29 +422,51 @@ static void enable_lru(struct cma_bulk_call *calls, unsigned int nr_calls)
 	}
 }
 
-/*
- * Fifth phase, of the hardest effort alone, after which there is no other: what was left
- * alone, until the deadline. Between the rounds nobody else has to do without LRU caches.
- */
-static int take_patiently(struct cma_bulk_call *calls, unsigned int nr_calls)
+/* What devices have done with meanwhile, and what looks pinned then. */
+static int take_round(struct cma_bulk_call *calls, unsigned int nr_calls)
 {
 	unsigned int i;
 	int ret = 0;
 
+	for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++) {
+		if (!has_in_io(&calls[i]))
+			continue;
+		drain_lru(&calls[i]);
+		ret = take_changed(&calls[i]);
+		if (!ret && cma_bulk_missing(calls))
+			ret = take_suspects(&calls[i]);
+	}
+	return ret;
+}
+
+/*
+ * Fifth phase, of the hardest effort alone, after which there is no other: what was left
+ * alone, until the deadline. Nobody else has to do without LRU caches between the rounds,
+ * which are worth it when something has changed, or after a second.
+ */
+static int take_patiently(struct cma_bulk_call *calls, unsigned int nr_calls)
+{
+	unsigned int idle = 0;
+	unsigned int i;
+	u64 before;
+	int ret = 0;
+
 	if (calls->req->effort != CMA_BULK_HARD || !calls->req->deadline)
 		return 0;
+	before = look_at_io(calls, nr_calls);
 	while (cma_bulk_missing(calls) && !ret && anything_in_io(calls, nr_calls)) {
 		enable_lru(calls, nr_calls);
 		ret = cma_bulk_pause(calls);
-		for (i = 0; i < nr_calls && cma_bulk_missing(calls) && !ret; i++) {
-			if (!calls[i].may_move)
-				continue;
-			drain_lru(&calls[i]);
-			ret = take_changed(&calls[i]);
-			if (!ret && cma_bulk_missing(calls))
-				ret = take_suspects(&calls[i]);
-		}
+		if (ret || (look_at_io(calls, nr_calls) == before && ++idle < MAX_IDLE_PAUSES))
+			continue;
+		idle = 0;
+		ret = take_round(calls, nr_calls);
+		before = look_at_io(calls, nr_calls);
 	}
+	/* Stopped in a round or not, they have been left alone. */
+	for (i = 0; i < nr_calls && ret; i++)
+		if (calls[i].may_move)
+			cma_bulk_survey_set_aside(&calls[i]);
 	return ret;
 }
 

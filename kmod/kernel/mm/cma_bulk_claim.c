@@ -370,7 +370,7 @@ static int salvage_range(struct cma_bulk_call *call, u32 first, u32 nr)
 		first += piece;
 		if (!ret && !call->grab_only)
 			ret = cma_bulk_stop_reason(call);
-		if (cma_bulk_is_stop(ret)) {
+		if (cma_bulk_is_stop(ret) && !fatal_signal_pending(call->task)) {
 			call->grab_only = true;
 			stopped = ret;
 			ret = 0;

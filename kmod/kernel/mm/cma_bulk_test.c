@@ -16,7 +16,6 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/page-flags.h>
-#include <linux/workqueue.h>
 
 #include "cma.h"
 #include "cma_bulk.h"
@@ -36,7 +35,6 @@ struct fixture {
 	unsigned long pins[NR_BLOCKS];
 	unsigned int nr_pins;
 	unsigned int calls;
-	struct delayed_work late;
 	unsigned long hidden_pfn;
 	bool interrupt;
 };
@@ -519,13 +517,16 @@ static void what_is_written_first_is_taken(struct kunit *test)
 	release(test, req.nr_allocated, ORDER);
 }
 
-static void end_one_write(struct work_struct *work)
+/* Meanwhile the second of two pages under writeback has been written, and is free. */
+static int pause_and_end_write(const struct cma_bulk_call *call)
 {
-	struct fixture *fix = container_of(to_delayed_work(work), struct fixture, late);
+	struct fixture *fix = kunit_get_current_test()->priv;
 	const unsigned long pfn = fix->pins[--fix->nr_pins];
 
+	fix->calls++;
 	TestClearPageWriteback(pfn_to_page(pfn));
 	free_contig_range(pfn, 1);
+	return 0;
 }
 
 static void what_is_written_late_is_taken(struct kunit *test)
@@ -535,12 +536,11 @@ static void what_is_written_late_is_taken(struct kunit *test)
 
 	begin_writes(test);
 	req.deadline = ktime_add_ms(ktime_get(), 60 * MSEC_PER_SEC);
-	/* Half a second without progress later it has gone on to what is pinned. */
-	INIT_DELAYED_WORK(&fix->late, end_one_write);
-	schedule_delayed_work(&fix->late, msecs_to_jiffies(1000));
+	kunit_activate_static_stub(test, cma_bulk_pause, pause_and_end_write);
 	KUNIT_EXPECT_EQ(test, 0, cma_alloc_bulk_req(&fix->cma, &req));
-	flush_delayed_work(&fix->late);
+	kunit_deactivate_static_stub(test, cma_bulk_pause);
 	end_writes(test);
+	KUNIT_EXPECT_EQ(test, fix->calls, 1);
 	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - 1);
 	KUNIT_EXPECT_EQ(test, req.report.ranges_failed, 0);
 	release(test, req.nr_allocated, ORDER);
@@ -552,7 +552,7 @@ static void expect_left_alone(struct kunit *test, enum cma_bulk_effort effort, i
 	struct fixture *fix = test->priv;
 	struct cma_bulk_req req = request(fix, effort, NR_CHUNKS);
 
-	req.deadline = ktime_add_ms(ktime_get(), 100);
+	req.deadline = ktime_add_ms(ktime_get(), 1000);
 	KUNIT_EXPECT_EQ(test, error, cma_alloc_bulk_req(&fix->cma, &req));
 	KUNIT_EXPECT_EQ(test, req.nr_allocated, NR_CHUNKS - chunks);
 	KUNIT_EXPECT_EQ(test, req.report.skipped_busy, chunks);

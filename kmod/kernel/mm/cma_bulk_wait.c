@@ -30,7 +30,7 @@
 /* Somebody may be writing without end. */
 #define MAX_WAIT_MS	5000
 
-/* Looks that would fit into a pause. A round after it costs as much as all of them. */
+/* Looks that would fit into a pause. */
 #define PAUSE_LOOKS	10
 
 /**
@@ -114,6 +114,7 @@ int cma_bulk_pause(const struct cma_bulk_call *call)
 	unsigned int i;
 	int ret = 0;
 
+	KUNIT_STATIC_STUB_REDIRECT(cma_bulk_pause, call);
 	for (i = 0; i < PAUSE_LOOKS && !ret; i++) {
 		sleep_until_next_look(call->req->deadline);
 		ret = cma_bulk_stop_reason(call);

@@ -281,7 +281,8 @@ struct cmabulk_reserve {
  * @chunks_moved:	chunks that came after moving pages
  * @chunks_salvaged:	chunks that came from around pages that do not move
  * @skipped_suspect:	chunks left alone because this effort does not touch suspects
- * @skipped_busy:	chunks that were tried and would not come
+ * @skipped_busy:	chunks that were tried and would not come or, with a budget,
+ *			left alone because a device was at work
  * @skipped_taken:	chunks in other CMA users' hands
  * @skipped_no_memory:	chunks left alone because there was nowhere to move pages to
  * @skipped_isolated:	chunks whose pageblock somebody else had isolated
@@ -333,9 +334,10 @@ struct cmabulk_report {
  * @budget_ns:		in: nanoseconds this call may take, 0 for no limit; soft:
  *			it is looked at between ranges and, but for stock pools, before
  *			a small page is moved and while writeback is waited for; not
- *			while FILL waits for the lock of a page, for memory to be
- *			reclaimed for one, for another user of CMA, or for another FILL
- *			on a stock pool
+ *			while FILL waits for the lock of a page or of its buffers, for
+ *			memory to be reclaimed for one, for others to isolate fewer
+ *			pages, for another user of CMA, or for another FILL on a stock
+ *			pool
  * @nr_allocated:	out: chunks this call added
  * @total:		out: chunks the reservation holds now, not exported
  * @report:		out: what was done, and why it came up short

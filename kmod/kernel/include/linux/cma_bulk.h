@@ -48,7 +48,8 @@ enum cma_bulk_effort {
  * @chunks_moved:	chunks that came after moving pages
  * @chunks_salvaged:	chunks that came from around pages that do not move
  * @skipped_suspect:	chunks left alone: this effort does not touch suspects
- * @skipped_busy:	chunks that were tried and did not come
+ * @skipped_busy:	chunks that were tried and did not come or, with a deadline,
+ *			left alone because a device was at work
  * @skipped_taken:	chunks in other CMA users' hands
  * @skipped_no_memory:	chunks left alone: nowhere to move pages to
  * @skipped_isolated:	chunks in pageblocks that somebody else had isolated
@@ -105,9 +106,9 @@ struct cma_bulk_report {
  * @free_only:		in: take free memory only and move no page, whatever
  *			@effort says
  * @deadline:		in: ktime_get() by which to return, 0 for none; soft, it
- *			is looked at between ranges, before a page is moved, and
- *			while it waits for writeback with nothing locked, which it
- *			does in no other way; what has become empty by then is taken
+ *			is looked at between ranges, before a small page is moved, and
+ *			while it waits for writeback, which it does with nothing
+ *			locked then; what has become empty by then is taken
  * @interrupt:		in: when not NULL, looked at where @deadline is with
  *			READ_ONCE(), and every 10 ms of waiting for writeback; once
  *			true the call returns -EINTR
