@@ -401,8 +401,9 @@ int cmabulk_connection_prepare(struct cmabulk_connection *connection,
  * got, until everything is there or the request's timeout is over; then makes the buffers. When
  * fewer chunks than the request's minimum could be had, all are given back: the allocation then
  * has no buffers, but still says what happened. The timeout is soft: the kernel looks at it
- * between two ranges of memory and before a page is moved. Memory that somebody let go of goes back in the
- * background: when `fast` comes short meanwhile, it is waited for, and `fast` tried once more.
+ * between two ranges of memory and before a page is moved. Memory that somebody let go of goes
+ * back in the background: when `fast` comes short meanwhile, it is waited for, and `fast` tried
+ * once more.
  *
  * Through the daemon, other clients may be before this one: waiting for them is part of the timeout
  * too. The daemon answers when it is over; if nothing comes until 5 seconds later, the

@@ -360,8 +360,8 @@ struct cmabulk_report {
  * request or a survey.
  *
  * CMABULK_IOC_INTERRUPT makes one FILL with @nr_requests > 0 return -EINTR: the
- * one that runs, at its next range or page moved, or else the next one, at once. It is never
- * lost, and several before that FILL returns count as one.
+ * one that runs, at its next range or page moved, or else the next one, at once.
+ * It is never lost, and several before that FILL returns count as one.
  */
 struct cmabulk_fill {
 	__u32 size;
