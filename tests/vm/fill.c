@@ -260,24 +260,46 @@ static guint64 kept_pages(void)
 }
 
 /*
- * What debugging keeps of each page that is moved comes from where FILL leaves memory to the kernel, and is
- * not FILL's to limit: a debug kernel shall have more of that. Returns what it was before.
+ * What the kernel keeps, by how much more, in ten-thousandths, where memory is scattered, and how eagerly it
+ * makes large pieces that nobody has asked for.
  */
-static guint64 keep_more(void)
-{
-	guint64 before = machine_read_number("/proc/sys/vm/min_free_kbytes");
-	g_autofree char *more = g_strdup_printf("%" G_GUINT64_FORMAT, before * 4);
+struct keeping {
+	guint64 kilobytes;
+	guint64 boost;
+	guint64 eagerness;
+};
 
-	if (machine_scale(0, 1))
-		machine_write("/proc/sys/vm/min_free_kbytes", more);
-	return before;
+static void write_number(const char *path, guint64 number)
+{
+	g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, number);
+
+	machine_write(path, text);
 }
 
-static void keep_again(guint64 kilobytes)
+static void keep(struct keeping keeping)
 {
-	g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, kilobytes);
+	write_number("/proc/sys/vm/compaction_proactiveness", keeping.eagerness);
+	write_number("/proc/sys/vm/watermark_boost_factor", keeping.boost);
+	/* This ends what more it keeps at present, too. */
+	write_number("/proc/sys/vm/min_free_kbytes", keeping.kilobytes);
+}
 
-	machine_write("/proc/sys/vm/min_free_kbytes", text);
+/*
+ * What debugging keeps of each page that is moved comes from where FILL leaves memory to the kernel, and is
+ * not FILL's to limit: a debug kernel shall have more of that. No kernel shall keep more where memory is
+ * scattered, nor be eager: with either kcompactd moves pages from the areas to what FILL leaves. Returns what
+ * it was before.
+ */
+static struct keeping keep_more(void)
+{
+	struct keeping before = {
+		.kilobytes = machine_read_number("/proc/sys/vm/min_free_kbytes"),
+		.boost = machine_read_number("/proc/sys/vm/watermark_boost_factor"),
+		.eagerness = machine_read_number("/proc/sys/vm/compaction_proactiveness"),
+	};
+
+	keep((struct keeping){ .kilobytes = before.kilobytes * machine_scale(1, 4) });
+	return before;
 }
 
 static guint64 spare_pages(const struct fixture *fixture)
@@ -324,7 +346,8 @@ static void read_until_scarce(const struct fixture *fixture, const char *directo
  */
 static int fill_starving_nobody(struct fixture *fixture, guint64 files)
 {
-	const guint64 kept_before = keep_more(), kept = kept_pages();
+	const struct keeping kept_before = keep_more();
+	const guint64 kept = kept_pages();
 	guint64 leave = kept + (guint64)machine_scale(4, 40) * 1024 / 4 + files, before, spare,
 		available;
 	struct occupant occupant;
@@ -336,7 +359,7 @@ static int fill_starving_nobody(struct fixture *fixture, guint64 files)
 	occupant_fill(&occupant, fixture->frames, &fixture->area, OCCUPANT_ANONYMOUS,
 		      fixture->area.pages * 6 / 10);
 	/* Memory may be too scattered to have all of it: what is in the area is still more. */
-	pool_ioctl(fixture->frames, PIN_HOG, &leave);
+	pool_ioctl(fixture->frames, PIN_HOG_QUIETLY, &leave);
 	if (files)
 		read_until_scarce(fixture, "/usr/lib/x86_64-linux-gnu", leave - files * 3 / 4);
 	before = spare_pages(fixture);
@@ -377,7 +400,7 @@ static int fill_starving_nobody(struct fixture *fixture, guint64 files)
 	munlockall();
 	close(buffer);
 	occupant_free(&occupant);
-	keep_again(kept_before);
+	keep(kept_before);
 	return ret;
 }
 

@@ -110,7 +110,7 @@ static void occupant_make(struct occupant *occupant, int frames, const struct ar
 	memset(occupant, 0, sizeof(*occupant));
 	occupant_map(occupant, kind, file);
 	/* The hog stops early when memory is too scattered for it: then more is touched. */
-	pool_ioctl(frames, PIN_HOG, &leave);
+	pool_ioctl(frames, PIN_HOG_QUIETLY, &leave);
 	/* Some may have been moved since they were touched, and others have come to where they were. */
 	do {
 		while (occupant->inside < pages)

@@ -177,16 +177,15 @@ static int pin_spare(void __user *argp)
 	return copy_to_user(argp, &spare, sizeof(spare)) ? -EFAULT : 0;
 }
 
-static int pin_hog(struct pinner *pinner, void __user *argp)
+static int pin_hog(struct pinner *pinner, gfp_t gfp, void __user *argp)
 {
-	const gfp_t gfp = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN | __GFP_COMP;
 	struct page *page;
 	u64 leave;
 
 	if (copy_from_user(&leave, argp, sizeof(leave)))
 		return -EFAULT;
 	while (pin_free_outside_areas() > leave + (1 << PIN_HOG_ORDER)) {
-		page = alloc_pages(gfp, PIN_HOG_ORDER);
+		page = alloc_pages(gfp | __GFP_NORETRY | __GFP_NOWARN | __GFP_COMP, PIN_HOG_ORDER);
 		if (!page)
 			return -ENOMEM;
 		list_add(&page->lru, &pinner->hog);
@@ -239,7 +238,9 @@ static int pin_ioctl_locked(struct pinner *pinner, unsigned int cmd, void __user
 	case PIN_CENSUS:
 		return pin_take_census(argp);
 	case PIN_HOG:
-		return pin_hog(pinner, argp);
+		return pin_hog(pinner, GFP_KERNEL, argp);
+	case PIN_HOG_QUIETLY:
+		return pin_hog(pinner, GFP_KERNEL & ~__GFP_KSWAPD_RECLAIM, argp);
 	case PIN_UNHOG:
 		pin_unhog(pinner);
 		return 0;

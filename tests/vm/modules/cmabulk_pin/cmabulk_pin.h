@@ -57,5 +57,10 @@ struct pin_census {
 #define PIN_UNHOG	_IO(PIN_MAGIC, 7)
 /* How many pages are free outside the areas, asked without using any up. */
 #define PIN_SPARE	_IOR(PIN_MAGIC, 8, __u64)
+/*
+ * As PIN_HOG, asking for no work in the background: kcompactd would go on when it has
+ * ended, and move what is in the areas to what was to be left.
+ */
+#define PIN_HOG_QUIETLY	_IOW(PIN_MAGIC, 9, __u64)
 
 #endif /* CMABULK_PIN_H */
