@@ -127,12 +127,14 @@ static u32 free_slots(const struct cma_bulk_call *call, u32 unit)
 	const u32 per_unit = cma_bulk_unit_slots(&call->map);
 	const u8 *slots = call->map.slots + (size_t)unit * per_unit;
 	u32 nr_free = 0;
-	u32 i;
+	u32 i, nr;
 
 	if (call->map.units[unit].suspect && call->req->effort != CMA_BULK_HARD)
 		return 0;
-	for (i = 0; i < per_unit; i++)
-		nr_free += slots[i] == CMA_SLOT_FREE;
+	for (i = 0; i < per_unit; i += nr) {
+		nr = cma_bulk_same_slots(slots, i, per_unit);
+		nr_free += slots[i] == CMA_SLOT_FREE ? nr : 0;
+	}
 	return nr_free;
 }
 

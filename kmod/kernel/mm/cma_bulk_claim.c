@@ -68,17 +68,19 @@ void cma_bulk_release_bits(struct cma_bulk_call *call, u32 first, u32 nr)
 static void take_slots(struct cma_bulk_call *call, u32 first, u32 nr)
 {
 	struct cma_bulk_req *req = call->req;
+	struct page **pages = req->pages + req->nr_allocated;
 	const unsigned long chunk_pages = 1UL << call->map.order;
-	u32 slot;
+	const unsigned long slot_pages = 1UL << call->map.slot_order;
+	unsigned long pfn = cma_bulk_slot_pfn(&call->map, first);
+	unsigned long i;
+	u32 n;
 
-	for (slot = first; slot < first + nr; slot++) {
-		const unsigned long pfn = cma_bulk_slot_pfn(&call->map, slot);
-		unsigned long i;
-
+	for (n = 0; n < nr; n++, pfn += slot_pages) {
 		for (i = 0; i < chunk_pages; i++)
 			cma_bulk_own_page(pfn_to_page(pfn + i));
-		req->pages[req->nr_allocated++] = pfn_to_page(pfn);
+		pages[n] = pfn_to_page(pfn);
 	}
+	req->nr_allocated += nr;
 	set_slots(call, first, nr, CMA_SLOT_DONE);
 }
 

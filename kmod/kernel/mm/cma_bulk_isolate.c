@@ -83,15 +83,12 @@ static bool block_is_taken(const struct cma_bulk_call *call, unsigned long block
 	const struct cma_bulk_map *map = &call->map;
 	const u32 first = (block << pageblock_order) >> map->slot_order;
 	const u32 last = first + max(1UL, pageblock_nr_pages >> map->slot_order);
-	u32 slot;
 
 	/* What lies between chunks is not taken. */
 	if (map->slot_order != map->order)
 		return false;
-	for (slot = first; slot < last; slot++)
-		if (map->slots[slot] != CMA_SLOT_DONE)
-			return false;
-	return true;
+	return map->slots[first] == CMA_SLOT_DONE &&
+	       cma_bulk_same_slots(map->slots, first, last) == last - first;
 }
 
 /* Pageblocks [@first, @last), in runs of those that are taken and others. */

@@ -13,6 +13,7 @@
 #include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/sort.h>
+#include <linux/string.h>
 #include <linux/types.h>
 
 #include "cma_bulk_plan.h"
@@ -116,12 +117,14 @@ static u32 pick_gain(const struct cma_bulk_map *map, enum pick pick, u32 unit)
 	const u32 per_unit = cma_bulk_unit_slots(map);
 	const u8 *slots = map->slots + (size_t)unit * per_unit;
 	u32 gain = 0;
-	u32 i;
+	u32 i, nr;
 
 	if (!pick_takes_unit(pick, unit_is_suspect(map, unit)))
 		return 0;
-	for (i = 0; i < per_unit; i++)
-		gain += pick_takes(pick, slots[i]);
+	for (i = 0; i < per_unit; i += nr) {
+		nr = cma_bulk_same_slots(slots, i, per_unit);
+		gain += pick_takes(pick, slots[i]) ? nr : 0;
+	}
 	return gain;
 }
 
@@ -139,13 +142,15 @@ static u64 pick_unit(struct cma_bulk_map *map, enum pick pick, u32 unit, u64 nee
 	const u32 per_unit = cma_bulk_unit_slots(map);
 	u8 *slots = map->slots + (size_t)unit * per_unit;
 	u64 picked = 0;
-	u32 i;
+	u32 i, nr;
 
-	for (i = 0; i < per_unit && picked < need; i++) {
+	for (i = 0; i < per_unit && picked < need; i += nr) {
+		nr = cma_bulk_same_slots(slots, i, per_unit);
 		if (!pick_takes(pick, slots[i]))
 			continue;
-		slots[i] |= CMA_SLOT_PICKED;
-		picked++;
+		nr = min_t(u64, nr, need - picked);
+		memset(slots + i, slots[i] | CMA_SLOT_PICKED, nr);
+		picked += nr;
 	}
 	return picked;
 }
@@ -219,7 +224,7 @@ static enum cma_bulk_kind unit_kind(const struct cma_bulk_map *map,
 
 	if (suspect && !want->salvage)
 		return CMA_RANGE_SUSPECT;
-	for (i = 0; i < per_unit; i++)
+	for (i = 0; i < per_unit; i += cma_bulk_same_slots(slots, i, per_unit))
 		if ((slots[i] & CMA_SLOT_PICKED) && !slot_is_lone_suspect(want, slots[i]))
 			kind = max(kind, slot_kind(slots[i], suspect));
 	return kind;
@@ -375,12 +380,22 @@ static void join_unit(const struct cma_bulk_map *map,
 	u32 first, next;
 
 	for (first = unit * per_unit; first < end; first = next) {
-		next = first + 1;
-		if (!slot_joins(want, slots[first], kind, others))
-			continue;
-		while (next < end && slots[next] == slots[first])
-			next++;
-		join_run(map, want, joiner, first, next - first, &burden, kind);
+		next = first + cma_bulk_same_slots(slots, first, end);
+		if (slot_joins(want, slots[first], kind, others))
+			join_run(map, want, joiner, first, next - first, &burden, kind);
+	}
+}
+
+static void clear_marks(struct cma_bulk_map *map, u32 unit)
+{
+	const u32 per_unit = cma_bulk_unit_slots(map);
+	u8 *slots = map->slots + (size_t)unit * per_unit;
+	u32 i, nr;
+
+	for (i = 0; i < per_unit; i += nr) {
+		nr = cma_bulk_same_slots(slots, i, per_unit);
+		if (slots[i] & CMA_SLOT_PICKED)
+			memset(slots + i, slots[i] & ~CMA_SLOT_PICKED, nr);
 	}
 }
 
@@ -388,7 +403,6 @@ static void join_unit(const struct cma_bulk_map *map,
 static u32 join_picked(struct cma_bulk_map *map, const struct cma_bulk_want *want,
 		       struct cma_bulk_range *ranges, u32 max_ranges)
 {
-	const u32 nr_slots = map->nr_units * cma_bulk_unit_slots(map);
 	struct joiner joiner = { .ranges = ranges, .max_ranges = max_ranges };
 	enum cma_bulk_kind kind;
 	u32 i;
@@ -402,13 +416,15 @@ static u32 join_picked(struct cma_bulk_map *map, const struct cma_bulk_want *wan
 		joiner.open = false;
 		for (i = 0; i < map->nr_units; i++) {
 			breathe(i);
-			if (map->keys[i] == kind || kind == CMA_RANGE_SUSPECT)
+			if (map->keys[i] == kind ||
+			    (kind == CMA_RANGE_SUSPECT && unit_is_suspect(map, i)))
 				join_unit(map, want, &joiner, i, kind);
 		}
 	}
-
-	for (i = 0; i < nr_slots; i++)
-		map->slots[i] &= (u8)~CMA_SLOT_PICKED;
+	for (i = 0; i < map->nr_units; i++) {
+		breathe(i);
+		clear_marks(map, i);
+	}
 	return joiner.nr_ranges;
 }
 

@@ -9,6 +9,7 @@
 #ifndef _MM_CMA_BULK_PLAN_H
 #define _MM_CMA_BULK_PLAN_H
 
+#include <linux/string.h>
 #include <linux/types.h>
 
 /*
@@ -124,6 +125,21 @@ static inline u32 cma_bulk_unit_slots(const struct cma_bulk_map *map)
 static inline u64 cma_bulk_slot_pfn(const struct cma_bulk_map *map, u32 slot)
 {
 	return map->first_pfn + ((u64)slot << map->slot_order);
+}
+
+/*
+ * How many slots from @first on, up to @end, which is beyond it, are as the first: most
+ * slots are as their neighbours, and looking at each takes longer than all that is
+ * decided about them.
+ */
+static inline u32 cma_bulk_same_slots(const u8 *slots, u32 first, u32 end)
+{
+	const u8 *other;
+
+	if (first + 1 == end || slots[first + 1] != slots[first])
+		return 1;
+	other = memchr_inv(slots + first, slots[first], end - first);
+	return (other ? (u32)(other - slots) : end) - first;
 }
 
 u32 cma_bulk_plan(struct cma_bulk_map *map, const struct cma_bulk_want *want,

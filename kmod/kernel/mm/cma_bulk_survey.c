@@ -271,6 +271,9 @@ static void survey_note(struct cma_bulk_call *call, unsigned long pfn,
 	const unsigned long end = pfn + nr;
 	u32 slot = (pfn - map->first_pfn) >> map->slot_order;
 
+	/* As good as it gets: that worsens no slot. */
+	if (kind == CMA_SLOT_FREE)
+		return;
 	while (pfn < end) {
 		const unsigned long start = cma_bulk_slot_pfn(map, slot);
 		const unsigned long chunk_end = min(end, start + (1UL << map->order));
@@ -530,15 +533,14 @@ static void survey_begin(struct cma_bulk_call *call, u32 unit)
 {
 	struct cma_bulk_map *map = &call->map;
 	const u32 per_unit = cma_bulk_unit_slots(map);
-	u32 slot;
+	bool usable = true;
 
 	map->nr_units++;
-	for (slot = unit * per_unit; slot < (unit + 1) * per_unit; slot++) {
-		const unsigned long pfn = cma_bulk_slot_pfn(map, slot);
-		const bool usable = cma_bulk_is_contiguous(pfn, 1UL << map->order);
-
-		map->slots[slot] = usable ? CMA_SLOT_FREE : CMA_SLOT_BUSY;
-	}
+	/* Several slots are one pageblock, which lies in one section. */
+	if (per_unit == 1)
+		usable = cma_bulk_is_contiguous(cma_bulk_slot_pfn(map, unit), 1UL << map->order);
+	memset(map->slots + (size_t)unit * per_unit, usable ? CMA_SLOT_FREE : CMA_SLOT_BUSY,
+	       per_unit);
 }
 
 /**
@@ -556,7 +558,8 @@ void cma_bulk_survey_unit(struct cma_bulk_call *call, u32 unit)
 
 	if (new)
 		survey_begin(call, unit);
-	survey_forget(call, unit * per_unit, per_unit);
+	else
+		survey_forget(call, unit * per_unit, per_unit);
 	map->units[unit] = (struct cma_bulk_unit){};
 
 	while (pfn < end) {
