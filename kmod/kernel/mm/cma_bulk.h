@@ -178,6 +178,7 @@ unsigned long cma_bulk_survey_anonymous(unsigned long pfn, unsigned long end);
 unsigned long cma_bulk_survey_suspects(const struct cma_bulk_call *call, unsigned long *pfn,
 				       unsigned long end);
 bool cma_bulk_survey_is_in_io(const struct cma_bulk_call *call, u32 first, u32 nr);
+unsigned long cma_bulk_survey_border(unsigned long pfn);
 u64 cma_bulk_survey_io(const struct cma_bulk_call *call);
 void cma_bulk_survey_set_aside(struct cma_bulk_call *call);
 void cma_bulk_survey_recall(struct cma_bulk_call *call);
@@ -198,6 +199,7 @@ struct cma_bulk_ahead *cma_bulk_ahead_alloc(void);
 void cma_bulk_ahead_begin(struct cma_bulk_call *call);
 void cma_bulk_ahead_add(struct cma_bulk_call *call, u32 index, unsigned long start,
 			unsigned long end);
+unsigned long cma_bulk_ahead_piece(s64 left_us);
 void cma_bulk_ahead_run(struct cma_bulk_call *call, ktime_t until);
 bool cma_bulk_ahead_begun(const struct cma_bulk_call *call, u32 index);
 bool cma_bulk_ahead_done(const struct cma_bulk_call *call, u32 index, int *error);

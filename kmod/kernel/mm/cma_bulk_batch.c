@@ -3,7 +3,7 @@
  * Batches of bulk CMA allocation: the ranges of a plan that are isolated together.
  *
  * A batch of ranges is claimed in the area's bitmap and isolated. Then ranges
- * are emptied, two pageblocks at a time where there is a CPU for it, and each is grabbed. The
+ * are emptied, two pieces at a time where there is a CPU for it, and each is grabbed. The
  * per-CPU lists are drained before the first page is moved or when a range does
  * not come, once for the batch: isolated pageblocks do not fill these lists again.
  */

@@ -16,6 +16,7 @@
 #include <linux/cma.h>
 #include <linux/cpumask.h>
 #include <linux/ktime.h>
+#include <linux/log2.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -28,6 +29,9 @@
  * emulated CPUs three took 1.4 times as long as one, none 1.5 times.
  */
 #define WORTH_A_WORKER	256
+
+/* In pages, a power of two: isolate_migratepages_range() finds no more in use at one go. */
+#define SMALLEST_PIECE	32UL
 
 /**
  * struct ahead_range - a range whose pages are moved before it is claimed
@@ -70,10 +74,37 @@ struct cma_bulk_ahead {
 	struct work_struct work;
 };
 
-/* What is handed out at a time: so many pages, most of them maybe free. */
-static unsigned long piece_pages(void)
+/**
+ * cma_bulk_ahead_piece() - how many pages are handed out at a time
+ * @left_us:	time until the deadline, in microseconds
+ *
+ * Most of them may be free. What has been unmapped is moved, so near the deadline it is
+ * less at a time: see range_migrate_limit() for how long a small page takes; two at once
+ * take twice as long each.
+ *
+ * Return: a power of two, a pageblock at most.
+ */
+unsigned long cma_bulk_ahead_piece(s64 left_us)
 {
-	return pageblock_nr_pages;
+	const s64 most = pageblock_nr_pages;
+	const s64 least = min_t(s64, SMALLEST_PIECE, most);
+	const unsigned long pages = clamp(left_us >> 5, least, most);
+
+	return rounddown_pow_of_two(pages);
+}
+
+/* Where a piece ends that begins at @pfn: no large page is cut, which two CPUs would be at then. */
+static unsigned long piece_end(const struct cma_bulk_call *call, unsigned long pfn,
+			       unsigned long end)
+{
+	const ktime_t deadline = call->req->deadline;
+	unsigned long pages = pageblock_nr_pages;
+	unsigned long border;
+
+	if (deadline)
+		pages = cma_bulk_ahead_piece(ktime_us_delta(deadline, ktime_get()));
+	border = ALIGN_DOWN(pfn, pages) + pages;
+	return border < end ? min(end, cma_bulk_survey_border(border)) : end;
 }
 
 /*
@@ -93,8 +124,7 @@ static bool take_piece(struct cma_bulk_ahead *ahead, struct ahead_range **ret_ra
 		range->begun = true;
 		*ret_range = range;
 		*ret_start = range->next;
-		range->next = min(range->end, ALIGN_DOWN(range->next, piece_pages()) +
-					      piece_pages());
+		range->next = piece_end(ahead->call, range->next, range->end);
 		*ret_end = range->next;
 		if (range->next == range->end)
 			ahead->next++;

@@ -146,6 +146,22 @@ static unsigned long survey_page(unsigned long pfn, bool claimed, enum cma_bulk_
 }
 
 /**
+ * cma_bulk_survey_border() - the next border that cuts no compound page in two
+ * @pfn:	PFN, not beyond the extent
+ *
+ * Return: @pfn, or where the compound page that has begun before ends.
+ */
+unsigned long cma_bulk_survey_border(unsigned long pfn)
+{
+	const struct page *page = pfn_to_page(pfn);
+	enum cma_bulk_slot kind;
+
+	if ((const struct page *)_compound_head(page) == page)
+		return pfn;
+	return pfn + survey_compound(page, pfn, &kind);
+}
+
+/**
  * cma_bulk_survey_anonymous() - count small pages of anonymous memory
  * @pfn:	first PFN
  * @end:	one past the last PFN

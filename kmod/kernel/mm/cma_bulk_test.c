@@ -14,8 +14,10 @@
 #include <linux/delay.h>
 #include <linux/dma-map-ops.h>
 #include <linux/gfp.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/page-flags.h>
+#include <linux/slab.h>
 
 #include "cma.h"
 #include "cma_bulk.h"
@@ -36,6 +38,7 @@ struct fixture {
 	unsigned int nr_pins;
 	unsigned int calls;
 	unsigned long hidden_pfn;
+	unsigned long next_pfn;
 	bool interrupt;
 };
 
@@ -714,6 +717,60 @@ static void what_is_interrupted_was_not_busy(struct kunit *test)
 	release(test, req.nr_allocated, ORDER);
 }
 
+static void pieces_are_small_near_the_deadline(struct kunit *test)
+{
+	s64 left_us;
+
+	KUNIT_EXPECT_EQ(test, cma_bulk_ahead_piece(NSEC_PER_SEC), pageblock_nr_pages);
+	for (left_us = -1; left_us < USEC_PER_SEC / 10; left_us += 7) {
+		const unsigned long pages = cma_bulk_ahead_piece(left_us);
+
+		KUNIT_ASSERT_TRUE(test, is_power_of_2(pages));
+		KUNIT_ASSERT_LE(test, pages, pageblock_nr_pages);
+		KUNIT_ASSERT_LE(test, pages, max_t(s64, left_us >> 5, 32));
+	}
+}
+
+/* Whatever is left of the time, it is little. */
+#define NEAR_US		3000
+
+static int migrate_near_the_deadline(struct cma_bulk_call *call, unsigned long start,
+				     unsigned long end)
+{
+	struct kunit *test = kunit_get_current_test();
+	struct fixture *fix = test->priv;
+
+	KUNIT_EXPECT_EQ(test, start, fix->next_pfn);
+	KUNIT_EXPECT_LE(test, end - start, cma_bulk_ahead_piece(fix->calls++ ? NEAR_US :
+								NSEC_PER_SEC));
+	fix->next_pfn = end;
+	call->req->deadline = ktime_add_us(ktime_get(), NEAR_US);
+	return 0;
+}
+
+static void pieces_follow_each_other_to_the_deadline(struct kunit *test)
+{
+	struct fixture *fix = test->priv;
+	struct cma_bulk_req req = request(fix, CMA_BULK_HARD, NR_CHUNKS);
+	struct cma_bulk_call call = { .req = &req, .task = current };
+	const unsigned long end = fix->base_pfn + NR_PAGES - 100;
+
+	call.ahead = cma_bulk_ahead_alloc();
+	KUNIT_ASSERT_NOT_NULL(test, call.ahead);
+	fix->next_pfn = fix->base_pfn + 1;
+	req.deadline = ktime_add_ms(ktime_get(), 1000);
+	kunit_activate_static_stub(test, cma_bulk_migrate, migrate_near_the_deadline);
+	cma_bulk_ahead_begin(&call);
+	cma_bulk_ahead_add(&call, 0, fix->next_pfn, end);
+	cma_bulk_ahead_run(&call, KTIME_MAX);
+	kunit_deactivate_static_stub(test, cma_bulk_migrate);
+	/* A test is stopped for long, now and then. */
+	if (ktime_before(ktime_get(), req.deadline))
+		KUNIT_EXPECT_EQ(test, fix->next_pfn, end);
+	KUNIT_EXPECT_LE(test, fix->next_pfn, end);
+	kfree(call.ahead);
+}
+
 /* As if this page, which looks free, were on no free list. */
 static int grab_but_one(struct cma_bulk_call *call, unsigned long start, unsigned long end)
 {
@@ -876,6 +933,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(wait_leaves_time_for_what_is_pinned),
 	KUNIT_CASE(lack_of_memory_is_met_once),
 	KUNIT_CASE(what_is_interrupted_was_not_busy),
+	KUNIT_CASE(pieces_are_small_near_the_deadline),
+	KUNIT_CASE(pieces_follow_each_other_to_the_deadline),
 	KUNIT_CASE(page_on_no_list_costs_its_piece),
 	KUNIT_CASE(last_slot_needs_room_for_its_chunk_only),
 	KUNIT_CASE(dropped_range_stays_dropped),
