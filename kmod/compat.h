@@ -37,6 +37,18 @@
 #endif
 
 /*
+ * To try once, waiting for no page, is a flag (7.2) or a call of its own (6.1, 6.12);
+ * only kernels with the series have either. For the benchmark.
+ */
+#ifdef ACR_FLAGS_CMA
+#define bulk_alloc_contig_once(start, end) \
+	alloc_contig_range(start, end, ACR_FLAGS_CMA | ACR_FLAGS_FAST, GFP_KERNEL)
+#else
+#define bulk_alloc_contig_once(start, end) \
+	alloc_contig_range_fast(start, end, MIGRATE_CMA, GFP_KERNEL)
+#endif
+
+/*
  * Isolation of a pageblock is a bit of its own beside the migratetype (7.2), or
  * is a migratetype, which takes the place of the other while it lasts (6.1,
  * 6.12).
@@ -111,6 +123,20 @@ static inline void bulk_shrinker_free(struct shrinker *shrinker)
 	unregister_shrinker(shrinker);
 	kfree(shrinker);
 }
+#endif
+
+/*
+ * dma_buf_vmap() takes no lock (6.1), or it expects to be called with it and there is
+ * one that takes it (6.12, 7.2). For importers.
+ */
+#ifndef BULK_HAVE_VMAP_UNLOCKED
+#define dma_buf_vmap_unlocked	dma_buf_vmap
+#define dma_buf_vunmap_unlocked	dma_buf_vunmap
+#endif
+
+/* What tells importers that a mapping is void has that for a name (7.2), or another (6.1, 6.12). */
+#ifndef BULK_HAVE_INVALIDATE_MAPPINGS
+#define invalidate_mappings	move_notify
 #endif
 
 /* MODULE_IMPORT_NS() takes a string (from 6.13 on) or a word; this is what it does. */

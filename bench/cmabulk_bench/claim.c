@@ -9,12 +9,14 @@
 #include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/ktime.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
 
 #include "bench.h"
+#include "compat.h"
 
 /* What drivers claim at a time, and how they insist on it. */
 #define BLOCK_ORDER		(21 - PAGE_SHIFT)
@@ -44,27 +46,8 @@ static void drain_once(void)
 	drain_all_pages_fn(NULL);
 }
 
-/* To try once, waiting for no page, is a flag (7.2) or a call of its own (6.1, 6.12). */
-#ifdef ACR_FLAGS_CMA
-static int alloc_once(unsigned long start, unsigned long end)
-{
-	return alloc_contig_range(start, end, ACR_FLAGS_CMA | ACR_FLAGS_FAST, GFP_KERNEL);
-}
-
-#define BENCH_CONTIG_CMA	ACR_FLAGS_CMA
-#else
-static int alloc_once(unsigned long start, unsigned long end)
-{
-	return alloc_contig_range_fast(start, end, MIGRATE_CMA, GFP_KERNEL);
-}
-
-#define BENCH_CONTIG_CMA	MIGRATE_CMA
-#endif
-
-/* The largest order of the page allocator (from 6.8 on), or the one above it (6.1). */
-#ifndef MAX_PAGE_ORDER
-#define MAX_PAGE_ORDER		(MAX_ORDER - 1)
-#endif
+/* The largest order of the page allocator. */
+#define LARGEST_ORDER		((u32)ilog2(MAX_ORDER_NR_PAGES))
 
 /* One claim in progress: @end is where the area ends, @chunk the pages of a chunk. */
 struct claim {
@@ -87,9 +70,9 @@ static int take(struct claim *claim, unsigned long start, unsigned long pages, b
 
 	claim->arg->ranges++;
 	if (fast)
-		ret = alloc_once(start, start + pages);
+		ret = bulk_alloc_contig_once(start, start + pages);
 	else
-		ret = alloc_contig_range(start, start + pages, BENCH_CONTIG_CMA, GFP_KERNEL);
+		ret = alloc_contig_range(start, start + pages, BULK_CONTIG_CMA, GFP_KERNEL);
 	if (ret)
 		return ret;
 	bench->ranges[bench->nr_ranges++] = (struct bench_range){ start, pages };
@@ -180,7 +163,7 @@ static int check(const struct bench *bench, const struct bench_claim *arg)
 {
 	if (bench->ranges)
 		return -EBUSY;
-	if (arg->method > BENCH_RFC_SCAN_FAST || arg->order > MAX_PAGE_ORDER || !arg->wanted)
+	if (arg->method > BENCH_RFC_SCAN_FAST || arg->order > LARGEST_ORDER || !arg->wanted)
 		return -EINVAL;
 	if (arg->method >= BENCH_RFC_SCAN &&
 	    (!lru_add_drain_all_address || !drain_all_pages_address))
@@ -198,7 +181,7 @@ int bench_claim(struct bench *bench, struct bench_claim *arg)
 		.bench = bench,
 		.arg = arg,
 		.end = arg->base + arg->pages,
-		.chunk = 1UL << min(arg->order, (u32)MAX_PAGE_ORDER),
+		.chunk = 1UL << min(arg->order, LARGEST_ORDER),
 	};
 	int ret = check(bench, arg);
 

@@ -18,6 +18,7 @@
 #include <linux/uaccess.h>
 
 #include "cmabulk_importer.h"
+#include "compat.h"
 
 /**
  * struct importer - one open file, and the device it stands for
@@ -47,11 +48,7 @@ static void importer_move_notify(struct dma_buf_attachment *attach)
 
 static const struct dma_buf_attach_ops importer_attach_ops = {
 	.allow_peer2peer = false,
-#ifdef HAVE_INVALIDATE_MAPPINGS
 	.invalidate_mappings = importer_move_notify,
-#else
-	.move_notify = importer_move_notify,
-#endif
 };
 
 static void importer_unmap(struct importer *importer)
@@ -461,5 +458,4 @@ module_misc_device(importer_misc);
 
 MODULE_DESCRIPTION("dma-buf importer for the cmabulk tests");
 MODULE_LICENSE("GPL");
-/* What MODULE_IMPORT_NS() does, which takes a string (from 6.13 on) or a word. */
-MODULE_INFO(import_ns, "DMA_BUF");
+BULK_IMPORT_NS("DMA_BUF");
