@@ -20,11 +20,11 @@
 #include "lib/occupant.h"
 #include "lib/pool.h"
 
-#define ORDER	      4
-#define CHUNKS	      40
-#define CHUNK_BYTES   ((size_t)4096 << ORDER)
-/* Pageblocks that are left when what is asked for has to be moved out of them. */
-#define MOVING_BLOCKS 64
+#define ORDER	     4
+#define CHUNKS	     40
+#define CHUNK_BYTES  ((size_t)4096 << ORDER)
+/* Pages that are left when what is asked for has to be moved out of them: 32 pageblocks or more. */
+#define MOVING_PAGES 32768
 
 /*
  * Up to here each allocation is failed; after that, where pages are moved by the thousand, ever
@@ -180,7 +180,7 @@ static int run_fill_hard(struct scene *scene)
  */
 static void prepare_moving_fill(struct scene *scene)
 {
-	const guint64 left = MOVING_BLOCKS * FRAMES_PER_BLOCK;
+	const guint64 left = MOVING_PAGES;
 
 	if (scene->wall < 0) {
 		scene->wall = reservation_new(scene->pool, ORDER, 0);
@@ -195,7 +195,7 @@ static void prepare_moving_fill(struct scene *scene)
 
 static int run_moving_fill(struct scene *scene)
 {
-	const guint64 wanted = MOVING_BLOCKS * FRAMES_PER_BLOCK * 7 / 8 >> ORDER;
+	const guint64 wanted = MOVING_PAGES * 7 / 8 >> ORDER;
 
 	return reservation_fill(scene->reservation, CMABULK_EFFORT_HARD, wanted, 0, &scene->fill);
 }
