@@ -259,16 +259,6 @@ static guint64 kept_pages(void)
 	       (guint64)sysconf(_SC_PAGESIZE);
 }
 
-/*
- * What the kernel keeps, by how much more, in ten-thousandths, where memory is scattered, and how eagerly it
- * makes large pieces that nobody has asked for.
- */
-struct keeping {
-	guint64 kilobytes;
-	guint64 boost;
-	guint64 eagerness;
-};
-
 static void write_number(const char *path, guint64 number)
 {
 	g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, number);
@@ -276,29 +266,15 @@ static void write_number(const char *path, guint64 number)
 	machine_write(path, text);
 }
 
-static void keep(struct keeping keeping)
-{
-	write_number("/proc/sys/vm/compaction_proactiveness", keeping.eagerness);
-	write_number("/proc/sys/vm/watermark_boost_factor", keeping.boost);
-	/* This ends what more it keeps at present, too. */
-	write_number("/proc/sys/vm/min_free_kbytes", keeping.kilobytes);
-}
-
 /*
  * What debugging keeps of each page that is moved comes from where FILL leaves memory to the kernel, and is
- * not FILL's to limit: a debug kernel shall have more of that. No kernel shall keep more where memory is
- * scattered, nor be eager: with either kcompactd moves pages from the areas to what FILL leaves. Returns what
- * it was before.
+ * not FILL's to limit: a debug kernel shall have more of that. Returns what it was before.
  */
-static struct keeping keep_more(void)
+static guint64 keep_more(void)
 {
-	struct keeping before = {
-		.kilobytes = machine_read_number("/proc/sys/vm/min_free_kbytes"),
-		.boost = machine_read_number("/proc/sys/vm/watermark_boost_factor"),
-		.eagerness = machine_read_number("/proc/sys/vm/compaction_proactiveness"),
-	};
+	guint64 before = machine_read_number("/proc/sys/vm/min_free_kbytes");
 
-	keep((struct keeping){ .kilobytes = before.kilobytes * machine_scale(1, 4) });
+	write_number("/proc/sys/vm/min_free_kbytes", before * machine_scale(1, 4));
 	return before;
 }
 
@@ -346,10 +322,7 @@ static void read_until_scarce(const struct fixture *fixture, const char *directo
  */
 static int fill_starving_nobody(struct fixture *fixture, guint64 files)
 {
-	const struct keeping kept_before = keep_more();
-	const guint64 kept = kept_pages();
-	guint64 leave = kept + (guint64)machine_scale(4, 40) * 1024 / 4 + files, before, spare,
-		available;
+	guint64 kept_before, kept, leave, before, spare, available;
 	struct occupant occupant;
 	struct cmabulk_fill fill;
 	int buffer, ret;
@@ -358,6 +331,9 @@ static int fill_starving_nobody(struct fixture *fixture, guint64 files)
 	g_assert_cmpint(mlockall(MCL_CURRENT), ==, 0);
 	occupant_fill(&occupant, fixture->frames, &fixture->area, OCCUPANT_ANONYMOUS,
 		      fixture->area.pages * 6 / 10);
+	kept_before = keep_more();
+	kept = kept_pages();
+	leave = kept + (guint64)machine_scale(4, 40) * 1024 / 4 + files;
 	/* Memory may be too scattered to have all of it: what is in the area is still more. */
 	pool_ioctl(fixture->frames, PIN_HOG_QUIETLY, &leave);
 	if (files)
@@ -400,7 +376,7 @@ static int fill_starving_nobody(struct fixture *fixture, guint64 files)
 	munlockall();
 	close(buffer);
 	occupant_free(&occupant);
-	keep(kept_before);
+	write_number("/proc/sys/vm/min_free_kbytes", kept_before);
 	return ret;
 }
 
@@ -703,9 +679,23 @@ static void test_orders(struct fixture *fixture, gconstpointer data)
 #define ADD(name, function) \
 	g_test_add("/fill/" name, struct fixture, NULL, fixture_setup, function, fixture_teardown)
 
+/*
+ * Nobody shall move pages from the areas to what FILL leaves. kcompactd does, on its own account, and when
+ * kswapd wakes it, which keeps more than it says where memory is scattered, and wants to have it in one piece.
+ */
+static void calm_kcompactd(void)
+{
+	machine_write("/proc/sys/vm/compaction_proactiveness", "0");
+	machine_write("/proc/sys/vm/watermark_boost_factor", "0");
+	/* This ends what more it keeps at present. */
+	write_number("/proc/sys/vm/min_free_kbytes",
+		     machine_read_number("/proc/sys/vm/min_free_kbytes"));
+}
+
 int main(int argc, char **argv)
 {
 	machine_init(&argc, &argv);
+	calm_kcompactd();
 	module_load_cmabulk(NULL);
 	ADD("zero-requests", test_zero_requests);
 	ADD("whole-request", test_whole_request);
