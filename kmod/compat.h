@@ -40,7 +40,7 @@
  * To try once, waiting for no page, is a flag (7.2) or a call of its own (6.1, 6.12);
  * only kernels with the series have either. For the benchmark.
  */
-#ifdef ACR_FLAGS_CMA
+#ifdef ACR_FLAGS_FAST
 #define bulk_alloc_contig_once(start, end) \
 	alloc_contig_range(start, end, ACR_FLAGS_CMA | ACR_FLAGS_FAST, GFP_KERNEL)
 #else
@@ -126,7 +126,7 @@ static inline void bulk_shrinker_free(struct shrinker *shrinker)
 #endif
 
 /*
- * dma_buf_vmap() takes no lock (6.1), or it expects to be called with it and there is
+ * dma_buf_vmap() is called without the reservation's lock (6.1), or with it, and there is
  * one that takes it (6.12, 7.2). For importers.
  */
 #ifndef BULK_HAVE_VMAP_UNLOCKED
