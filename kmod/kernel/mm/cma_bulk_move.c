@@ -78,9 +78,9 @@ struct cma_bulk_ahead {
  * cma_bulk_ahead_piece() - how many pages are handed out at a time
  * @left_us:	time until the deadline, in microseconds
  *
- * Most of them may be free. What has been unmapped is moved, so near the deadline it is
- * less at a time: see range_migrate_limit() for how long a small page takes; two at once
- * take twice as long each.
+ * Most of them may be free. Many are unmapped before the first is moved (not on 6.1), and
+ * then all of them are, so near the deadline it is less at a time: twice what
+ * range_migrate_limit() takes for a small page, as two CPUs slow each other down.
  *
  * Return: a power of two, a pageblock at most.
  */
@@ -93,7 +93,10 @@ unsigned long cma_bulk_ahead_piece(s64 left_us)
 	return rounddown_pow_of_two(pages);
 }
 
-/* Where a piece ends that begins at @pfn: no large page is cut, which two CPUs would be at then. */
+/*
+ * Where a piece ends that begins at @pfn, in a range that ends at @end: as far as a look
+ * without a lock can tell, no large page is cut, which two CPUs would be at then.
+ */
 static unsigned long piece_end(const struct cma_bulk_call *call, unsigned long pfn,
 			       unsigned long end)
 {

@@ -147,9 +147,10 @@ static unsigned long survey_page(unsigned long pfn, bool claimed, enum cma_bulk_
 
 /**
  * cma_bulk_survey_border() - the next border that cuts no compound page in two
- * @pfn:	PFN, not beyond the extent
+ * @pfn:	a PFN of the extent
  *
- * Return: @pfn, or where the compound page that has begun before ends.
+ * Return: @pfn, or where the compound page that has begun before ends. A hint: of a page
+ * in flux that may be anything beyond @pfn.
  */
 unsigned long cma_bulk_survey_border(unsigned long pfn)
 {
