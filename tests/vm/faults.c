@@ -280,11 +280,15 @@ static void prepare_buffer(struct scene *scene)
 
 static int run_mmap(struct scene *scene)
 {
-	void *map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, scene->buffer, 0);
+	void *map = mmap(NULL, CHUNKS * CHUNK_BYTES, PROT_READ, MAP_SHARED, scene->buffer, 0);
 
 	if (map == MAP_FAILED)
 		return -errno;
-	munmap(map, 4096);
+	/* That takes memory, too: what did not go is unmapped when nothing fails any more. */
+	scene->map = map;
+	if (munmap(map, CHUNKS * CHUNK_BYTES) < 0)
+		return -errno;
+	scene->map = NULL;
 	return 0;
 }
 
