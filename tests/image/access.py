@@ -28,8 +28,6 @@ ACCESS_DENIED = f"{BUS}.Error.AccessDenied"
 GAMES = pwd.getpwnam("games").pw_uid
 RULES = "/etc/polkit-1/rules.d/40-cmabulk-test.rules"
 ACTIONS = "/usr/share/polkit-1/actions/org.cmabulk1.policy"
-# What to ask again for, and how often at most.
-UNANSWERED, QUESTIONS = "polkit did not answer", 4
 # Of cmabulkctl(1).
 OK, NOT_PERMITTED, OVER_LIMIT = 0, 5, 6
 
@@ -48,21 +46,6 @@ def refusal(person, attempt):
     return ""
 
 
-def answered(ask, sentence):
-    """What @ask brings, of which @sentence is the refusal. Who hears that polkit did not answer in time asks again, as he is
-    told: a processor of this machine may be somebody else's for seconds.
-    """
-    for _ in range(QUESTIONS):
-        answer = ask()
-        if UNANSWERED not in sentence(answer):
-            break
-    return answer
-
-
-def answer(person, attempt):
-    return answered(lambda: refusal(person, attempt), lambda said: said)
-
-
 def allocates(connection):
     connection.allocate(count=2, buffers=2).close()
 
@@ -76,7 +59,7 @@ def reloads_and_may_be_asked(connection):
 
 
 def expect_served(person):
-    assert answer(person, allocates) == ""
+    assert refusal(person, allocates) == ""
 
 
 def is_served(person):
@@ -101,7 +84,7 @@ def expect_refused_soon(person, attempt=allocates):
 
 
 def expect_refused(person, *words, attempt=allocates):
-    sentence = answer(person, attempt)
+    sentence = refusal(person, attempt)
     assert sentence, f"{person.name} may"
     assert all(word in sentence for word in (str(person.uid), *words)), sentence
     return sentence
@@ -118,18 +101,18 @@ def access_finding(person):
 
 def expect_cli_served(person):
     """The command line gets it, and doctor knows that it would."""
-    outcome = answered(lambda: person.run("cmabulkctl", "alloc", "2", "--buffers=2"), lambda done: done.error)
+    outcome = person.run("cmabulkctl", "alloc", "2", "--buffers=2")
     assert outcome.status == OK, outcome
-    finding = answered(lambda: access_finding(person), lambda found: found["message"])
+    finding = access_finding(person)
     assert finding["result"] == "ok" and f"serves user {person.name}" in finding["message"], finding
     return finding
 
 
 def expect_cli_refused(person, *words):
     """The command line says why and what to do, as doctor does."""
-    outcome = answered(lambda: person.run("cmabulkctl", "alloc", "2"), lambda done: done.error)
+    outcome = person.run("cmabulkctl", "alloc", "2")
     assert outcome.status == NOT_PERMITTED and not outcome.output, outcome
-    finding = answered(lambda: access_finding(person), lambda found: found["message"])
+    finding = access_finding(person)
     assert finding["result"] == "warn" and f"--groups GROUP {person.name}" in finding["remedy"], finding
     for sentence in (outcome.error, finding["message"]):
         assert all(word in sentence for word in (str(person.uid), "cmabulk-clients", *words)), sentence
@@ -137,7 +120,7 @@ def expect_cli_refused(person, *words):
 
 def expect_cli_may_not_manage(person, *words):
     for verb in (["reload"], ["accounts", "set", "default", "MaxBytes=1M"], ["accounts", "unset", "default"]):
-        outcome = answered(lambda verb=verb: person.run("cmabulkctl", *verb), lambda done: done.error)
+        outcome = person.run("cmabulkctl", *verb)
         assert outcome.status == NOT_PERMITTED and not outcome.output, outcome
         assert all(word in outcome.error for word in (str(person.uid), MANAGE, *words)), outcome.error
 
