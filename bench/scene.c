@@ -184,14 +184,20 @@ static guint64 kept_pages(void)
 	return kept / (guint64)sysconf(_SC_PAGESIZE);
 }
 
-static void build_no_memory(struct scene *scene)
+/* Free memory that programs ran from is slow to write to on an emulator. */
+static void scrub(struct scene *scene)
 {
 	guint64 keep = kept_pages() + SCARCE_PAGES / 4;
 
+	g_assert_cmpint(pool_ioctl(scene->bench, BENCH_SCRUB, &keep), ==, 0);
+}
+
+static void build_no_memory(struct scene *scene)
+{
 	build_movable(scene);
 	hog(scene, kept_pages() + SCARCE_PAGES);
-	/* What is left are pages that programs ran from. */
-	g_assert_cmpint(pool_ioctl(scene->bench, BENCH_SCRUB, &keep), ==, 0);
+	/* What is left are pages whose programs have just been dropped. */
+	scrub(scene);
 }
 
 /* What a camera or a decoder holds while others use the area too. */
@@ -224,19 +230,20 @@ static void build_full_cma(struct scene *scene)
 const struct condition conditions[] = {
 	{ "empty", "nothing in the area", build_empty },
 	{ "clean-cache", "40 % is clean page cache", build_clean_cache },
-	{ "movable", "40 % is anonymous memory, pageblocks to different degrees", build_movable },
-	{ "thp", "40 % is anonymous memory in huge pages", build_thp },
-	{ "dirty-shmem", "40 % is shared memory", build_dirty_shmem },
+	{ "movable", "40 % is anonymous memory, pageblocks to different degrees", build_movable,
+	  .moves = true },
+	{ "thp", "40 % is anonymous memory in huge pages", build_thp, .moves = true },
+	{ "dirty-shmem", "40 % is shared memory", build_dirty_shmem, .moves = true },
 	{ "writeback", "40 % is page cache that a slow disk is writing", build_writeback },
 	{ "pinned-47", "47 pageblocks have a page that a pipe refers to", build_pinned_47 },
 	{ "pinned-every-block", "a page frame in every pageblock is taken",
 	  build_pinned_every_block },
 	{ "pinned-1-in-64", "40 % is anonymous memory, one page in 64 of it pinned; whole area",
-	  build_pinned_1_in_64, .whole = true },
+	  build_pinned_1_in_64, .whole = true, .moves = true },
 	{ "busy-cpus", "all other CPUs allocate and free page cache", build_busy_cpus,
 	  .spare = 128 },
-	{ "no-memory", "as movable, and nearly no free memory outside", build_no_memory,
-	  .spare = 4 },
+	{ "no-memory", "as movable, and nearly no free memory outside", build_no_memory, .spare = 4,
+	  .moves = true },
 	{ "shared-cma", "300 MiB of the area are in a reservation", build_shared_cma,
 	  .special = true },
 	{ "full-cma", "300 MiB of the area are in a buffer of upstream's heap", build_full_cma,
@@ -352,6 +359,8 @@ static void empty_area(struct scene *scene)
 void scene_build(struct scene *scene, const struct condition *condition)
 {
 	scene_clear(scene);
+	if (condition->moves)
+		scrub(scene);
 	empty_area(scene);
 	condition->build(scene);
 	/* Page cache is not mapped any more: what is known of it is from before. */

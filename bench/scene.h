@@ -34,6 +34,7 @@ struct condition {
 	void (*build)(struct scene *scene);
 	guint spare; /* MiB that it leaves outside the area, roughly; 0: enough for everybody */
 	bool whole; /* the request is for the whole area */
+	bool moves; /* pages are moved: to memory that was written since programs ran there */
 	bool special; /* answers one question; not built unless named */
 };
 

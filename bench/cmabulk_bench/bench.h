@@ -4,11 +4,16 @@
 #define BENCH_H
 
 #include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/mmzone.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
 #include "cmabulk_bench.h"
+
+/* The largest order of the page allocator. */
+#define LARGEST_ORDER	((u32)ilog2(MAX_ORDER_NR_PAGES))
 
 /* Page frames [@start, @start + @pages) that came with one call. */
 struct bench_range {

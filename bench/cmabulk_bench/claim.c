@@ -46,9 +46,6 @@ static void drain_once(void)
 	drain_all_pages_fn(NULL);
 }
 
-/* The largest order of the page allocator. */
-#define LARGEST_ORDER		((u32)ilog2(MAX_ORDER_NR_PAGES))
-
 /* One claim in progress: @end is where the area ends, @chunk the pages of a chunk. */
 struct claim {
 	struct bench *bench;

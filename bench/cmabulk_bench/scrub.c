@@ -4,9 +4,10 @@
  *
  * An emulator keeps a translation of code by the page. The first write to such a page goes
  * through it store by store: on QEMU's TCG a page of 4 KiB with 16 blocks of code took 134 us,
- * one without 1 us. Where memory is short, pages are moved to what programs have just
- * left behind, and what is measured is the emulator.
+ * one without 1 us. Pages are moved to what programs have left behind, more so where memory
+ * is short, and what is measured is the emulator.
  */
+#include <linux/bits.h>
 #include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/list.h>
@@ -16,31 +17,40 @@
 
 #include "bench.h"
 
-#define SCRUB_STEP	1024UL
-/* Free pages of CMA's that are left for others meanwhile. */
-#define SCRUB_KEEP_CMA	256UL
-
-static unsigned long free_cma(void)
+/* Whether that many pages which are not CMA's would still be there without a piece. */
+static bool others_have(u64 keep, unsigned int order)
 {
-	return global_zone_page_state(NR_FREE_CMA_PAGES);
+	return global_zone_page_state(NR_FREE_PAGES) >
+	       global_zone_page_state(NR_FREE_CMA_PAGES) + keep + BIT(order);
 }
 
-static bool others_have(u64 keep)
+/*
+ * A piece that nobody has to give anything up for, of at most @order, which becomes what it is.
+ * Large ones first: they go past the CPUs' lists, which else were so full afterwards that nobody
+ * who reads a file would get to the area. Movable: others would make pageblocks their own.
+ */
+static struct page *take_piece(u64 keep, unsigned int *order)
 {
-	return global_zone_page_state(NR_FREE_PAGES) > free_cma() + keep;
+	struct page *page;
+
+	for (;; (*order)--) {
+		if (others_have(keep, *order)) {
+			page = alloc_pages(__GFP_MOVABLE | __GFP_HIGHMEM | __GFP_NOMEMALLOC |
+					   __GFP_NORETRY | __GFP_NOWARN, *order);
+			if (page)
+				return page;
+		}
+		if (!*order)
+			return NULL;
+	}
 }
 
-/* Write to one more page, without asking anybody else to give anything up. */
-static bool scrub_page(struct list_head *pages, gfp_t gfp)
+static void write_piece(struct page *page, unsigned int order)
 {
-	struct page *page = alloc_page(gfp | __GFP_HIGHMEM | __GFP_NOMEMALLOC | __GFP_NORETRY |
-				       __GFP_NOWARN);
+	unsigned long i;
 
-	if (!page)
-		return false;
-	clear_highpage(page);
-	list_add(&page->lru, pages);
-	return true;
+	for (i = 0; i < BIT(order); i++)
+		clear_highpage(page + i);
 }
 
 /**
@@ -49,20 +59,20 @@ static bool scrub_page(struct list_head *pages, gfp_t gfp)
  */
 void bench_scrub(u64 keep)
 {
+	unsigned int order = LARGEST_ORDER;
 	struct page *page, *next;
-	unsigned long nr = 0;
 	LIST_HEAD(pages);
 
-	while (free_cma() > SCRUB_KEEP_CMA && others_have(keep) &&
-	       scrub_page(&pages, __GFP_MOVABLE))
-		if (!(++nr % SCRUB_STEP))
-			cond_resched();
-	while (others_have(keep) && scrub_page(&pages, 0))
-		if (!(++nr % SCRUB_STEP))
-			cond_resched();
+	while ((page = take_piece(keep, &order))) {
+		write_piece(page, order);
+		set_page_private(page, order);
+		list_add(&page->lru, &pages);
+		cond_resched();
+	}
 	list_for_each_entry_safe(page, next, &pages, lru) {
-		__free_page(page);
-		if (!(--nr % SCRUB_STEP))
-			cond_resched();
+		order = page_private(page);
+		set_page_private(page, 0);
+		__free_pages(page, order);
+		cond_resched();
 	}
 }
