@@ -163,11 +163,9 @@ unsigned long cma_bulk_survey_border(unsigned long pfn)
 }
 
 /**
- * cma_bulk_survey_anonymous() - count small pages of anonymous memory
+ * cma_bulk_survey_anonymous() - count pages of anonymous memory
  * @pfn:	first PFN
  * @end:	one past the last PFN
- *
- * Those of a huge page do not count: it is unmapped as one, and the rest is copying.
  */
 unsigned long cma_bulk_survey_anonymous(unsigned long pfn, unsigned long end)
 {
@@ -175,17 +173,19 @@ unsigned long cma_bulk_survey_anonymous(unsigned long pfn, unsigned long end)
 
 	while (pfn < end) {
 		const struct page *page = pfn_to_page(pfn);
-		const bool compound = (const struct page *)_compound_head(page) != page ||
-				      (cma_bulk_page_flags(page) & BIT(PG_head));
+		const struct page *head = (const struct page *)_compound_head(page);
+		enum cma_bulk_slot kind;
 		unsigned long run = 1;
 
 		if (cma_bulk_is_buddy(READ_ONCE(page->page_type))) {
 			const unsigned long order = buddy_order_unsafe(page);
 
 			run = order <= MAX_PAGE_ORDER ? 1UL << order : 1;
-		} else if (!compound &&
-			   ((unsigned long)READ_ONCE(page->mapping) & CMA_BULK_MAPPING_ANON)) {
-			nr++;
+		} else {
+			if (head != page || (cma_bulk_page_flags(page) & BIT(PG_head)))
+				run = survey_compound(page, pfn, &kind);
+			if ((unsigned long)READ_ONCE(head->mapping) & CMA_BULK_MAPPING_ANON)
+				nr += min(run, end - pfn);
 		}
 		pfn += run;
 	}
