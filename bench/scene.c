@@ -23,6 +23,8 @@
 /* Pages left outside the area: besides what the kernel keeps for itself; and for page cache to go back and forth. */
 #define SCARCE_PAGES	 1024
 #define BUSY_PAGES	 32768
+/* Left to everybody while the rest of free memory is written to. */
+#define SPARE_PAGES	 8192
 /* A disk that writes 160 MiB/s, and starts after a while. */
 #define WRITE_DELAY_NS	 200000000
 #define WRITE_STEP_NS	 25000
@@ -184,10 +186,10 @@ static guint64 kept_pages(void)
 	return kept / (guint64)sysconf(_SC_PAGESIZE);
 }
 
-/* Free memory that programs ran from is slow to write to on an emulator. */
-static void scrub(struct scene *scene)
+/* Free memory that programs ran from is slow to write to on an emulator. @leave: pages for others, meanwhile. */
+static void scrub(struct scene *scene, guint64 leave)
 {
-	guint64 keep = kept_pages() + SCARCE_PAGES / 4;
+	guint64 keep = kept_pages() + leave;
 
 	g_assert_cmpint(pool_ioctl(scene->bench, BENCH_SCRUB, &keep), ==, 0);
 }
@@ -197,7 +199,7 @@ static void build_no_memory(struct scene *scene)
 	build_movable(scene);
 	hog(scene, kept_pages() + SCARCE_PAGES);
 	/* What is left are pages whose programs have just been dropped. */
-	scrub(scene);
+	scrub(scene, SCARCE_PAGES / 4);
 }
 
 /* What a camera or a decoder holds while others use the area too. */
@@ -360,7 +362,7 @@ void scene_build(struct scene *scene, const struct condition *condition)
 {
 	scene_clear(scene);
 	if (condition->moves)
-		scrub(scene);
+		scrub(scene, SPARE_PAGES);
 	empty_area(scene);
 	condition->build(scene);
 	/* Page cache is not mapped any more: what is known of it is from before. */
