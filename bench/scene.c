@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "busy.h"
@@ -286,6 +287,8 @@ static void load_bench(void)
 void scene_init(struct scene *scene, const char *area)
 {
 	memset(scene, 0, sizeof(*scene));
+	/* What we run is not dropped with the area: else it would be read into it as soon as it is empty. */
+	g_assert_no_errno(mlockall(MCL_CURRENT | MCL_ONFAULT));
 	load_bench();
 	scene->bench = open("/dev/" BENCH_DEVICE, O_RDWR | O_CLOEXEC);
 	g_assert_no_errno(scene->bench);
@@ -328,8 +331,8 @@ void scene_clear(struct scene *scene)
 }
 
 /*
- * Whatever still is in the area moves out of the way of one who claims all of it. Page cache is dropped
- * once: what is read again for it may be in the area again, every time.
+ * Whatever still is in the area moves out of the way of one who claims all of it. Clean page cache it drops:
+ * what is read again may be in the area again, every time.
  */
 static void empty_area(struct scene *scene)
 {
@@ -344,7 +347,6 @@ static void empty_area(struct scene *scene)
 	gint64 deadline = g_get_monotonic_time() + EMPTY_SECONDS * G_TIME_SPAN_SECOND;
 	guint64 ns;
 
-	machine_write("/proc/sys/vm/drop_caches", "1");
 	while (g_get_monotonic_time() < deadline) {
 		g_assert_cmpint(pool_ioctl(scene->bench, BENCH_CLAIM, &claim), ==, 0);
 		g_assert_cmpint(pool_ioctl(scene->bench, BENCH_RELEASE, &ns), ==, 0);
@@ -361,6 +363,7 @@ static void empty_area(struct scene *scene)
 void scene_build(struct scene *scene, const struct condition *condition)
 {
 	scene_clear(scene);
+	machine_write("/proc/sys/vm/drop_caches", "1");
 	if (condition->moves)
 		scrub(scene, SPARE_PAGES);
 	empty_area(scene);
