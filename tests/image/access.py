@@ -27,6 +27,8 @@ INTERACTIVE = Gio.DBusMessageFlags.ALLOW_INTERACTIVE_AUTHORIZATION
 ACCESS_DENIED = f"{BUS}.Error.AccessDenied"
 GAMES = pwd.getpwnam("games").pw_uid
 RULES = "/etc/polkit-1/rules.d/40-cmabulk-test.rules"
+# As in tools/build-image.
+AWAKE = "/usr/lib/cmabulk-tests/polkit-awake.so"
 ACTIONS = "/usr/share/polkit-1/actions/org.cmabulk1.policy"
 # Of cmabulkctl(1).
 OK, NOT_PERMITTED, OVER_LIMIT = 0, 5, 6
@@ -219,6 +221,13 @@ class Agent(Application):
 
     def dismiss(self, call):
         self.send(Gio.DBusMessage.new_method_error_literal(call, f"{AUTHORITY}.Error.Cancelled", "dismissed"))
+
+
+def polkit_is_kept_awake():
+    """The library that the test system has for that is in use: a loader that cannot have it only warns."""
+    systemctl("start", POLKIT)
+    with open(f"/proc/{machine.unit(POLKIT, 'MainPID')}/maps", encoding="utf-8") as maps:
+        assert AWAKE in maps.read(), "polkit may sleep through a wakeup"
 
 
 # --- Who may allocate -----------------------------------------------------------------------------
@@ -591,6 +600,7 @@ def the_bus_knows_the_daemon():
 
 
 TESTS = [
+    polkit_is_kept_awake,
     the_bus_knows_the_daemon,
     the_group_goes_through_the_daemon,
     who_sits_at_the_machine_may_allocate,

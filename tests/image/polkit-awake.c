@@ -39,7 +39,10 @@ static bool is_before(const struct timespec *one, const struct timespec *other)
 	return one->tv_nsec < other->tv_nsec;
 }
 
-/* In place of the C library's. polkit's times are of the monotonic clock. */
+/*
+ * In place of the C library's. polkit's times are of the monotonic clock.
+ * Whom its rules start would have this, too: here they start nobody.
+ */
 int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
 			   const struct timespec *until)
 {
