@@ -25,9 +25,9 @@ static bool others_have(u64 keep, unsigned int order)
 }
 
 /*
- * A piece that nobody has to give anything up for, of at most @order, which becomes what it is.
- * Large ones first: they go past the CPUs' lists, which else were so full afterwards that nobody
- * who reads a file would get to the area. Movable: others would make pageblocks their own.
+ * A piece that nobody has to give anything up for, of at most @order, which is lowered to what
+ * there still is. Large ones first: most go past the CPUs' lists, which else were so full
+ * afterwards that nobody who reads a file would get to the area.
  */
 static struct page *take_piece(u64 keep, unsigned int *order)
 {
