@@ -60,14 +60,13 @@ static bool flags_tell_io(unsigned long flags)
 }
 
 /*
- * A page of a compound page: movable when the whole is on the LRU lists and neither
- * read nor written, is hugetlb's or has movable operations. Returns how many pages from @pfn on
- * belong to it.
+ * A page of the compound page that begins with @head: movable when the whole is on the LRU
+ * lists and neither read nor written, is hugetlb's or has movable operations. Returns how
+ * many pages from @pfn on belong to it.
  */
-static unsigned long survey_compound(const struct page *page, unsigned long pfn,
+static unsigned long survey_compound(const struct page *head, unsigned long pfn,
 				     enum cma_bulk_slot *kind)
 {
-	const struct page *head = (const struct page *)_compound_head(page);
 	const unsigned long head_pfn = page_to_pfn(head);
 	const unsigned long flags = cma_bulk_page_flags(head);
 	const unsigned long mapping = (unsigned long)READ_ONCE(head->mapping);
@@ -128,6 +127,7 @@ static unsigned long survey_page(unsigned long pfn, bool claimed, enum cma_bulk_
 {
 	const struct page *page = pfn_to_page(pfn);
 	const unsigned long flags = cma_bulk_page_flags(page);
+	const struct page *head = (const struct page *)_compound_head(page);
 	const unsigned int type = READ_ONCE(page->page_type);
 
 	if (cma_bulk_is_buddy(type)) {
@@ -136,8 +136,8 @@ static unsigned long survey_page(unsigned long pfn, bool claimed, enum cma_bulk_
 		*kind = CMA_SLOT_FREE;
 		return order <= MAX_PAGE_ORDER ? 1UL << order : 1;
 	}
-	if ((const struct page *)_compound_head(page) != page || (flags & BIT(PG_head)))
-		return survey_compound(page, pfn, kind);
+	if (head != page || (flags & BIT(PG_head)))
+		return survey_compound(head, pfn, kind);
 	if (!page_ref_count(page))
 		return survey_unused(pfn, claimed, kind);
 
@@ -155,17 +155,20 @@ static unsigned long survey_page(unsigned long pfn, bool claimed, enum cma_bulk_
 unsigned long cma_bulk_survey_border(unsigned long pfn)
 {
 	const struct page *page = pfn_to_page(pfn);
+	const struct page *head = (const struct page *)_compound_head(page);
 	enum cma_bulk_slot kind;
 
-	if ((const struct page *)_compound_head(page) == page)
-		return pfn;
-	return pfn + survey_compound(page, pfn, &kind);
+	return head == page ? pfn : pfn + survey_compound(head, pfn, &kind);
 }
 
 /**
  * cma_bulk_survey_anonymous() - count pages of anonymous memory
  * @pfn:	first PFN
  * @end:	one past the last PFN
+ *
+ * Small and large ones, and private ones of hugetlb.
+ *
+ * Return: how many, a hint as cma_bulk_survey_border() is.
  */
 unsigned long cma_bulk_survey_anonymous(unsigned long pfn, unsigned long end)
 {
@@ -183,7 +186,7 @@ unsigned long cma_bulk_survey_anonymous(unsigned long pfn, unsigned long end)
 			run = order <= MAX_PAGE_ORDER ? 1UL << order : 1;
 		} else {
 			if (head != page || (cma_bulk_page_flags(page) & BIT(PG_head)))
-				run = survey_compound(page, pfn, &kind);
+				run = survey_compound(head, pfn, &kind);
 			if ((unsigned long)READ_ONCE(head->mapping) & CMA_BULK_MAPPING_ANON)
 				nr += min(run, end - pfn);
 		}

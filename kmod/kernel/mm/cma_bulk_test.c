@@ -22,6 +22,7 @@
 
 #include "cma.h"
 #include "cma_bulk.h"
+#include "cma_bulk_page.h"
 #include "cma_bulk_test.h"
 
 #define NR_BLOCKS	8U
@@ -801,6 +802,28 @@ static void borders_cut_no_large_page(struct kunit *test)
 	__free_pages(page, order);
 }
 
+static void anonymous_memory_is_counted(struct kunit *test)
+{
+	const unsigned int order = 3;
+	const unsigned long nr = 1UL << order;
+	struct page *page = alloc_pages(GFP_KERNEL | __GFP_COMP, order);
+	unsigned long start, pfn;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	start = page_to_pfn(page);
+	KUNIT_EXPECT_EQ(test, cma_bulk_survey_anonymous(start, start + nr), 0);
+
+	page->mapping = (void *)CMA_BULK_MAPPING_ANON;
+	for (pfn = start; pfn < start + nr; pfn++) {
+		KUNIT_EXPECT_EQ(test, cma_bulk_survey_anonymous(start, pfn), pfn - start);
+		KUNIT_EXPECT_EQ(test, cma_bulk_survey_anonymous(pfn, start + nr),
+				start + nr - pfn);
+		KUNIT_EXPECT_EQ(test, cma_bulk_survey_anonymous(pfn, pfn + 1), 1);
+	}
+	page->mapping = NULL;
+	__free_pages(page, order);
+}
+
 /* As if this page, which looks free, were on no free list. */
 static int grab_but_one(struct cma_bulk_call *call, unsigned long start, unsigned long end)
 {
@@ -966,6 +989,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(pieces_are_small_near_the_deadline),
 	KUNIT_CASE(pieces_follow_each_other_to_the_deadline),
 	KUNIT_CASE(borders_cut_no_large_page),
+	KUNIT_CASE(anonymous_memory_is_counted),
 	KUNIT_CASE(page_on_no_list_costs_its_piece),
 	KUNIT_CASE(last_slot_needs_room_for_its_chunk_only),
 	KUNIT_CASE(dropped_range_stays_dropped),
