@@ -174,7 +174,7 @@ struct cma_bulk_wait {
 
 int cma_bulk_run(struct cma *cma, struct cma_bulk_req *req);
 void cma_bulk_survey_unit(struct cma_bulk_call *call, u32 unit);
-unsigned long cma_bulk_survey_anonymous(unsigned long pfn, unsigned long end);
+unsigned long cma_bulk_survey_anonymous(unsigned long pfn, unsigned long end, u64 *largest);
 unsigned long cma_bulk_survey_suspects(const struct cma_bulk_call *call, unsigned long *pfn,
 				       unsigned long end);
 bool cma_bulk_survey_is_in_io(const struct cma_bulk_call *call, u32 first, u32 nr);
@@ -200,6 +200,7 @@ void cma_bulk_ahead_begin(struct cma_bulk_call *call);
 void cma_bulk_ahead_add(struct cma_bulk_call *call, u32 index, unsigned long start,
 			unsigned long end);
 unsigned long cma_bulk_ahead_piece(s64 left_us);
+bool cma_bulk_ahead_is_for_two(u64 anonymous, u64 largest);
 void cma_bulk_ahead_run(struct cma_bulk_call *call, ktime_t until);
 bool cma_bulk_ahead_begun(const struct cma_bulk_call *call, u32 index);
 bool cma_bulk_ahead_done(const struct cma_bulk_call *call, u32 index, int *error);

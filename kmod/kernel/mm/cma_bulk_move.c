@@ -54,7 +54,7 @@ struct ahead_range {
  * @call:	the call whose batch it is
  * @until:	when to begin no further piece
  * @anonymous:	pages of anonymous memory in all ranges, an estimate
- * @nr_pieces:	pieces that have some, an estimate
+ * @largest:	the most of them that are of one page, an estimate
  * @lock:	protects what follows while the worker runs; a leaf
  * @stop:	there is no use in going on
  * @nr_ranges:	ranges of this batch in @ranges
@@ -67,7 +67,7 @@ struct cma_bulk_ahead {
 	struct cma_bulk_call *call;
 	ktime_t until;
 	u64 anonymous;
-	u32 nr_pieces;
+	u64 largest;
 	spinlock_t lock;	/* @stop, @next, and all of @ranges but @index and @end */
 	bool stop;
 	u32 nr_ranges;
@@ -169,19 +169,29 @@ static void move_work(struct work_struct *work)
 	move_pieces(container_of(work, struct cma_bulk_ahead, work));
 }
 
+/**
+ * cma_bulk_ahead_is_for_two() - is it worth waking the worker?
+ * @anonymous:	pages of anonymous memory that are to be moved
+ * @largest:	the most of them that are of one page, which one CPU moves
+ *
+ * Return: whether there is enough of it, and half of that beside the largest page.
+ */
+bool cma_bulk_ahead_is_for_two(u64 anonymous, u64 largest)
+{
+	return anonymous >= WORTH_A_WORKER && anonymous - largest >= WORTH_A_WORKER / 2;
+}
+
 /*
  * Memory is allocated on behalf of the caller. Where it may not do everything for
  * that, the worker, which may, must not do it instead. Its cpuset and its policy do
  * not bind the worker: what that allocates is for whom the moved pages belong to.
- * One piece, such as a huge page, is the caller's.
  */
-static bool wants_worker(const struct cma_bulk_ahead *ahead)
+static bool may_wake_worker(void)
 {
 	const unsigned int restricted =
 		PF_MEMALLOC | PF_MEMALLOC_NOIO | PF_MEMALLOC_NOFS | PF_MEMALLOC_PIN;
 
-	return ahead->anonymous >= WORTH_A_WORKER && ahead->nr_pieces > 1 &&
-	       num_online_cpus() > 1 && !(current->flags & restricted);
+	return num_online_cpus() > 1 && !(current->flags & restricted);
 }
 
 /**
@@ -212,21 +222,8 @@ void cma_bulk_ahead_begin(struct cma_bulk_call *call)
 	ahead->nr_ranges = 0;
 	ahead->next = 0;
 	ahead->anonymous = 0;
-	ahead->nr_pieces = 0;
+	ahead->largest = 0;
 	ahead->stop = false;
-}
-
-/* Count what of a range the worker could move. */
-static void count_anonymous(struct cma_bulk_ahead *ahead, unsigned long pfn, unsigned long end)
-{
-	while (pfn < end) {
-		const unsigned long next = piece_end(ahead->call, pfn, end);
-		const unsigned long nr = cma_bulk_survey_anonymous(pfn, next);
-
-		ahead->anonymous += nr;
-		ahead->nr_pieces += nr > 0;
-		pfn = next;
-	}
 }
 
 /**
@@ -241,7 +238,7 @@ void cma_bulk_ahead_add(struct cma_bulk_call *call, u32 index, unsigned long sta
 {
 	struct cma_bulk_ahead *ahead = call->ahead;
 
-	count_anonymous(ahead, start, end);
+	ahead->anonymous += cma_bulk_survey_anonymous(start, end, &ahead->largest);
 	ahead->ranges[ahead->nr_ranges++] = (struct ahead_range){
 		.index = index,
 		.next = start,
@@ -260,7 +257,8 @@ void cma_bulk_ahead_add(struct cma_bulk_call *call, u32 index, unsigned long sta
 void cma_bulk_ahead_run(struct cma_bulk_call *call, ktime_t until)
 {
 	struct cma_bulk_ahead *ahead = call->ahead;
-	const bool with_worker = wants_worker(ahead);
+	const bool with_worker = cma_bulk_ahead_is_for_two(ahead->anonymous, ahead->largest) &&
+				 may_wake_worker();
 
 	ahead->until = until;
 	if (with_worker)

@@ -165,12 +165,13 @@ unsigned long cma_bulk_survey_border(unsigned long pfn)
  * cma_bulk_survey_anonymous() - count pages of anonymous memory
  * @pfn:	first PFN
  * @end:	one past the last PFN
+ * @largest:	in and out: the most of them that are of one page
  *
- * Small and large ones, and private ones of hugetlb.
+ * Small and large ones, KSM's, and private ones of hugetlb.
  *
- * Return: how many, a hint as cma_bulk_survey_border() is.
+ * Return: how many, a hint: of a page in flux a whole large one may count, or none.
  */
-unsigned long cma_bulk_survey_anonymous(unsigned long pfn, unsigned long end)
+unsigned long cma_bulk_survey_anonymous(unsigned long pfn, unsigned long end, u64 *largest)
 {
 	unsigned long nr = 0;
 
@@ -187,8 +188,12 @@ unsigned long cma_bulk_survey_anonymous(unsigned long pfn, unsigned long end)
 		} else {
 			if (head != page || (cma_bulk_page_flags(page) & BIT(PG_head)))
 				run = survey_compound(head, pfn, &kind);
-			if ((unsigned long)READ_ONCE(head->mapping) & CMA_BULK_MAPPING_ANON)
-				nr += min(run, end - pfn);
+			/* Its order may have been read when the page was split. */
+			run = min3(run, end - pfn, (unsigned long)MAX_ORDER_NR_PAGES);
+			if ((unsigned long)READ_ONCE(head->mapping) & CMA_BULK_MAPPING_ANON) {
+				*largest = max_t(u64, *largest, run);
+				nr += run;
+			}
 		}
 		pfn += run;
 	}

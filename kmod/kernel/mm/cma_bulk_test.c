@@ -802,26 +802,55 @@ static void borders_cut_no_large_page(struct kunit *test)
 	__free_pages(page, order);
 }
 
+static void expect_anonymous(struct kunit *test, unsigned long start, unsigned long end,
+			     unsigned long nr, unsigned long largest)
+{
+	u64 found = 0;
+
+	KUNIT_EXPECT_EQ(test, cma_bulk_survey_anonymous(start, end, &found), nr);
+	KUNIT_EXPECT_EQ(test, found, largest);
+}
+
 static void anonymous_memory_is_counted(struct kunit *test)
 {
 	const unsigned int order = 3;
 	const unsigned long nr = 1UL << order;
-	struct page *page = alloc_pages(GFP_KERNEL | __GFP_COMP, order);
-	unsigned long start, pfn;
+	struct page *large = alloc_pages(GFP_KERNEL | __GFP_COMP, order);
+	struct page *small = alloc_pages(GFP_KERNEL, order);
+	unsigned long start, i;
 
-	KUNIT_ASSERT_NOT_NULL(test, page);
-	start = page_to_pfn(page);
-	KUNIT_EXPECT_EQ(test, cma_bulk_survey_anonymous(start, start + nr), 0);
-
-	page->mapping = (void *)CMA_BULK_MAPPING_ANON;
-	for (pfn = start; pfn < start + nr; pfn++) {
-		KUNIT_EXPECT_EQ(test, cma_bulk_survey_anonymous(start, pfn), pfn - start);
-		KUNIT_EXPECT_EQ(test, cma_bulk_survey_anonymous(pfn, start + nr),
-				start + nr - pfn);
-		KUNIT_EXPECT_EQ(test, cma_bulk_survey_anonymous(pfn, pfn + 1), 1);
+	KUNIT_ASSERT_NOT_NULL(test, large);
+	KUNIT_ASSERT_NOT_NULL(test, small);
+	start = page_to_pfn(large);
+	expect_anonymous(test, start, start + nr, 0, 0);
+	large->mapping = (void *)CMA_BULK_MAPPING_ANON;
+	for (i = 0; i < nr; i++) {
+		expect_anonymous(test, start, start + i, i, i);
+		expect_anonymous(test, start + i, start + nr, nr - i, nr - i);
+		expect_anonymous(test, start + i, start + i + 1, 1, 1);
 	}
-	page->mapping = NULL;
-	__free_pages(page, order);
+	large->mapping = NULL;
+
+	start = page_to_pfn(small);
+	for (i = 0; i < nr; i++) {
+		small[i].mapping = (void *)CMA_BULK_MAPPING_ANON;
+		expect_anonymous(test, start, start + nr, i + 1, 1);
+	}
+	for (i = 0; i < nr; i++)
+		small[i].mapping = NULL;
+	__free_pages(small, order);
+	__free_pages(large, order);
+}
+
+static void large_page_alone_is_for_one(struct kunit *test)
+{
+	KUNIT_EXPECT_FALSE(test, cma_bulk_ahead_is_for_two(0, 0));
+	KUNIT_EXPECT_FALSE(test, cma_bulk_ahead_is_for_two(255, 1));
+	KUNIT_EXPECT_TRUE(test, cma_bulk_ahead_is_for_two(256, 1));
+	KUNIT_EXPECT_FALSE(test, cma_bulk_ahead_is_for_two(512, 512));
+	KUNIT_EXPECT_FALSE(test, cma_bulk_ahead_is_for_two(513, 512));
+	KUNIT_EXPECT_TRUE(test, cma_bulk_ahead_is_for_two(512 + 128, 512));
+	KUNIT_EXPECT_TRUE(test, cma_bulk_ahead_is_for_two(2 * 512, 512));
 }
 
 /* As if this page, which looks free, were on no free list. */
@@ -990,6 +1019,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(pieces_follow_each_other_to_the_deadline),
 	KUNIT_CASE(borders_cut_no_large_page),
 	KUNIT_CASE(anonymous_memory_is_counted),
+	KUNIT_CASE(large_page_alone_is_for_one),
 	KUNIT_CASE(page_on_no_list_costs_its_piece),
 	KUNIT_CASE(last_slot_needs_room_for_its_chunk_only),
 	KUNIT_CASE(dropped_range_stays_dropped),
