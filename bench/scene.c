@@ -188,19 +188,19 @@ static guint64 kept_pages(void)
 }
 
 /* Free memory that programs ran from is slow to write to on an emulator. @leave: pages for others, meanwhile. */
-static void scrub(struct scene *scene, guint64 leave)
+static void scrub(struct scene *scene, guint order, guint64 leave)
 {
-	guint64 keep = kept_pages() + leave;
+	struct bench_scrub scrub = { .keep = kept_pages() + leave, .order = order };
 
-	g_assert_cmpint(pool_ioctl(scene->bench, BENCH_SCRUB, &keep), ==, 0);
+	g_assert_cmpint(pool_ioctl(scene->bench, BENCH_SCRUB, &scrub), ==, 0);
 }
 
 static void build_no_memory(struct scene *scene)
 {
 	build_movable(scene);
 	hog(scene, kept_pages() + SCARCE_PAGES);
-	/* What is left are pages whose programs have just been dropped. */
-	scrub(scene, SCARCE_PAGES / 4);
+	/* What is left are pages whose programs have just been dropped: those that come next. */
+	scrub(scene, 0, SCARCE_PAGES / 4);
 }
 
 /* What a camera or a decoder holds while others use the area too. */
@@ -365,7 +365,7 @@ void scene_build(struct scene *scene, const struct condition *condition)
 	scene_clear(scene);
 	machine_write("/proc/sys/vm/drop_caches", "1");
 	if (condition->moves)
-		scrub(scene, SPARE_PAGES);
+		scrub(scene, G_MAXUINT32, SPARE_PAGES);
 	empty_area(scene);
 	condition->build(scene);
 	/* Page cache is not mapped any more: what is known of it is from before. */

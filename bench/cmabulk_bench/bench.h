@@ -48,7 +48,7 @@ u64 bench_release(struct bench *bench);
 
 int bench_zero(struct bench *bench, struct bench_zero *zero);
 
-void bench_scrub(u64 keep);
+void bench_scrub(u64 keep, unsigned int order);
 
 int bench_file_new(u64 size);
 int bench_writeback(struct bench *bench, struct bench_writeback *writeback);

@@ -82,6 +82,19 @@ struct bench_writeback {
 	__u64 pages;
 };
 
+/**
+ * struct bench_scrub - which free memory to write to, whatever ran there
+ * @keep:	free pages that are not CMA's which are left for others meanwhile
+ * @order:	of the largest pieces, more than there is for as large as there are: that is
+ *		quick. With 0 it is the pages that are handed out next.
+ * @pad:	zero
+ */
+struct bench_scrub {
+	__u64 keep;
+	__u32 order;
+	__u32 pad;
+};
+
 #define BENCH_MAGIC	0xCF
 
 #define BENCH_CLAIM	_IOWR(BENCH_MAGIC, 0, struct bench_claim)
@@ -94,7 +107,6 @@ struct bench_writeback {
 #define BENCH_WRITEBACK	_IOWR(BENCH_MAGIC, 4, struct bench_writeback)
 /* Wait until no writeback of this file is left. */
 #define BENCH_SETTLE	_IO(BENCH_MAGIC, 5)
-/* Write to free memory, whatever ran there, but for so many pages that are not CMA's. */
-#define BENCH_SCRUB	_IOW(BENCH_MAGIC, 6, __u64)
+#define BENCH_SCRUB	_IOW(BENCH_MAGIC, 6, struct bench_scrub)
 
 #endif /* CMABULK_BENCH_H */

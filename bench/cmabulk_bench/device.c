@@ -58,11 +58,13 @@ static int ioctl_file(void __user *argp)
 
 static int ioctl_scrub(void __user *argp)
 {
-	u64 keep;
+	struct bench_scrub scrub;
 
-	if (copy_from_user(&keep, argp, sizeof(keep)))
+	if (copy_from_user(&scrub, argp, sizeof(scrub)))
 		return -EFAULT;
-	bench_scrub(keep);
+	if (scrub.pad)
+		return -EINVAL;
+	bench_scrub(scrub.keep, min(scrub.order, LARGEST_ORDER));
 	return 0;
 }
 

@@ -26,7 +26,7 @@ static bool others_have(u64 keep, unsigned int order)
 
 /*
  * A piece that nobody has to give anything up for, of at most @order, which is lowered to what
- * there still is. Large ones first: most go past the CPUs' lists, which else were so full
+ * there still is. Large ones go past the CPUs' lists, which with small ones are so full
  * afterwards that nobody who reads a file would get to the area.
  */
 static struct page *take_piece(u64 keep, unsigned int *order)
@@ -56,10 +56,10 @@ static void write_piece(struct page *page, unsigned int order)
 /**
  * bench_scrub() - write to free pages, CMA's and others
  * @keep:	free pages that are not CMA's which are left for others meanwhile
+ * @order:	of the largest pieces
  */
-void bench_scrub(u64 keep)
+void bench_scrub(u64 keep, unsigned int order)
 {
-	unsigned int order = LARGEST_ORDER;
 	struct page *page, *next;
 	LIST_HEAD(pages);
 
