@@ -692,10 +692,20 @@ static void calm_kcompactd(void)
 		     machine_read_number("/proc/sys/vm/min_free_kbytes"));
 }
 
+/*
+ * What CPUs have on their lists is free, but counts as free nowhere, and is where pages are moved to. Lists grow with
+ * what is freed, to an eighth of the zone for each CPU: 27000 pages were seen on one. Here they stay as short as they can be.
+ */
+static void shorten_cpu_lists(void)
+{
+	machine_write("/proc/sys/vm/percpu_pagelist_high_fraction", "1000000");
+}
+
 int main(int argc, char **argv)
 {
 	machine_init(&argc, &argv);
 	calm_kcompactd();
+	shorten_cpu_lists();
 	module_load_cmabulk(NULL);
 	ADD("zero-requests", test_zero_requests);
 	ADD("whole-request", test_whole_request);
