@@ -16,6 +16,18 @@
 
 static guint32 machine_seed;
 
+/* What follows mounts, sets sysctls and loads modules, as root: nobody wants that where he works. */
+static void machine_refuse_others(void)
+{
+	struct utsname name;
+
+	g_assert_no_errno(uname(&name));
+	if (!strstr(name.release, "-cmabulk-"))
+		g_error("this is no test machine but one with Linux %s, whose settings would be changed: have "
+			"tests/vm/vm run it, or ./dev check",
+			name.release);
+}
+
 static void machine_mount(const char *type, const char *path, const char *probe)
 {
 	g_autofree char *file = g_build_filename(path, probe, NULL);
@@ -42,6 +54,7 @@ void machine_init(int *argc, char ***argv)
 
 void machine_prepare(void)
 {
+	machine_refuse_others();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	machine_choose_seed();
 	machine_mount("debugfs", "/sys/kernel/debug", "cma");

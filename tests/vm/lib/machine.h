@@ -13,9 +13,12 @@
 #define AREA_MEDIA  "reserved"
 #define AREA_CAMERA "numa0"
 
-/* Sets GTest up, and prepares. First call of every main() of a test. */
+/*
+ * Sets GTest up, and prepares. First call of every main() of a test. Ends the program where the kernel is
+ * not one of ours: what tests do to a machine is done to all of it.
+ */
 void machine_init(int *argc, char ***argv);
-/* Prints the seed and mounts what the guest lacks: for programs that are not tests. */
+/* Does the same but for GTest, prints the seed and mounts what the guest lacks: for programs that are not tests. */
 void machine_prepare(void);
 
 /* True on the debug flavour, where everything takes several times as long. */
